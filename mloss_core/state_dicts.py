@@ -1,0 +1,89 @@
+"""State dicts as immutable mappings: structure checks, digests, task vectors."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from mloss_core.errors import IncompatibleStateDictsError
+from mloss_core.types import StateDict
+
+
+def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], names: Sequence[str] = ()) -> None:
+    """Check that every fine-tuned state dict has the pretrained one's keys and shapes.
+
+    Raises:
+        IncompatibleStateDictsError: all missing, unexpected and misshapen tensors of all models, in one message.
+    """
+    problems = []
+    for position, state in enumerate(finetuned):
+        name = names[position] if names else f"model {position}"
+        missing, extra = sorted(set(pretrained) - set(state)), sorted(set(state) - set(pretrained))
+        shapes = [key for key in pretrained if key in state and pretrained[key].shape != state[key].shape]
+        problems += [f"{name} lacks {_some(missing)}"] * bool(missing)
+        problems += [f"{name} has unexpected {_some(extra)}"] * bool(extra)
+        problems += [
+            f"{name}: {key} is {tuple(state[key].shape)}, the pretrained one is {tuple(pretrained[key].shape)}"
+            for key in shapes[:5]
+        ]
+    if problems:
+        raise IncompatibleStateDictsError(
+            "all models must share the pretrained model's tensors: " + "; ".join(problems) + "."
+        )
+
+
+def _some(keys: list[str], limit: int = 5) -> str:
+    rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return ", ".join(keys[:limit]) + rest
+
+
+def tensor_digest(tensor: Tensor) -> str:
+    """SHA-256 of dtype, shape and content, the same on every device."""
+    data = tensor.detach().cpu().contiguous()
+    digest = hashlib.sha256(f"{data.dtype}{tuple(data.shape)}".encode())
+    digest.update(data.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def state_digest(state: StateDict) -> str:
+    """SHA-256 over the names and digests of all tensors, whatever their order."""
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        digest.update(f"{key}:{tensor_digest(state[key])};".encode())
+    return digest.hexdigest()
+
+
+def is_merged_tensor(tensor: Tensor) -> bool:
+    """Whether a tensor takes part in merging: floating point ones do, integer buffers are copied."""
+    return tensor.is_floating_point()
+
+
+def task_vector(pretrained: StateDict, finetuned: StateDict, key: str) -> Tensor:
+    """`finetuned - pretrained` for one key, in float32 (float64 stays float64)."""
+    base, tuned = pretrained[key], finetuned[key]
+    dtype = torch.promote_types(torch.promote_types(base.dtype, tuned.dtype), torch.float32)
+    return tuned.to(dtype) - base.to(dtype)
+
+
+def moving_keys(pretrained: StateDict, finetuned: Sequence[StateDict]) -> tuple[str, ...]:
+    """Keys of floating tensors that at least one fine-tuned model changed, in the pretrained order."""
+    return tuple(
+        key
+        for key in pretrained
+        if is_merged_tensor(pretrained[key]) and any(not torch.equal(pretrained[key], state[key]) for state in finetuned)
+    )
+
+
+def average(states: Sequence[StateDict], weights: Sequence[float] | None = None) -> dict[str, Tensor]:
+    """Weighted mean of state dicts (equal weights by default), float32 accumulation, first model's integer tensors."""
+    share = weights or [1 / len(states)] * len(states)
+    first: Mapping[str, Tensor] = states[0]
+    merged = {}
+    for key, tensor in first.items():
+        if not is_merged_tensor(tensor):
+            merged[key] = tensor
+            continue
+        total = sum(weight * state[key].to(torch.float32) for weight, state in zip(share, states, strict=True))
+        merged[key] = total.to(tensor.dtype)
+    return merged

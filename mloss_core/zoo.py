@@ -1,0 +1,142 @@
+"""A zoo: one pretrained encoder, its fine-tuned copies, a zero-shot head and a dataset for each task."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mloss_core.caching import digest_of
+from mloss_core.data.datasets import Dataset
+from mloss_core.errors import ZooError, unknown_name
+from mloss_core.types import StateDict
+from mloss_core.vision import Architecture, build_tower, resolve_device
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoder:
+    """The weights of one image encoder, under canonical open_clip visual names.
+
+    Args:
+        name: the task it was fine-tuned on, or `pretrained`.
+        weights: tensors by name, perhaps read lazily.
+        digest: SHA-256 of the content.
+        bytes: size on disk.
+        source: the file it came from, for people.
+    """
+
+    name: str
+    weights: StateDict
+    digest: str
+    bytes: int = 0
+    source: str = ""
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(tensor.numel() for tensor in self.weights.values())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Zoo:
+    """Encoders that share one architecture, with heads and datasets by task. Tasks keep their order everywhere.
+
+    Args:
+        name: what the user opened: `demo`, or the folder's name.
+        architecture: of every encoder.
+        pretrained: the common ancestor.
+        finetuned: one encoder a task.
+        heads: zero-shot classifier of each task, float32 (class, embed_dim), rows of length exp(logit scale);
+            logits are `normalize(features) @ head.T`.
+        datasets: labelled images of each task.
+        device: where encoders run.
+        card: what was recorded when the zoo was made (accuracies, recipe, versions), as plain values.
+        notes: what the user should know about how the zoo was read.
+    """
+
+    name: str
+    architecture: Architecture
+    pretrained: Encoder
+    finetuned: Mapping[str, Encoder]
+    heads: Mapping[str, Tensor]
+    datasets: Mapping[str, Dataset]
+    device: torch.device = torch.device("cpu")
+    card: Mapping[str, Any] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks, in the zoo's order."""
+        return tuple(self.finetuned)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over all encoders and datasets."""
+        models = [self.pretrained.digest, *(encoder.digest for encoder in self.finetuned.values())]
+        return digest_of(models, [self.datasets[task].digest for task in self.tasks if task in self.datasets])
+
+    def check_tasks(self, tasks: "tuple[str, ...] | list[str] | None") -> tuple[str, ...]:
+        """The chosen tasks in the zoo's order, all for None.
+
+        Raises:
+            UnknownNameError: a task that this zoo lacks.
+            ZooError: an empty choice.
+        """
+        if tasks is None:
+            return self.tasks
+        for task in tasks:
+            if task not in self.finetuned:
+                raise unknown_name("task", task, self.tasks)
+        if not tasks:
+            raise ZooError(f"at least one task must be chosen; this zoo has {', '.join(self.tasks)}.")
+        return tuple(task for task in self.tasks if task in set(tasks))
+
+    def subset(self, tasks: "tuple[str, ...] | list[str] | None") -> "Zoo":
+        """The same zoo with some of its tasks."""
+        chosen = self.check_tasks(tasks)
+        pick = functools.partial(_pick, chosen)
+        return dataclasses.replace(
+            self, finetuned=pick(self.finetuned), heads=pick(self.heads), datasets=pick(self.datasets)
+        )
+
+    def sources(self, tasks: "tuple[str, ...] | list[str] | None" = None) -> tuple[Encoder, ...]:
+        """The fine-tuned encoders of the chosen tasks."""
+        return tuple(self.finetuned[task] for task in self.check_tasks(tasks))
+
+    def encoder(self, name: str) -> Encoder:
+        """`pretrained`, or the encoder fine-tuned on a task."""
+        return self.pretrained if name == "pretrained" else self.sources((name,))[0]
+
+    def tower(self, weights: StateDict) -> torch.nn.Module:
+        """A running tower with these weights, on the zoo's device."""
+        return build_tower(self.architecture, weights, self.device)
+
+
+def _pick(chosen: tuple[str, ...], mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType({task: mapping[task] for task in chosen if task in mapping})
+
+
+def open_zoo(source: "str | Path" = "demo", device: "str | torch.device" = "auto") -> Zoo:
+    """Open the embedded zoo (`demo`).
+
+    Raises:
+        ZooError: `source` is neither a known name nor a folder that holds a zoo.
+        CheckpointError: a weight file is damaged.
+    """
+    chosen = resolve_device(device)
+    if str(source) == "demo":
+        from mloss_core.demo import open_demo_zoo
+
+        return open_demo_zoo(chosen)
+    path = Path(source)
+    if not path.exists():
+        raise ZooError(f"no zoo {str(source)!r}: 'demo' is the embedded one.")
+    from mloss_core.demo import MANIFEST_NAME, open_demo_zoo
+
+    if not (path / MANIFEST_NAME).is_file():
+        raise ZooError(f"{path} is no zoo: a folder made by 'demo build' holds {MANIFEST_NAME}; found none there.")
+    return open_demo_zoo(chosen, folder=path)

@@ -48,9 +48,14 @@ def tensor_digest(tensor: Tensor) -> str:
 
 def state_digest(state: StateDict) -> str:
     """SHA-256 over the names and digests of all tensors, whatever their order."""
+    return combine_digests({key: tensor_digest(state[key]) for key in state})
+
+
+def combine_digests(digests: Mapping[str, str]) -> str:
+    """The `state_digest` of tensors whose own digests are known, by name."""
     digest = hashlib.sha256()
-    for key in sorted(state):
-        digest.update(f"{key}:{tensor_digest(state[key])};".encode())
+    for key in sorted(digests):
+        digest.update(f"{key}:{digests[key]};".encode())
     return digest.hexdigest()
 
 
@@ -71,7 +76,8 @@ def moving_keys(pretrained: StateDict, finetuned: Sequence[StateDict]) -> tuple[
     return tuple(
         key
         for key in pretrained
-        if is_merged_tensor(pretrained[key]) and any(not torch.equal(pretrained[key], state[key]) for state in finetuned)
+        if is_merged_tensor(pretrained[key])
+        and any(not torch.equal(pretrained[key], state[key]) for state in finetuned)
     )
 
 

@@ -109,7 +109,7 @@ class Recipe:
     """
 
     method: str
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     tasks: tuple[str, ...] | None = None
     blocks: tuple[int, ...] | None = None
     mloss: MLossOptions = MLossOptions()

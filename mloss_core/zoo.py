@@ -65,7 +65,7 @@ class Zoo:
     heads: Mapping[str, Tensor]
     datasets: Mapping[str, Dataset]
     device: torch.device = torch.device("cpu")
-    card: Mapping[str, Any] = MappingProxyType({})
+    card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

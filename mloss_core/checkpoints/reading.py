@@ -80,21 +80,5 @@ def read_safetensors(path: str | Path) -> SafetensorsFile:
     path = Path(path)
     kind = sniff(path)
     if kind != "safetensors":
-        raise CheckpointError(
-            f"{path} must be a safetensors file; found {kind}. "
-            "Save its state dict with safetensors.torch.save_file and open that: files that can run code are not read."
-        )
+        raise CheckpointError(f"{path} must be a safetensors file; found a file of kind {kind}.")
     return SafetensorsFile(path)
-
-
-def open_checkpoint(path: str | Path) -> SafetensorsFile:
-    """Open a weight file lazily: a mapping of tensors with `.digest`, `.format`, `.metadata` and `.close()`.
-
-    Raises:
-        CheckpointError: see `read_safetensors`.
-
-    Example:
-        >>> with open_checkpoint("merged.safetensors") as weights:  # doctest: +SKIP
-        ...     weights["conv1.weight"].shape
-    """
-    return read_safetensors(path)

@@ -48,11 +48,11 @@ def test_a_truncated_file_is_refused(file):
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"PK\x03\x04rest", "zip archive"),
-        (pickle.dumps({"a": 1}), "a pickle"),
+        (b"PK\x03\x04rest", "kind zip"),
+        (pickle.dumps({"a": 1}), "kind pickle"),
         (b"<html>", "a web page"),
-        (b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
-        (b"no weights at all", "no known weight format"),
+        (b"version https://git-lfs.github.com/spec/v1", "Git-LFS pointer"),
+        (b"no weights at all", "is not a checkpoint"),
     ],
 )
 def test_other_files_are_named_for_what_they_are(tmp_path, content, words):

@@ -1,0 +1,72 @@
+"""What a file says of its model beside the weights: activation, heads, layer-norm epsilon, normalisation."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mloss_core.checkpoints.pickle_data import Obj
+from mloss_core.checkpoints.records import attributes, class_name, pairs, walk_modules
+
+_HF_ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
+
+
+def module_facts(root: Obj) -> dict[str, Any]:
+    """`root_class` of a module tree and, where it tells, activation, heads, layer_norm_eps, mean, std, normalize."""
+    facts: dict[str, Any] = {"root_class": class_name(root)}
+    for name, module in walk_modules(root):
+        state, kind = attributes(module), class_name(module).rpartition(".")[2]
+        if kind == "QuickGELU":
+            facts["activation"] = "quick_gelu"
+        elif kind == "GELU" and ".mlp." in f".{name}":
+            facts.setdefault("activation", "gelu_tanh" if state.get("approximate") == "tanh" else "gelu")
+        elif kind == "MultiheadAttention" and isinstance(state.get("num_heads"), int):
+            facts.setdefault("heads", state["num_heads"])
+        elif name.endswith("resblocks.0.ln_1") and isinstance(state.get("eps"), float):
+            facts["layer_norm_eps"] = state["eps"]
+    if isinstance(attributes(root).get("normalize"), bool):
+        facts["normalize"] = attributes(root)["normalize"]
+    facts.update(_normalisation(attributes(root).get("val_preprocess")))
+    return facts
+
+
+def _normalisation(transform: Any) -> dict[str, tuple[float, ...]]:
+    """Mean and deviation of the `Normalize` step of a pickled torchvision transform."""
+    steps = attributes(transform).get("transforms", [])
+    for step in steps if isinstance(steps, list) else []:
+        state = attributes(step)
+        if class_name(step).endswith("Normalize"):
+            mean, std = state.get("mean"), state.get("std")
+            if all(isinstance(part, (tuple, list)) and len(part) == 3 for part in (mean, std)):
+                return {"mean": tuple(map(float, mean)), "std": tuple(map(float, std))}
+    return {}
+
+
+def config_facts(path: Path) -> dict[str, Any]:
+    """Facts from the `config.json` beside a Hugging Face file; empty when there is none or it is unreadable."""
+    config = path.parent / "config.json"
+    try:
+        values = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(values, Mapping):
+        return {}
+    vision = values.get("vision_config", values)
+    facts: dict[str, Any] = {}
+    if isinstance(vision, Mapping):
+        if vision.get("hidden_act") in _HF_ACTIVATIONS:
+            facts["activation"] = _HF_ACTIVATIONS[vision["hidden_act"]]
+        if isinstance(vision.get("num_attention_heads"), int):
+            facts["heads"] = vision["num_attention_heads"]
+        if isinstance(vision.get("layer_norm_eps"), float):
+            facts["layer_norm_eps"] = vision["layer_norm_eps"]
+    return facts
+
+
+def scalar_entries(root: Any) -> dict[str, Any]:
+    """Plain values that stand beside the tensors of a pickled dict, such as `model_name`."""
+    return {
+        key: value
+        for key, value in pairs(root)
+        if isinstance(key, str) and isinstance(value, (str, int, float, bool)) and len(str(value)) < 200
+    }

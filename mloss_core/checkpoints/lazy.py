@@ -1,0 +1,204 @@
+"""A checkpoint as a lazy mapping of canonical tensors, whatever container and layout it came in."""
+
+import dataclasses
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from mloss_core.checkpoints.containers import PickleFile, Place, read_container
+from mloss_core.checkpoints.facts import config_facts, module_facts, scalar_entries
+from mloss_core.checkpoints.hostile import refuse_hostile
+from mloss_core.checkpoints.layouts import Layout, find_layout
+from mloss_core.checkpoints.pickle_data import Obj
+from mloss_core.checkpoints.records import (
+    ITEM_BYTES,
+    TensorRecord,
+    dict_tensors,
+    inline_tensors,
+    is_module,
+    module_tensors,
+    pairs,
+)  # fmt: skip
+from mloss_core.errors import CheckpointError
+from mloss_core.state_dicts import state_digest
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
+_CHUNK = 1 << 22
+
+
+@dataclasses.dataclass
+class StoredTensors:
+    """The tensors of one file under the names it gives them: shapes without reading, and a reader of one tensor."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    dtypes: Mapping[str, str]
+    read: Callable[[str], Tensor]
+    facts: dict[str, Any]
+    container: str
+    close: Callable[[], None]
+
+
+class LazyCheckpoint(Mapping[str, Tensor]):
+    """Canonical name -> tensor, read from the file when asked for; usable as a state dict.
+
+    Attributes:
+        format: container and layout, such as `zip:open_clip` or `safetensors:hf`.
+        facts: what the file says of its model (`activation`, `heads`, `layer_norm_eps`, `mean`, `std`), where it does.
+        left_out: stored names that are no part of the vision tower.
+    """
+
+    def __init__(self, path: Path, stored: StoredTensors, layout: Layout) -> None:
+        self.path, self._stored, self._layout = path, stored, layout
+        self.format = f"{stored.container}:{layout.family}"
+        self.facts = stored.facts
+        self.left_out = layout.left_out
+        self.prefix = layout.prefix
+        self._digest: str | None = None
+
+    def __getitem__(self, name: str) -> Tensor:
+        part = self._layout.parts[name]
+        tensors = [self._stored.read(key) for key in part.keys]
+        tensor = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+        if part.form == "transposed":
+            return tensor.T.contiguous()
+        if part.form == "squeezed":
+            return tensor.reshape(self.shape(name))
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layout.parts)
+
+    def __len__(self) -> int:
+        return len(self._layout.parts)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a canonical tensor, without reading it."""
+        part = self._layout.parts[name]
+        shape = self._stored.shapes[part.keys[0]]
+        if part.form == "transposed":
+            return shape[::-1]
+        if part.form == "squeezed":
+            return tuple(size for size in shape if size != 1)
+        if len(part.keys) > 1:
+            return (sum(self._stored.shapes[key][0] for key in part.keys), *shape[1:])
+        return shape
+
+    def dtype(self, name: str) -> str:
+        """Stored dtype of a canonical tensor, such as `float32`."""
+        return self._stored.dtypes[self._layout.parts[name].keys[0]]
+
+    def read_stored(self, key: str) -> Tensor:
+        """A tensor that is no part of the tower, by its stored name (see `left_out`)."""
+        return self._stored.read(key)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the names and contents of the canonical tensors: the same in every format. Reads them all."""
+        if self._digest is None:
+            self._digest = state_digest(self)
+        return self._digest
+
+    def close(self) -> None:
+        """Close the file; tensors already read stay."""
+        self._stored.close()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def open_layout(path: Path, stored: StoredTensors) -> LazyCheckpoint:
+    """The canonical view of a file's tensors; the file is closed again when it holds no vision tower."""
+    try:
+        return LazyCheckpoint(path, stored, find_layout(list(stored.shapes), stored.shapes, path.name))
+    except CheckpointError:
+        stored.close()
+        raise
+
+
+def open_pickled(path: Path, kind: str) -> StoredTensors:
+    """The tensors of a pickle-carrying file (torch zip, TorchScript, legacy, plain pickle). Nothing in it is executed.
+
+    Raises:
+        CheckpointError: hostile, damaged, or without tensors.
+    """
+    try:
+        container = read_container(path, kind)
+        refuse_hostile(container.names, path.name)
+        records, facts = _tensors_of(container, path)
+    except CheckpointError as error:
+        if path.name in str(error):
+            raise
+        raise CheckpointError(f"{path.name}: {error}") from error
+    file = path.open("rb")
+    reader = _Reader(file, container, records, path.name)
+    return StoredTensors(
+        shapes={key: record.shape for key, record in records.items()},
+        dtypes={key: record.dtype or "float32" for key, record in records.items()},
+        read=reader, facts=facts, container=container.kind, close=file.close,
+    )  # fmt: skip
+
+
+def _tensors_of(container: PickleFile, path: Path) -> tuple[dict[str, TensorRecord], dict[str, Any]]:
+    root = container.root
+    if container.kind == "torchscript":
+        return inline_tensors(root), {}
+    if is_module(root):
+        return module_tensors(root), module_facts(root)
+    for _ in range(len(_WRAPPERS)):
+        nested = dict(pairs(root))
+        inner = next((nested[name] for name in _WRAPPERS if name in nested and _holds_tensors(nested[name])), None)
+        if inner is None:
+            break
+        if is_module(inner):
+            return module_tensors(inner), module_facts(inner)
+        root = inner
+    records = dict_tensors(root)
+    if not records:
+        what = f"an object of class {root.cls}" if isinstance(root, Obj) else f"a {type(root).__name__}"
+        raise CheckpointError(f"{path.name} holds {what} without tensors: not a model.")
+    return records, {**scalar_entries(root), **config_facts(path)}
+
+
+def _holds_tensors(value: Any) -> bool:
+    return is_module(value) or bool(dict_tensors(value)) or any(name in dict(pairs(value)) for name in _WRAPPERS)
+
+
+class _Reader:
+    """Reads one tensor of a pickle-carrying file. Safe under threads: the shared file position is locked."""
+
+    def __init__(self, file: BinaryIO, container: PickleFile, records: dict[str, TensorRecord], name: str) -> None:
+        self._file, self._container, self._records, self._name = file, container, records, name
+        self._lock = threading.Lock()
+
+    def __call__(self, key: str) -> Tensor:
+        record = self._records[key]
+        with self._lock:
+            place = self._place(record, key)
+            item = ITEM_BYTES[place.dtype]
+            extent = sum((size - 1) * step for size, step in zip(record.shape, record.stride, strict=True)) + 1
+            self._file.seek(place.offset + record.offset * item)
+            data = bytearray(extent * item if record.numel else 0)
+            read = self._file.readinto(data)  # type: ignore[attr-defined]
+        if read != len(data):
+            raise CheckpointError(f"{self._name}: {key} ends early: the file was cut.")
+        if not record.numel:
+            return torch.empty(record.shape, dtype=getattr(torch, place.dtype))
+        flat = torch.frombuffer(data, dtype=getattr(torch, place.dtype))
+        return flat.as_strided(record.shape, record.stride).contiguous()
+
+    def _place(self, record: TensorRecord, key: str) -> Place:
+        try:
+            return self._container.place(record, self._file, key)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self._name}: {key}: {error}") from error

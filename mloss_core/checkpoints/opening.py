@@ -1,0 +1,74 @@
+"""One door for weight files of every format: canonical tensors, read lazily, with nothing in the file executed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mloss_core.checkpoints.facts import config_facts
+from mloss_core.checkpoints.lazy import LazyCheckpoint, StoredTensors, open_layout, open_pickled
+from mloss_core.checkpoints.sniffing import sniff
+from mloss_core.errors import CheckpointError
+
+_SAFETENSORS_DTYPES = {
+    "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
+
+
+def open_checkpoint(path: str | Path) -> LazyCheckpoint:
+    """Open the image encoder of a weight file, whatever its format and its names.
+
+    Reads safetensors, torch zip and legacy files, plain pickles (state dicts and whole modules) and TorchScript
+    archives, in the names of open_clip, Hugging Face CLIP and timm. Tensors come under canonical open_clip visual names
+    and are read when asked for. Nothing in a file is executed or imported.
+
+    Raises:
+        CheckpointError: no such file, damaged, hostile, or without a CLIP vision tower; the message says which.
+    """
+    path = Path(path)
+    return open_layout(path, open_tensors(path))
+
+
+def open_tensors(path: Path) -> StoredTensors:
+    """The tensors of a weight file under their stored names, whatever model they belong to.
+
+    Raises:
+        CheckpointError: as `open_checkpoint`, but for the tower.
+    """
+    kind = sniff(path)
+    return _open_safetensors(path) if kind == "safetensors" else open_pickled(path, kind)
+
+
+def _open_safetensors(path: Path) -> StoredTensors:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        file: Any = safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is damaged or cut short: {error}. Download or write it again.") from error
+    slices = {key: file.get_slice(key) for key in file.offset_keys()}
+    dtypes = {key: _dtype(part.get_dtype(), key, path) for key, part in slices.items()}
+    return StoredTensors(
+        shapes={key: tuple(part.get_shape()) for key, part in slices.items()},
+        dtypes=dtypes,
+        read=file.get_tensor,
+        facts={**config_facts(path), **_own_facts(file.metadata() or {})},
+        container="safetensors",
+        close=lambda: None,
+    )
+
+
+def _dtype(stored: str, key: str, path: Path) -> str:
+    if stored not in _SAFETENSORS_DTYPES:
+        raise CheckpointError(f"{path.name}: {key} is of type {stored}; only plain float tensors can be merged.")
+    return _SAFETENSORS_DTYPES[stored]
+
+
+def _own_facts(metadata: dict[str, str]) -> dict[str, Any]:
+    """Facts that files written by this project carry."""
+    try:
+        facts = json.loads(metadata.get("architecture", "{}"))
+    except ValueError:
+        return {}
+    known = ("activation", "heads", "layer_norm_eps", "mean", "std")
+    return {name: facts[name] for name in known if name in facts} if isinstance(facts, dict) else {}

@@ -1,0 +1,104 @@
+"""How numbers read on the screen: one spelling for each kind of quantity, so that pages agree."""
+
+import math
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NOTHING = "–"
+
+
+def percent(fraction: float | None, standard_error: float | None = None) -> str:
+    """A fraction in percent with one decimal, with its standard error when there is one.
+
+    Example:
+        >>> percent(0.7123, 0.0061)
+        '71.2 ± 0.6 %'
+    """
+    if fraction is None or not math.isfinite(fraction):
+        return _NOTHING
+    if standard_error is None or not math.isfinite(standard_error):
+        return f"{100 * fraction:.1f} %"
+    return f"{100 * fraction:.1f} ± {100 * standard_error:.1f} %"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two fractions in percentage points, with its sign: `+3.4 points`."""
+    if difference is None or not math.isfinite(difference):
+        return _NOTHING
+    return f"{100 * difference:+.1f} points".replace("-", "−")
+
+
+def engineering(value: float | None, digits: int = 3) -> str:
+    """A number with an exponent that is a multiple of three; plain between 0.1 and 1000.
+
+    Example:
+        >>> engineering(0.0000123)
+        '12.3 × 10⁻⁶'
+    """
+    if value is None or not math.isfinite(value):
+        return _NOTHING
+    if value == 0:
+        return "0"
+    exponent = 3 * math.floor(math.log10(abs(value)) / 3)
+    if float(f"{abs(value) / 10.0**exponent:.{digits}g}") >= 1000:
+        exponent += 3
+    if exponent == 0 or 0.1 <= abs(value) < 1:
+        return _significant(value, digits)
+    mantissa = _significant(value / 10.0**exponent, digits)
+    return f"{mantissa} × 10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration: `0.42 s`, `12 s`, `2 min 5 s`, `1 h 3 min`."""
+    if value is None or not math.isfinite(value):
+        return _NOTHING
+    if value < 10:
+        return f"{value:.2g} s" if value < 1 else f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: float | None) -> str:
+    """Bytes in decimal units: `2.1 MB`."""
+    if count is None or not math.isfinite(count):
+        return _NOTHING
+    if count < 1000:
+        return f"{count:.0f} B"
+    unit = min(3, int(math.log10(count) // 3))
+    return f"{count / 1000.0**unit:.1f} {('kB', 'MB', 'GB')[unit - 1]}"
+
+
+def count(number: int) -> str:
+    """A whole number with thin groups of three: `617 600`."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def short_digest(digest: str, length: int = 10) -> str:
+    """The first characters of a digest, enough to tell files apart by eye."""
+    return digest[:length]
+
+
+def listing(words: "list[str] | tuple[str, ...]", last: str = "and") -> str:
+    """Words as a sentence has them: `a`, `a and b`, `a, b and c`."""
+    words = list(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
+
+
+def span(numbers: "list[int] | tuple[int, ...]") -> str:
+    """Whole numbers with runs joined: `0, 3 and 8–10`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return listing([f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs])
+
+
+def _significant(value: float, digits: int) -> str:
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{decimals}f}"
+    return text.replace("-", "−")

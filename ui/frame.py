@@ -1,0 +1,115 @@
+"""The frame around every page: the open zoo, the device, running jobs, and the head of a page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from mloss_core.errors import MLossCoreError
+from ui import jobs
+from ui.cached import ZooFacts, devices, zoo_facts
+from ui.errors import stop
+from ui.formats import count
+from ui.state import BIND, DEVICE, ZOO
+
+DEFAULT_ZOO = "demo"
+ZOOS = (DEFAULT_ZOO,)
+_DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
+
+
+def current_zoo() -> ZooFacts:
+    """Facts of the open zoo; the page ends with one sentence when it cannot be opened."""
+    name = st.session_state.get(ZOO) or DEFAULT_ZOO
+    try:
+        return zoo_facts(name if name in ZOOS else DEFAULT_ZOO)
+    except MLossCoreError as error:
+        stop(error)
+        raise
+
+
+def page(title: str, question: str) -> ZooFacts:
+    """Start a page: its title, the question it answers in one plain sentence, and the open zoo.
+
+    Example:
+        >>> zoo = frame.page("M-Loss map", "Where do the fine-tuned models disagree?")
+    """
+    st.title(title, anchor=False)
+    st.markdown(f":gray[{question}]")
+    return current_zoo()
+
+
+def request(zoo: ZooFacts, **values: Any) -> dict[str, Any]:
+    """The parameters of a job on this zoo."""
+    return {"zoo": zoo.name, **values}
+
+
+def zoo_panel() -> None:
+    """The sidebar's part about the open zoo and the device."""
+    with st.sidebar:
+        try:
+            zoo = zoo_facts(DEFAULT_ZOO)
+        except MLossCoreError:
+            st.caption("No zoo is open.")
+            return
+        with st.container(gap="xsmall"):
+            st.caption("Open zoo", help="A zoo is one pretrained encoder and its fine-tuned copies, one a task.")
+            st.markdown(f"**{zoo.title}** · {len(zoo.tasks)} models")
+            st.caption(f"{zoo.backbone}, {count(zoo.parameters)} weights a model")
+        _device_choice()
+
+
+def jobs_panel() -> None:
+    """The sidebar's list of running jobs, of all windows. Draw it after the page, which may have submitted some."""
+    with st.sidebar:
+        active = _active()
+        if active:
+            _jobs_live()
+        else:
+            st.empty()
+
+
+def start_worker() -> None:
+    """Start the worker process of the chosen device once, so that it is warm when the first job comes."""
+    _worker(jobs.device())
+
+
+def _device_choice() -> None:
+    found = devices()
+    if len(found) > 1:
+        st.selectbox(
+            "Device", ["auto", *found], key=DEVICE, bind=BIND, format_func=lambda name: _DEVICE_WORDS.get(name, name),
+            help="Where encoders run. Automatic takes the first GPU.",
+        )  # fmt: skip
+    else:
+        st.badge("CPU", icon=":material/memory:", color="gray")
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _worker(device: str) -> Mapping[str, Any]:
+    jobs.store().ensure_worker(device)
+    return {"device": device}
+
+
+def _active() -> list[Any]:
+    try:
+        return list(jobs.store().active())
+    except (MLossCoreError, ImportError):
+        return []
+
+
+@st.fragment(run_every=1.0)
+def _jobs_live() -> None:
+    active = _active()
+    if not active:
+        st.rerun()
+    st.caption("Running jobs")
+    for job in active:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.progress(
+                min(1.0, max(0.0, job.fraction)),
+                text=f"{job.kind.replace('_', ' ').capitalize()} · {jobs.remaining(job)}",
+            )
+            st.button(
+                "Cancel", key=f"panel_cancel_{job.key}", icon=":material/close:", type="tertiary",
+                on_click=jobs.cancel, args=(job.key,),
+            )  # fmt: skip

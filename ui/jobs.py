@@ -1,0 +1,202 @@
+"""Long work from a page's side: submit it, show how far it is, and get its result when it is there.
+
+The work runs in a worker process and is recorded on disk, so it survives a reload and a second window joins it. A page
+asks for a payload on every run; the same request never runs twice.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from mloss_core.caching import digest_of
+from mloss_core.errors import MLossCoreError
+from ui.errors import show_error
+from ui.formats import seconds
+from ui.state import DEVICE, JOBS, RESULTS
+
+if TYPE_CHECKING:
+    from mloss_core.lab.jobs import Job, JobStore
+    from mloss_core.lab.kinds import Payload
+
+PATIENCE = 0.35
+"""Seconds a page waits for a quick job before it shows a progress line."""
+_ACTIVE = ("queued", "running")
+_POLL = 0.5
+_STEP = 0.02
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a page can show now.
+
+    Args:
+        payload: the answer, or an earlier one while the new one is computed, or None when there is neither.
+        params: the request that `payload` answers.
+        stale: `payload` answers an earlier request: show it pale and say so.
+    """
+
+    payload: "Payload | None"
+    params: Mapping[str, Any]
+    stale: bool = False
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> "JobStore":
+    """The record of jobs that all sessions share."""
+    from mloss_core.lab.jobs import JobStore
+
+    return JobStore()
+
+
+def device() -> str:
+    """The device chosen in the sidebar: `auto`, `cpu` or `cuda:N`."""
+    return st.session_state.get(DEVICE) or "auto"
+
+
+def submit(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job":
+    """The job that answers this request: the one this session already knows, else a newly submitted one.
+
+    A job that failed or was cancelled is returned as it is; `forget` lets it be submitted again.
+    """
+    known: dict[str, str] = st.session_state.setdefault(JOBS, {})
+    request = _request(kind, params, on)
+    if request in known:
+        job = store().job(known[request])
+        if job is not None and (job.status != "done" or payload_of(job) is not None):
+            return job
+    job = store().submit(kind, dict(params), device=on or device())
+    known[request] = job.key
+    return job
+
+
+def forget(kind: str, params: Mapping[str, Any], on: str | None = None) -> None:
+    """Let the next `submit` of this request start anew."""
+    st.session_state.setdefault(JOBS, {}).pop(_request(kind, params, on), None)
+
+
+def payload_of(job: "Job") -> "Payload | None":
+    """The result of a finished job, or None. It is shared by all sessions: never change its arrays."""
+    if job.status != "done":
+        return None
+    try:
+        return _payload(str(store().root), job.key)
+    except LookupError:
+        return None
+
+
+def job_payload(
+    kind: str, params: Mapping[str, Any], *, label: str, on: str | None = None, patience: float = PATIENCE
+) -> "Payload | None":
+    """The answer to a request, or None while it is computed, failed or was cancelled, which is then shown in place.
+
+    Args:
+        kind: a kind of job, such as `measure`.
+        params: its plain values.
+        label: what is going on in a few words, for the progress line: `Measuring M-Loss`.
+        on: another device than the sidebar's.
+        patience: seconds to wait before showing the progress line.
+    """
+    try:
+        job = _wait(submit(kind, params, on), patience)
+    except MLossCoreError as error:
+        show_error(error)
+        return None
+    payload = payload_of(job)
+    if payload is None:
+        _show_pending(job, label, kind, params, on)
+    return payload
+
+
+def job_result(
+    name: str, kind: str, params: Mapping[str, Any], *, label: str, on: str | None = None, patience: float = PATIENCE
+) -> Result:
+    """Like `job_payload`, but keeps the last answer of this `name` while a new one is on its way.
+
+    Args:
+        name: the place on the page that shows the result, unique over the app: `map`.
+    """
+    held: dict[str, tuple[str, Mapping[str, Any]]] = st.session_state.setdefault(RESULTS, {})
+    payload = job_payload(kind, params, label=label, on=on, patience=patience)
+    if payload is not None:
+        held[name] = (submit(kind, params, on).key, dict(params))
+        return Result(payload, params)
+    if name not in held:
+        return Result(None, params)
+    earlier_key, earlier_params = held[name]
+    try:
+        earlier = _payload(str(store().root), earlier_key)
+    except LookupError:
+        return Result(None, params)
+    st.caption(":material/history: What you see answers the earlier choice; the new one is on its way.")
+    return Result(earlier, earlier_params, stale=True)
+
+
+def watch(jobs: "Sequence[Job]", labels: Sequence[str]) -> None:
+    """Progress lines with cancel buttons for jobs that are active; the page runs again when one of them ends."""
+    if jobs:
+        _watch([job.key for job in jobs], list(labels))
+
+
+def remaining(job: "Job") -> str:
+    """How far a job is, in words: its message and the time left, or its place in the queue."""
+    if job.status == "queued":
+        place = job.queue_position or 0
+        return "starting" if place <= 1 else f"waiting, {place - 1} before it"
+    left = f"about {seconds(job.seconds_left)} left" if job.seconds_left else ""
+    return " · ".join(part for part in (job.message, left) if part) or "running"
+
+
+def cancel(key: str) -> None:
+    """Ask a job to stop."""
+    store().cancel(key)
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _payload(root: str, key: str) -> "Payload":
+    payload = store().result(key)
+    if payload is None:
+        raise LookupError(key)
+    for array in payload.arrays.values():
+        array.setflags(write=False)
+    return payload
+
+
+def _request(kind: str, params: Mapping[str, Any], on: str | None) -> str:
+    return digest_of(kind, dict(params), on or device())
+
+
+def _wait(job: "Job", patience: float) -> "Job":
+    end = time.monotonic() + patience
+    while job.status in _ACTIVE and time.monotonic() < end:
+        time.sleep(_STEP)
+        job = store().job(job.key) or job
+    return job
+
+
+def _show_pending(job: "Job", label: str, kind: str, params: Mapping[str, Any], on: str | None) -> None:
+    if job.status in _ACTIVE:
+        watch([job], [label])
+        return
+    if job.status == "failed":
+        show_error(job.error or f"{label} failed.")
+    elif job.status == "cancelled":
+        st.caption(f":material/block: {label}: cancelled.")
+    st.button(
+        "Try again", key=f"retry_{job.key}", icon=":material/refresh:", on_click=forget, args=(kind, dict(params), on)
+    )
+
+
+@st.fragment(run_every=_POLL)
+def _watch(keys: list[str], labels: list[str]) -> None:
+    for key, label in zip(keys, labels, strict=True):
+        job = store().job(key)
+        if job is None or job.status not in _ACTIVE:
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{label} · {remaining(job)}")
+            st.button(
+                "Cancel", key=f"cancel_{key}", type="tertiary", icon=":material/close:", on_click=cancel, args=(key,)
+            )

@@ -1,0 +1,58 @@
+"""Names of the state that pages share, and what a link carries.
+
+Widgets keep their value in the address themselves (`key=` with `bind="query-params"`); the functions here are for what
+no widget holds, such as a clicked node. Values that come from a link are untrusted and are checked before use.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+ZOO = "zoo"
+DEVICE = "device"
+JOBS = "_jobs"
+RESULTS = "_results"
+
+BIND = "query-params"
+"""Pass as `bind=` to a widget whose `key` is made by `key()`."""
+
+
+def key(page: str, name: str) -> str:
+    """The widget key, and query parameter, of a page's choice: `key("map", "scale")` -> `map_scale`."""
+    return f"{page}_{name}"
+
+
+def read_whole(name: str, low: int, high: int) -> int | None:
+    """The whole number that the link carries under `name`, or None when it is absent, no number, or out of range."""
+    text = st.query_params.get(name)
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
+        return None
+    number = int(text)
+    return number if low <= number <= high else None
+
+
+def read_choice(name: str, allowed: Sequence[str]) -> str | None:
+    """The word that the link carries under `name` if it is one of `allowed`, else None."""
+    word = st.query_params.get(name)
+    return word if word in allowed else None
+
+
+def read_list(name: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    """The words that the link carries under `name` and that are allowed, in the order of `allowed`."""
+    found = set(st.query_params.get_all(name))
+    return tuple(word for word in allowed if word in found)
+
+
+def write(name: str, value: object | None) -> None:
+    """Mirror a choice that no widget holds to the address; None takes it out."""
+    if value is None:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != str(value):
+        st.query_params[name] = str(value)
+
+
+def prune(name: str, allowed: Sequence[object]) -> None:
+    """Drop from a multiple choice's state what the open zoo does not offer, before its widget is made."""
+    held = st.session_state.get(name)
+    if isinstance(held, list | tuple) and any(item not in allowed for item in held):
+        st.session_state[name] = [item for item in held if item in allowed]

@@ -5,7 +5,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import torch
 from torch import Tensor
@@ -106,6 +106,12 @@ class LazyCheckpoint(Mapping[str, Tensor]):
     def close(self) -> None:
         """Close the file; tensors already read stay."""
         self._stored.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def file_digest(path: Path) -> str:

@@ -29,7 +29,7 @@ class SafetensorsWriter:
     Args:
         path: the file to make.
         layout: dtype and shape of every tensor, by name. `order` is the order in which they must be written: the
-            layout's, wide dtypes first so that every tensor lies aligned.
+            layout's, wide dtypes first so that every tensor lies aligned. `digests` has each tensor's once written.
         metadata: text facts stored beside the tensors.
 
     Raises:
@@ -49,18 +49,18 @@ class SafetensorsWriter:
                 raise CheckpointError(f"a safetensors file holds {known}; {key} is {dtype}. Convert it first.")
         self.order = tuple(sorted(self._layout, key=lambda key: -self._layout[key][0].itemsize))
         self._header = _header(self._layout, self.order, dict(metadata or {}))
-        self._digests: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
         self._file: BinaryIO | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 over the names and contents of the tensors written so far."""
-        return combine_digests(self._digests)
+        return combine_digests(self.digests)
 
     def write(self, key: str, tensor: Tensor) -> None:
         """Append one tensor; `key` must be the next one of `order`."""
-        expected = self.order[len(self._digests)] if len(self._digests) < len(self.order) else "no more tensors"
+        expected = self.order[len(self.digests)] if len(self.digests) < len(self.order) else "no more tensors"
         if key != expected:
             raise CheckpointError(f"{self.path} takes its tensors in order: expected {expected}, got {key}.")
         found = (tensor.dtype, tuple(tensor.shape))
@@ -69,7 +69,7 @@ class SafetensorsWriter:
         data = tensor.detach().cpu().contiguous()
         with self._writing():
             self._handle().write(data.reshape(-1).view(torch.uint8).numpy().data)
-        self._digests[key] = tensor_digest(data)
+        self.digests[key] = tensor_digest(data)
 
     def __enter__(self) -> Self:
         if self.path.is_dir():
@@ -83,7 +83,7 @@ class SafetensorsWriter:
         if kind is not None:
             self._discard()
             return
-        missing = self.order[len(self._digests) :]
+        missing = self.order[len(self.digests) :]
         if missing:
             self._discard()
             raise CheckpointError(

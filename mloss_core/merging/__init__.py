@@ -1,0 +1,36 @@
+"""Merging: methods, sparsifiers, consensus, M-Loss keep rates. Names load on first use, so that forms need no torch."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mloss_core.merging.keep_rates import keep_rate_profile, keep_rates
+
+if TYPE_CHECKING:
+    from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
+    from mloss_core.merging.labels import block_presets, command, describe
+    from mloss_core.merging.methods import METHODS, POST, PRE, Method, check_recipe, get_method
+    from mloss_core.merging.pure import merge_state_dicts
+    from mloss_core.merging.results import MergedWeights, MergeResult
+    from mloss_core.merging.zoo_merge import merge, needs_measuring
+
+__all__ = [
+    "METHODS", "POST", "PRE", "MergeInputs", "MergeResult", "MergeRule", "MergedTensor", "MergedWeights", "Method",
+    "block_presets", "check_recipe", "command", "describe", "get_method", "keep_rate_profile", "keep_rates", "merge",
+    "merge_state_dicts", "needs_measuring",
+]  # fmt: skip
+
+_HOMES = {
+    "inputs": ("MergeInputs", "MergeRule", "MergedTensor"),
+    "labels": ("block_presets", "command", "describe"),
+    "methods": ("METHODS", "POST", "PRE", "Method", "check_recipe", "get_method"),
+    "pure": ("merge_state_dicts",),
+    "results": ("MergeResult", "MergedWeights"),
+    "zoo_merge": ("merge", "needs_measuring"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,86 @@
+"""What a merging method is given and what it gives back."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from mloss_core.errors import CheckpointError
+from mloss_core.merging.plan import Drop
+from mloss_core.state_dicts import moving_keys, task_vector
+from mloss_core.types import StateDict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MergeInputs:
+    """The models of a merge, perhaps read lazily.
+
+    Args:
+        pretrained: the common ancestor.
+        finetuned: the models, in order.
+        names: their names, for messages.
+        scores: M-Loss of the rows of the weights that a guide prunes, by state-dict key.
+        pre: sparsifiers that go before the method's own.
+        seed: keys random masks.
+        device: where the sums are done.
+        moving: keys of the tensors that at least one model changed.
+    """
+
+    pretrained: StateDict
+    finetuned: tuple[StateDict, ...]
+    names: tuple[str, ...]
+    scores: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
+    pre: tuple[Drop, ...] = ()
+    seed: int = 0
+    device: torch.device | str = "cpu"
+    moving: tuple[str, ...] = ()
+
+    def with_moving_keys(self) -> "MergeInputs":
+        """The same with `moving` found out, which reads every tensor once."""
+        return dataclasses.replace(self, moving=moving_keys(self.pretrained, self.finetuned))
+
+    def dtype(self, model: int, keys: Iterable[str]) -> torch.dtype:
+        """In what the task vectors of these tensors are all computed without loss: float32 or float64."""
+        widest = torch.float32
+        for key in keys:
+            for state in (self.pretrained, self.finetuned[model]):
+                widest = torch.promote_types(widest, state[key].dtype)
+        return widest
+
+    def task_vector(self, model: int, key: str) -> Tensor:
+        """`finetuned - pretrained` of one model and tensor, on the device, float32 (float64 stays).
+
+        Raises:
+            CheckpointError: weights that are not finite.
+        """
+        vector = task_vector(self.pretrained, self.finetuned[model], key).detach().to(self.device)
+        if not bool(torch.isfinite(vector).all()):
+            raise CheckpointError(
+                f"weights must be finite; {key} of {self.names[model]} or of the pretrained model holds NaN or "
+                "infinity, or they are too far apart. Look for a damaged or diverged checkpoint."
+            )
+        return vector
+
+
+@dataclasses.dataclass(frozen=True)
+class MergedTensor:
+    """One tensor of a merged update before its scale, and the nonzero fraction of the sparsified task vectors."""
+
+    update: Tensor
+    keep: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MergeRule:
+    """A merge made ready: every tensor can now be had on its own, any number of times, in any order.
+
+    Args:
+        tensor: key of a moving tensor -> its merged update.
+        scale: factor of the update.
+        exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes).
+    """
+
+    tensor: Callable[[str], MergedTensor]
+    scale: float = 1.0
+    exact: StateDict | None = None

@@ -1,0 +1,138 @@
+"""The registry of merging methods: frozen records from which forms, command line and tests grow. Imports no torch."""
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.merging import flat_options
+from mloss_core.merging.plan import Drop
+from mloss_core.options import build_options
+from mloss_core.recipe import Recipe
+
+FLAT = "mloss_core.merging.flat:flat"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Method:
+    """A merging method.
+
+    Args:
+        name: key in the registry and in recipes.
+        title: what people call it.
+        family: heading under which a form lists it.
+        summary: its idea in one line.
+        paper_url: where it was published.
+        options_type: dataclass of its options; each field says label, help, range and paper letter.
+        target: `module:function` that carries it out: (MergeInputs, options, progress) -> MergeRule.
+        needs: what it needs beside the weights: `mloss`.
+        output: `single` (one model) or `per_task`.
+        uses_blocks: whether a recipe may say where M-Loss keep rates apply.
+        random: whether the seed changes the result.
+    """
+
+    name: str
+    title: str
+    family: str
+    summary: str
+    paper_url: str
+    options_type: type
+    target: str = FLAT
+    needs: frozenset[str] = frozenset()
+    output: str = "single"
+    uses_blocks: bool = False
+    random: bool = False
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function that carries the method out, imported on first use: forms need only the record."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+def register(methods: Iterable[Method]) -> Mapping[str, Method]:
+    """Records by name.
+
+    Raises:
+        InvalidOptionError: two methods of one name.
+    """
+    table: dict[str, Method] = {}
+    for method in methods:
+        if method.name in table:
+            raise InvalidOptionError(f"a method's name must be its own; {method.name!r} is registered twice.")
+        table[method.name] = method
+    return MappingProxyType(table)
+
+
+METHODS: Mapping[str, Method] = register((
+    Method(
+        name="average", title="Simple Average", family="Flat", options_type=flat_options.AverageOptions,
+        summary="The mean of the models' weights.", paper_url="https://arxiv.org/abs/2203.05482",
+    ),
+    Method(
+        name="task_arithmetic", title="Task Arithmetic", family="Flat",
+        options_type=flat_options.TaskArithmeticOptions,
+        summary="The sum of the task vectors, scaled.", paper_url="https://arxiv.org/abs/2212.04089",
+    ),
+    Method(
+        name="ties", title="TIES", family="Flat", options_type=flat_options.TiesOptions,
+        summary="Keep the largest changes, elect a sign for each weight, average those that agree.",
+        paper_url="https://arxiv.org/abs/2306.01708",
+    ),
+    Method(
+        name="dare", title="DARE", family="Flat", options_type=flat_options.DareOptions, random=True,
+        summary="Drop changes at random, rescale the rest, then merge.", paper_url="https://arxiv.org/abs/2311.03099",
+    ),
+    Method(
+        name="m_ties", title="M-TIES", family="M-Loss guided", options_type=flat_options.MTiesOptions,
+        needs=frozenset({"mloss"}), uses_blocks=True,
+        summary="TIES that keeps less of the rows in which merging and ensembling disagree.",
+        paper_url="https://arxiv.org/abs/2602.08564",
+    ),
+    Method(
+        name="m_dare", title="M-DARE", family="M-Loss guided", options_type=flat_options.MDareOptions, random=True,
+        needs=frozenset({"mloss"}), uses_blocks=True,
+        summary="DARE that keeps less of the rows in which merging and ensembling disagree.",
+        paper_url="https://arxiv.org/abs/2602.08564",
+    ),
+))  # fmt: skip
+
+PRE: Mapping[str, Drop] = MappingProxyType({"dare": Drop(flat_options.DareOptions().keep_rate)})
+"""Processors of the task vectors before the method, by the name that `Recipe.pre` takes."""
+POST: Mapping[str, Any] = MappingProxyType({})
+"""Processors of the merged update, by the name that `Recipe.post` takes."""
+
+
+def get_method(name: str) -> Method:
+    """The record of a method.
+
+    Raises:
+        UnknownNameError: no such method; the message lists them.
+    """
+    if name not in METHODS:
+        raise unknown_name("method", name, tuple(METHODS))
+    return METHODS[name]
+
+
+def check_recipe(recipe: Recipe) -> tuple[Method, Any]:
+    """The method of a recipe and its options, checked as far as that is possible without a zoo.
+
+    Raises:
+        UnknownNameError: unknown method or processor.
+        InvalidOptionError: a bad option, or blocks for a method without M-Loss keep rates.
+    """
+    method = get_method(recipe.method)
+    options = build_options(method.options_type, recipe.options)
+    if recipe.blocks is not None and not method.uses_blocks:
+        with_blocks = ", ".join(name for name, other in METHODS.items() if other.uses_blocks)
+        raise InvalidOptionError(
+            f"blocks say where M-Loss keep rates apply, and {method.name} has none; "
+            f"leave them out, or use {with_blocks}."
+        )
+    for kind, names, known in (("pre-processor", recipe.pre, PRE), ("post-processor", recipe.post, POST)):
+        for name in names:
+            if name not in known:
+                raise unknown_name(kind, name, tuple(known) or ("none",))
+    return method, options

@@ -1,0 +1,66 @@
+"""What a flat merge does, as data: guide, sparsifiers, consensus, scale."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Trim:
+    """Keep the floor(keep_rate * N) largest magnitudes of a task vector; of equal ones the earlier stays.
+
+    Args:
+        keep_rate: fraction in [0, 1].
+        scope: what N counts: `global` (a model's whole task vector), `tensor`, or `row` (each row of a matrix; tensors
+            without rows count as one).
+        domain: for the global scope: `moving` leaves out tensors that no model changed, `all` counts them.
+    """
+
+    keep_rate: float
+    scope: str = "tensor"
+    domain: str = "moving"
+
+
+@dataclasses.dataclass(frozen=True)
+class Drop:
+    """Keep each entry with probability `keep_rate`, divided by it, so that the expectation stays."""
+
+    keep_rate: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowGuide:
+    """Row-wise keep rates from M-Loss, for the weights whose nodes were scored.
+
+    Args:
+        keep_rate, span, ranking, schedule: see `mloss_core.merging.keep_rates.keep_rate_profile`.
+        rule: `magnitude` trims each row to its keep rate, `bernoulli` drops at random with it and rescales.
+    """
+
+    keep_rate: float
+    span: float
+    ranking: str
+    schedule: str
+    rule: str = "magnitude"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FlatPlan:
+    """A flat merge: sparsify each task vector, reach a consensus over models, scale it.
+
+    Args:
+        steps: sparsifiers of every tensor that the guide does not take, in order.
+        guide: None, or what prunes the scored weights instead of `steps`.
+        consensus: `sum`, `mean`, or `elect` (elected sign, then mean of the entries that agree).
+        scale: factor of the update (papers' lambda).
+    """
+
+    steps: tuple[Trim | Drop, ...] = ()
+    guide: RowGuide | None = None
+    consensus: str = "mean"
+    scale: float = 1.0
+
+    @property
+    def keeps_everything(self) -> bool:
+        """Whether no entry of a task vector is ever dropped."""
+        guide = self.guide
+        guided = guide is None or (guide.keep_rate == 1 and (guide.span == 0 or guide.ranking == "none"))
+        return guided and all(step.keep_rate == 1 for step in self.steps)

@@ -1,0 +1,74 @@
+"""Merging plain state dicts of any architecture: a pure function."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.inputs import MergeInputs
+from mloss_core.merging.methods import METHODS, Method, get_method
+from mloss_core.merging.results import MergedWeights, UpdateOnDemand
+from mloss_core.options import build_options
+from mloss_core.state_dicts import check_same_structure
+from mloss_core.types import StateDict
+
+
+@torch.no_grad()
+def merge_state_dicts(
+    pretrained: StateDict, finetuned_list: Sequence[StateDict], method: str = "ties", seed: int = 0, **options: Any
+) -> dict[str, Tensor]:
+    """Merge fine-tuned state dicts into one; the inputs stay as they are, the result shares no memory with them.
+
+    Args:
+        pretrained: the common ancestor.
+        finetuned_list: state dicts with the same keys and shapes, one or more.
+        method: a name of `mloss_core.merging.METHODS`.
+        seed: keys random masks, together with each tensor's name and content.
+        options: the method's own; m_ties and m_dare also take `node_mloss={weight key: scores (rows,)}`, and treat
+            every weight that is not named there by their option `others`.
+
+    Returns:
+        Tensors of the pretrained dtype, in the pretrained order; the sums are done in float32 (float64 stays).
+
+    Raises:
+        UnknownNameError: no such method.
+        InvalidOptionError: a bad option, no model, or scores that fit no weight.
+        IncompatibleStateDictsError: keys or shapes that differ.
+
+    Example:
+        >>> pretrained = {"weight": torch.zeros(1, 3)}
+        >>> models = [{"weight": torch.tensor([[1.0, -3.0, 2.0]])}, {"weight": torch.tensor([[3.0, 1.0, 0.0]])}]
+        >>> merge_state_dicts(pretrained, models, method="ties", keep_rate=1.0)["weight"].tolist()
+        [[2.0, -3.0, 2.0]]
+    """
+    record = get_method(method)
+    scores = _scores(record, options)
+    chosen = build_options(record.options_type, options)
+    finetuned = tuple(finetuned_list)
+    if not finetuned:
+        raise InvalidOptionError("at least one fine-tuned state dict is needed; found none.")
+    check_same_structure(pretrained, finetuned)
+    names = tuple(f"model {position}" for position in range(len(finetuned)))
+    inputs = MergeInputs(
+        pretrained=pretrained, finetuned=finetuned, names=names, scores=scores, seed=seed
+    ).with_moving_keys()
+    rule = record.function(inputs, chosen)
+    weights = MergedWeights(pretrained, UpdateOnDemand(rule, inputs.moving), rule.scale, rule.exact)
+    return {key: weights[key] for key in pretrained}
+
+
+def _scores(method: Method, options: dict[str, Any]) -> Mapping[str, Tensor]:
+    """Take `node_mloss` out of the options of a method that needs it."""
+    if "mloss" not in method.needs:
+        if "node_mloss" in options:
+            with_scores = ", ".join(name for name, other in METHODS.items() if "mloss" in other.needs)
+            raise InvalidOptionError(f"{method.name} takes no node_mloss; it guides {with_scores}.")
+        return {}
+    scores = options.pop("node_mloss", None)
+    if not isinstance(scores, Mapping):
+        raise InvalidOptionError(
+            f"{method.name} needs node_mloss, a mapping from weight keys to one score a row; found {scores!r:.60}."
+        )
+    return {key: torch.as_tensor(values) for key, values in scores.items()}

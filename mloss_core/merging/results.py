@@ -1,0 +1,119 @@
+"""What a merge gives back: weights on demand, and everything that is known about how they were made."""
+
+import dataclasses
+import platform
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from mloss_core.caching import CODE_VERSION
+from mloss_core.merging.inputs import MergeRule
+from mloss_core.recipe import Recipe
+from mloss_core.types import StateDict
+
+
+class MergedWeights(Mapping[str, Tensor]):
+    """pretrained + scale * update, a new tensor in the pretrained dtype each time one is asked for.
+
+    Tensors without an update (integers, and those that no model changed) are copies of the pretrained ones.
+    """
+
+    def __init__(self, pretrained: StateDict, update: StateDict, scale: float, exact: StateDict | None = None) -> None:
+        self._pretrained, self._update, self._scale = pretrained, update, scale
+        self._exact = exact if scale == 1 else None
+
+    @torch.no_grad()
+    def __getitem__(self, key: str) -> Tensor:
+        base = self._pretrained[key].detach()
+        if key not in self._update:
+            return base.clone()
+        if self._exact is not None:
+            return self._exact[key].detach().to(base.dtype, copy=True).to(base.device)
+        return apply_update(base, self._update[key], self._scale)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pretrained)
+
+    def __len__(self) -> int:
+        return len(self._pretrained)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._pretrained
+
+
+class UpdateOnDemand(Mapping[str, Tensor]):
+    """The merged update of a rule, computed anew whenever a tensor is asked for, so that nothing is held in memory."""
+
+    def __init__(self, rule: MergeRule, keys: tuple[str, ...]) -> None:
+        self._rule, self._keys = rule, dict.fromkeys(keys)
+
+    @torch.no_grad()
+    def __getitem__(self, key: str) -> Tensor:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._rule.tensor(key).update
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MergeResult:
+    """A merge.
+
+    Args:
+        name: short label, such as `M-TIES k 0.8 e 0.1 [8,9,10]`.
+        recipe: what was asked for, with the M-Loss options that were really used.
+        tasks: the models that were merged.
+        update: merged task vector before its scale, moving tensors alone, float32.
+        scale: its factor.
+        pretrained: what the update is added to.
+        exact: the weights at scale 1, where they are known without rounding.
+        realised_keep: nonzero fraction of the sparsified task vectors, mean over models, by moving tensor.
+        kept_fraction: the same over all moving weights together.
+        digest: SHA-256 of the merged weights (names and contents).
+        inputs: digest of each model that went in, `pretrained` among them.
+        versions: of the libraries that can change a bit.
+        seconds: wall time of the merge, without measuring M-Loss.
+        per_task: for methods that give one model a task: each one's weights.
+    """
+
+    name: str
+    recipe: Recipe
+    tasks: tuple[str, ...]
+    update: StateDict
+    scale: float
+    pretrained: StateDict = dataclasses.field(repr=False)
+    exact: StateDict | None = dataclasses.field(default=None, repr=False)
+    realised_keep: Mapping[str, float]
+    kept_fraction: float
+    digest: str
+    inputs: Mapping[str, str]
+    versions: Mapping[str, str]
+    seconds: float
+    per_task: Mapping[str, StateDict] | None = None
+
+    def state_dict(self, scale: float | None = None) -> MergedWeights:
+        """The merged weights, computed tensor by tensor as they are asked for.
+
+        Args:
+            scale: factor of the update instead of the recipe's.
+        """
+        return MergedWeights(self.pretrained, self.update, self.scale if scale is None else scale, self.exact)
+
+
+def apply_update(base: Tensor, update: Tensor, scale: float) -> Tensor:
+    """base + scale * update in the update's precision, back in the base's dtype."""
+    return (base.to(update.dtype) + (scale * update).to(base.device)).to(base.dtype)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes a merge."""
+    return {"code": CODE_VERSION, "python": platform.python_version(), "torch": torch.__version__}

@@ -1,0 +1,197 @@
+"""Merging the encoders of a zoo by a recipe: measure what guides, merge tensor by tensor, keep or stream the result."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from mloss_core.checkpoints import SafetensorsWriter
+from mloss_core.checkpoints.writing import layout_of
+from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.inputs import MergeInputs, MergeRule
+from mloss_core.merging.keep_rates import WITHOUT_SCORES
+from mloss_core.merging.labels import describe
+from mloss_core.merging.methods import PRE, check_recipe
+from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
+from mloss_core.recipe import Recipe
+from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
+from mloss_core.types import Progress, part, silent
+from mloss_core.vision import check_blocks, resolve_device, weight_key
+from mloss_core.zoo import Zoo
+
+if TYPE_CHECKING:
+    from mloss_core.mloss import MLossReport
+
+
+@torch.no_grad()
+def merge(
+    zoo: Zoo, recipe: Recipe, report: "MLossReport | None" = None, out: "str | Path | None" = None,
+    device: "str | torch.device | None" = None, progress: Progress = silent,
+) -> MergeResult:  # fmt: skip
+    """Merge a zoo's encoders as the recipe says. The same recipe on the same files gives the same weights, bit for bit.
+
+    Args:
+        zoo: where the encoders are.
+        recipe: method, options, tasks, blocks, seed.
+        report: M-Loss that was measured already: what was drawn is what prunes, and the result's recipe carries its
+            options. Measured by the recipe's own where a method needs it and none is given; methods without M-Loss
+            ignore it.
+        out: a safetensors file to stream the merged weights to, with recipe, digests and versions in its metadata; the
+            result then holds no weights but computes or reads them when they are asked for.
+        device: where the sums are done; the zoo's by default. The result lies on the CPU.
+        progress: told the fraction done.
+
+    Raises:
+        UnknownNameError: unknown method, processor or task.
+        InvalidOptionError: a bad option, blocks for a method without them, or a report of other models or blocks.
+        LayerNotFoundError: a block that the architecture lacks.
+        CheckpointError: weights that are damaged or not finite, or `out` cannot be written.
+    """
+    check_recipe(recipe)
+    chosen = zoo.subset(recipe.tasks)
+    check_blocks(recipe.blocks, zoo.architecture.layers)
+    _check_out(chosen, out)
+    scores, recipe, rest = _guide(chosen, recipe, report, progress)
+    started = time.perf_counter()
+    inputs = MergeInputs(
+        pretrained=zoo.pretrained.weights, finetuned=tuple(source.weights for source in chosen.sources()),
+        names=chosen.tasks, scores=scores, pre=tuple(PRE[name] for name in recipe.pre), seed=recipe.seed,
+        device=zoo.device if device is None else resolve_device(device),
+    )  # fmt: skip
+    check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
+    method, options = check_recipe(recipe)
+    inputs = inputs.with_moving_keys()
+    rule = method.function(inputs, options, part(rest, 0.0, 0.5))
+    run = _Run(inputs, rule, part(rest, 0.5, 1.0))
+    facts = _facts(chosen, recipe)
+    update = run.keep() if out is None else run.stream(Path(out), facts)
+    return MergeResult(
+        name=describe(recipe), recipe=recipe, tasks=chosen.tasks, update=update, scale=rule.scale,
+        pretrained=inputs.pretrained, exact=rule.exact, realised_keep=run.kept, kept_fraction=run.kept_fraction,
+        digest=combine_digests(run.digests), inputs=_input_digests(chosen), versions=versions(),
+        seconds=time.perf_counter() - started,
+    )  # fmt: skip
+
+
+def needs_measuring(recipe: Recipe) -> bool:
+    """Whether M-Loss decides anything in this merge: not for methods without it, a span of 0, or scoreless controls."""
+    method, options = check_recipe(recipe)
+    return "mloss" in method.needs and options.span > 0 and options.ranking not in WITHOUT_SCORES
+
+
+def _guide(
+    zoo: Zoo, recipe: Recipe, report: "MLossReport | None", progress: Progress
+) -> tuple[dict[str, Tensor], Recipe, Progress]:
+    """Scores by weight, the recipe with the M-Loss options that were used, and the progress that is left."""
+    method, _ = check_recipe(recipe)
+    if not method.uses_blocks:
+        return {}, recipe, progress
+    blocks = check_blocks(recipe.blocks, zoo.architecture.layers)
+    if not needs_measuring(recipe):
+        return {key: torch.zeros(zoo.pretrained.weights[key].shape[0]) for key in _weights(blocks)}, recipe, progress
+    if report is None:
+        from mloss_core.mloss import measure_mloss
+
+        report = measure_mloss(zoo, options=recipe.mloss, progress=part(progress, 0.0, 0.8))
+        progress = part(progress, 0.8, 1.0)
+    _check_report(report, zoo.tasks, blocks)
+    scores = {key: report.block(block) for key, block in zip(_weights(blocks), blocks, strict=True)}
+    return scores, recipe.replace(mloss=report.options), progress
+
+
+def _weights(blocks: tuple[int, ...]) -> list[str]:
+    return [weight_key(_site(block)) for block in blocks]
+
+
+def _site(block: int) -> str:
+    return f"blocks.{block}.mlp.c_fc"
+
+
+def _check_report(report: "MLossReport", tasks: tuple[str, ...], blocks: tuple[int, ...]) -> None:
+    if tuple(report.tasks) != tasks:
+        raise InvalidOptionError(
+            f"the M-Loss report must be of the models that are merged, {', '.join(tasks)}; "
+            f"it is of {', '.join(report.tasks)}. Measure again with these tasks."
+        )
+    lacking = [block for block in blocks if _site(block) not in report.node]
+    if lacking:
+        raise InvalidOptionError(
+            f"the M-Loss report must cover the recipe's blocks; it lacks {', '.join(map(str, lacking))}. "
+            "Measure those too, or choose other blocks."
+        )
+
+
+def _check_out(zoo: Zoo, out: "str | Path | None") -> None:
+    """Refuse to write over a file that is being merged."""
+    if out is None:
+        return
+    for encoder in (zoo.pretrained, *zoo.sources()):
+        if encoder.source and Path(encoder.source).resolve() == Path(out).resolve():
+            raise InvalidOptionError(
+                f"the merged file must not replace a model that is merged; {out} holds {encoder.name}."
+            )
+
+
+class _Run:
+    """One pass over all tensors, noting what was kept and the digest of each merged tensor."""
+
+    def __init__(self, inputs: MergeInputs, rule: MergeRule, progress: Progress) -> None:
+        self._inputs, self._rule, self._progress = inputs, rule, progress
+        self._moving = frozenset(inputs.moving)
+        self.kept: dict[str, float] = {}
+        self.digests: dict[str, str] = {}
+
+    @property
+    def kept_fraction(self) -> float:
+        """Nonzero fraction over all moving weights; 1 where nothing moves."""
+        sizes = {key: self._inputs.pretrained[key].numel() for key in self.kept}
+        total = sum(sizes.values())
+        return sum(self.kept[key] * sizes[key] for key in self.kept) / total if total else 1.0
+
+    def keep(self) -> Mapping[str, Tensor]:
+        """Merge everything and hold the updates."""
+        updates: dict[str, Tensor] = {}
+
+        def note(key: str, weight: Tensor, update: Tensor | None) -> None:
+            if update is not None:
+                updates[key] = update
+            self.digests[key] = tensor_digest(weight)
+
+        self._each(tuple(self._inputs.pretrained), note)
+        return updates
+
+    def stream(self, path: Path, facts: Mapping[str, str]) -> Mapping[str, Tensor]:
+        """Merge everything into a file, holding one tensor at a time; updates are computed again on demand."""
+        with SafetensorsWriter(path, layout_of(self._inputs.pretrained), facts) as writer:
+            self._each(writer.order, lambda key, weight, update: writer.write(key, weight))
+        self.digests = dict(writer.digests)
+        return UpdateOnDemand(self._rule, self._inputs.moving)
+
+    def _each(self, keys: tuple[str, ...], use: Callable[[str, Tensor, Tensor | None], Any]) -> None:
+        for position, key in enumerate(keys):
+            self._progress(position / len(keys), f"merging {key}")
+            update: Mapping[str, Tensor] = {}
+            if key in self._moving:
+                merged = self._rule.tensor(key)
+                update = {key: merged.update}
+                self.kept[key] = merged.keep
+            weights = MergedWeights(self._inputs.pretrained, update, self._rule.scale, self._rule.exact)
+            use(key, weights[key], update.get(key))
+        self._progress(1.0, "merged")
+
+
+def _input_digests(zoo: Zoo) -> dict[str, str]:
+    return {encoder.name: encoder.digest for encoder in (zoo.pretrained, *zoo.sources())}
+
+
+def _facts(zoo: Zoo, recipe: Recipe) -> dict[str, str]:
+    """Metadata of a merged file: enough to open it and to make it again."""
+    facts: dict[str, Any] = {
+        "architecture": zoo.architecture.to_dict(), "recipe": recipe.to_dict(), "zoo": zoo.name,
+        "tasks": list(zoo.tasks), "inputs": _input_digests(zoo), "versions": versions(),
+    }  # fmt: skip
+    return {name: json.dumps(value) for name, value in facts.items()}

@@ -1,0 +1,88 @@
+"""Figures of the Merge page: accuracy by task, and the strip of blocks."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ui import formats, theme
+from ui.merge_rows import Row
+
+MAX_BARS = 8
+"""More rows than this side by side cannot be told apart."""
+_MERGE_COLOURS = [theme.CATEGORY[index] for index in (0, 3, 4, 5, 6, 7, 9)]
+
+
+def task_bars(rows: Sequence[Row], tasks: Sequence[str], height: int = 380) -> go.Figure:
+    """Accuracy of each row on each task, with binomial standard errors."""
+    fig = theme.figure("Accuracy by task", y="Top-1 accuracy, %", height=height)
+    merges = 0
+    for row in rows[:MAX_BARS]:
+        colour = theme.ROLES.get(row.kind, theme.MUTED)
+        if row.kind in ("merged", "per_task"):
+            colour = _MERGE_COLOURS[merges % len(_MERGE_COLOURS)]
+            merges += 1
+        errors = [row.task_error(task) for task in tasks]
+        values = [row.accuracy.get(task) for task in tasks]
+        fig.add_bar(
+            name=row.label, x=list(tasks), y=[None if v is None else 100 * v for v in values],
+            marker_color=colour,
+            error_y={
+                "type": "data", "array": [None if e is None else 100 * e for e in errors], "thickness": 1, "width": 2,
+                "color": theme.INK,
+            },
+            hovertemplate=f"{row.label} on %{{x}}: %{{y:.1f}} ± %{{error_y.array:.1f}} %<extra></extra>",
+        )  # fmt: skip
+    fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.05)
+    fig.update_yaxes(range=[0, 100])
+    fig.update_xaxes(showgrid=False)
+    return fig
+
+
+def bars_sentence(rows: Sequence[Row], tasks: Sequence[str]) -> str:
+    """The message of `task_bars` in words, for its alternative text."""
+    spans = []
+    for row in rows[:MAX_BARS]:
+        values = {task: row.accuracy[task] for task in tasks if task in row.accuracy}
+        if values:
+            low, high = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
+            spans.append(
+                f"{row.label} from {formats.percent(values[low])} on {low} to {formats.percent(values[high])} on {high}"
+            )
+    return f"Accuracy by task: {'; '.join(spans)}."
+
+
+def block_strip(layers: int, chosen: Sequence[int], mloss: Mapping[int, float] | None, height: int = 84) -> go.Figure:
+    """One square a block, coloured by its M-Loss where known; the chosen blocks are framed and numbered bold."""
+    fig = theme.figure("", height=height)
+    blocks, picked = list(range(layers)), set(chosen)
+    values = [mloss.get(block, np.nan) for block in blocks] if mloss else [np.nan] * layers
+    fig.add_heatmap(
+        z=[values], x=blocks, y=[""], colorscale=theme.SEQUENTIAL, showscale=False, xgap=3, ygap=2, hoverinfo="skip"
+    )
+    for block in blocks:
+        fig.add_shape(
+            type="rect", x0=block - 0.46, x1=block + 0.46, y0=-0.46, y1=0.46, layer="above",
+            line={"color": theme.INK if block in picked else theme.FAINT, "width": 2 if block in picked else 1},
+        )  # fmt: skip
+    words = [_block_words(block, block in picked, mloss) for block in blocks]
+    fig.add_trace(theme.click_layer(blocks, [""] * layers, words, blocks, size=max(10, 260 // layers)))
+    fig.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 22}, title=None)
+    fig.update_xaxes(
+        tickmode="array", tickvals=blocks, ticks="", showgrid=False, title=None,
+        ticktext=[f"<b>{block}</b>" if block in picked else str(block) for block in blocks], fixedrange=True,
+    )  # fmt: skip
+    fig.update_yaxes(visible=False, fixedrange=True)
+    return fig
+
+
+def toggled(chosen: Sequence[int], block: int, layers: int) -> list[int]:
+    """The chosen blocks with one added, or taken out if it was there; a block that does not exist changes nothing."""
+    if not 0 <= block < layers:
+        return sorted(chosen)
+    return sorted(set(chosen) ^ {block})
+
+
+def _block_words(block: int, picked: bool, mloss: Mapping[int, float] | None) -> str:
+    value = f", M-Loss {formats.engineering(mloss[block])}" if mloss and block in mloss else ""
+    return f"Block {block}{value}<br>{'chosen: click to leave out' if picked else 'click to choose'}"

@@ -61,8 +61,7 @@ def keep_rate_profile(
     raised, slope = SCHEDULES[schedule]
     if ranking == "none":
         raised = slope = 0.0
-    basis = "rank" if ranking == "uniform" else ranking
-    rates = np.clip(keep_rate + raised * span - slope * span * _POSITIONS[basis](values, seed, key), 0.0, 1.0)
+    rates = np.clip(keep_rate + raised * span - slope * span * _POSITIONS[ranking](values, seed, key), 0.0, 1.0)
     return np.full_like(rates, rates.mean()) if ranking == "uniform" else rates
 
 
@@ -124,6 +123,8 @@ _POSITIONS: dict[str, Callable[[np.ndarray, int, str], np.ndarray]] = {
     "minmax": _minmax,
     "minmax_log": _minmax_log,
     "robust": _robust,
+    # The ranks in order, whatever the scores: their mean is then the same to the last bit.
+    "uniform": lambda values, seed, key: _rank(np.arange(values.size)),
     "none": lambda values, seed, key: np.zeros_like(values),
 }
 RANKINGS = ("rank", "reversed", "random", "uniform", "none", "minmax", "minmax_log", "robust")

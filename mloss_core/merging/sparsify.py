@@ -66,10 +66,10 @@ def trim_rows(vector: Tensor, keep_rates: Tensor) -> Tensor:
         >>> trim_rows(torch.tensor([[1.0, -5.0, 2.0], [-2.0, 3.0, 2.0]]), torch.tensor([1 / 3, 2 / 3])).tolist()
         [[0.0, -5.0, 0.0], [-2.0, 3.0, 0.0]]
     """
-    magnitude = vector.abs().reshape(vector.shape[0], -1)
+    magnitude = vector.abs().flatten(1)
     size = magnitude.shape[1]
-    counts = kept_counts(keep_rates.to(vector.device), size).unsqueeze(1)
-    if not size or bool((counts == size).all()):
+    counts = kept_counts(keep_rates.to(vector.device), size).unsqueeze(1) if vector.numel() else None
+    if counts is None or bool((counts == size).all()):
         return vector
     thresholds = sorted_rows(magnitude).gather(1, (size - counts).clamp(max=size - 1))
     thresholds = torch.where(counts > 0, thresholds, math.inf)

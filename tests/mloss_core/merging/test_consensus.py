@@ -1,0 +1,61 @@
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mloss_core.merging.consensus import CONSENSUS, elect_and_merge, mean, total
+from tests.mloss_core.merging import dense
+
+FIRST = torch.tensor([[1.0, -3.0, 2.0], [0.0, 4.0, -1.0]])
+SECOND = torch.tensor([[3.0, 1.0, -2.0], [0.0, 0.0, -2.0]])
+THIRD = torch.tensor([[0.0, 1.0, 0.0], [0.0, 2.0, 9.0]])
+
+
+def test_elect_and_merge_by_hand():
+    # Columns: both rise; the larger mass falls; equal mass elects +; nobody moves; zeros do not count; one outweighs.
+    assert elect_and_merge([FIRST, SECOND]).tolist() == [[2, -3, 2], [0, 4, -1.5]]
+    assert elect_and_merge([FIRST, SECOND, THIRD]).tolist() == [[2, -3, 2], [0, 3, 9]]
+
+
+def test_sum_and_mean_by_hand():
+    assert total([FIRST, SECOND]).tolist() == [[4, -2, 0], [0, 4, -3]]
+    assert mean([FIRST, SECOND]).tolist() == [[2, -1, 0], [0, 2, -1.5]]
+
+
+def test_one_model_is_its_own_consensus():
+    for consensus in CONSENSUS.values():
+        assert torch.equal(consensus(iter([FIRST])), FIRST)
+
+
+def test_vectors_are_taken_one_at_a_time():
+    alive = []
+
+    def vectors():
+        for vector in (FIRST, SECOND, THIRD):
+            alive.append(vector)
+            yield vector
+
+    for consensus in CONSENSUS.values():
+        consensus(vectors())
+    assert len(alive) == 9
+
+
+_stacks = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 8)), elements=st.integers(-4, 4).map(float))
+
+
+@settings(max_examples=80, deadline=None)
+@given(_stacks)
+def test_elect_equals_the_formula(stack):
+    found = elect_and_merge(torch.from_numpy(stack)).numpy()
+    assert np.allclose(found, dense.elect(list(stack)), rtol=1e-12, atol=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(_stacks, st.randoms(use_true_random=False))
+def test_the_order_of_models_does_not_matter(stack, random):
+    order = list(range(len(stack)))
+    random.shuffle(order)
+    for consensus in CONSENSUS.values():
+        first, second = consensus(torch.from_numpy(stack)), consensus(torch.from_numpy(stack[order]))
+        assert torch.allclose(first, second, rtol=1e-12, atol=1e-12)

@@ -35,7 +35,10 @@ def elect_and_merge(vectors: Iterable[Tensor]) -> Tensor:
             up, down = risen, fallen
             ups, downs = (vector > 0).to(vector.dtype), (vector < 0).to(vector.dtype)
             continue
-        up, down, ups, downs = up + risen, down + fallen, ups + (vector > 0), downs + (vector < 0)
+        up += risen
+        down += fallen
+        ups += vector > 0
+        downs += vector < 0
     return torch.where(up >= down, up / ups.clamp(min=1), -down / downs.clamp(min=1))
 
 

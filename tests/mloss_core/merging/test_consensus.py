@@ -41,7 +41,9 @@ def test_vectors_are_taken_one_at_a_time():
     assert len(alive) == 9
 
 
-_stacks = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 8)), elements=st.integers(-4, 4).map(float))
+_stacks = hnp.arrays(
+    np.float64, st.tuples(st.integers(1, 6), st.integers(1, 8)), elements=st.integers(-4, 4).map(float)
+)
 
 
 @settings(max_examples=80, deadline=None)

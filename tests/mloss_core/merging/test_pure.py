@@ -109,9 +109,7 @@ def test_a_longer_task_vector_gives_a_longer_update(method):
     longer = [{key: base[key] + 3 * (model[key] - base[key]) for key in base} for model in models]
     once, thrice = merged(method, base, models), merged(method, base, longer)
     floats = [key for key in base if base[key].is_floating_point()]
-    assert close(
-        {key: thrice[key] - base[key] for key in floats}, {key: 3 * (once[key] - base[key]) for key in floats}
-    )
+    assert close({key: thrice[key] - base[key] for key in floats}, {key: 3 * (once[key] - base[key]) for key in floats})
 
 
 def test_average_is_task_arithmetic_over_the_number_of_models():
@@ -158,7 +156,7 @@ def test_bad_requests_are_refused():
         merge_state_dicts(BASE, MODELS, "ties", density=0.2)
     with pytest.raises(InvalidOptionError, match=r"keep_rate must be from 0 to 1; found 20"):
         merge_state_dicts(BASE, MODELS, "ties", keep_rate=20)
-    with pytest.raises(IncompatibleStateDictsError, match="model 1 lacks fc1.weight"):
+    with pytest.raises(IncompatibleStateDictsError, match=r"model 1 lacks fc1\.weight"):
         merge_state_dicts(BASE, [MODELS[0], {k: t for k, t in MODELS[1].items() if k != "fc1.weight"}], "ties")
 
 
@@ -170,7 +168,7 @@ def test_scores_that_fit_no_weight_are_refused():
         merge_state_dicts(BASE, MODELS, "m_ties")
     with pytest.raises(InvalidOptionError, match="ties takes no node_mloss; it guides m_ties, m_dare"):
         merge_state_dicts(BASE, MODELS, "ties", node_mloss={})
-    with pytest.raises(InvalidOptionError, match="'fc9.weight', which the models lack"):
+    with pytest.raises(InvalidOptionError, match=r"'fc9\.weight', which the models lack"):
         guided({"fc9.weight": torch.rand(7)})
     with pytest.raises(InvalidOptionError, match=r"each of its 7 rows; found shape \(8,\)"):
         guided({"fc1.weight": torch.rand(8)})

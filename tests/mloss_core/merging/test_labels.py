@@ -1,0 +1,74 @@
+import json
+import shlex
+
+import pytest
+
+from mloss_core.errors import InvalidOptionError
+from mloss_core.merging import METHODS, block_presets, command, describe
+from mloss_core.recipe import MLossOptions, Recipe
+
+
+def test_the_papers_block_sets_by_depth():
+    assert block_presets(12) == {"all": None, "8,9,10": (8, 9, 10), "0,8,9,10": (0, 8, 9, 10)}
+    assert list(block_presets(24).values()) == [None, (20, 21, 22), (0, 20, 21, 22)]
+    assert block_presets(4) == {"all": None}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "label"),
+    [
+        (Recipe(method="average"), "Simple Average"),
+        (Recipe(method="task_arithmetic"), "Task Arithmetic λ 0.3"),
+        (Recipe(method="ties", options={"scope": "row", "scale": 0.5}), "TIES k 0.2 row λ 0.5"),
+        (Recipe(method="dare", options={"then": "ties", "trim_keep_rate": 0.1}, seed=3),
+         "DARE k 0.7 ties TIES keep rate 0.1 seed 3"),
+        (Recipe(method="ties", seed=3), "TIES k 0.2"),
+        (Recipe(method="m_ties", blocks=(10, 8, 9)), "M-TIES k 0.8 e 0.1 [8,9,10]"),
+        (Recipe(method="m_ties", options={"ranking": "random"}, seed=1), "M-TIES k 0.8 e 0.1 random seed 1"),
+        (Recipe(method="m_dare", tasks=("a", "b")), "M-DARE k 0.8 e 0.1 (2 tasks)"),
+        (Recipe(method="m_ties", mloss=MLossOptions.preset("reference")), "M-TIES k 0.8 e 0.1 reference M-Loss"),
+        (Recipe(method="m_ties", mloss=MLossOptions(samples_per_task=64)),
+         "M-TIES k 0.8 e 0.1 M-Loss samples_per_task=64"),
+        (Recipe(method="ties", mloss=MLossOptions(samples_per_task=64)), "TIES k 0.2"),
+        (Recipe(method="ties", pre=("dare",)), "DARE + TIES k 0.2"),
+    ],
+)  # fmt: skip
+def test_labels_by_hand(recipe, label):
+    assert describe(recipe) == label
+
+
+def test_a_command_repeats_every_field_of_the_recipe():
+    recipe = Recipe(
+        method="m_ties", options={"keep_rate": 0.8, "span": 0.1}, tasks=("a", "b"), blocks=(8, 9, 10), seed=4
+    )
+    assert command(recipe, "demo") == (
+        "python -m mloss_core evaluate --zoo demo --method m_ties --option keep_rate=0.8 --option span=0.1 "
+        "--tasks a,b --blocks 8,9,10 --seed 4"
+    )
+
+
+def test_a_zoo_with_odd_characters_is_quoted():
+    assert shlex.split(command(Recipe(method="ties"), "my zoo; rm *"))[5] == "my zoo; rm *"
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [Recipe(method="m_ties", mloss=MLossOptions(samples_per_task=64)), Recipe(method="ties", pre=("dare",))],
+)
+def test_what_flags_cannot_say_goes_as_json(recipe):
+    words = shlex.split(command(recipe, "demo"))
+    assert words[:2] == ["printf", "%s"] and words[3] == "|" and words[-2:] == ["--recipe", "/dev/stdin"]
+    assert Recipe.from_dict(json.loads(words[2])) == recipe
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_a_label_and_a_command(method):
+    recipe = Recipe(method=method)
+    assert describe(recipe).startswith(METHODS[method].title)
+    assert command(recipe).endswith(f"--method {method}")
+
+
+def test_a_bad_recipe_has_neither():
+    for words in (describe, command):
+        with pytest.raises(InvalidOptionError, match="unknown option 'k'"):
+            words(Recipe(method="ties", options={"k": 0.2}))

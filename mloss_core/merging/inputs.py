@@ -56,7 +56,7 @@ class MergeInputs:
             CheckpointError: weights that are not finite.
         """
         vector = task_vector(self.pretrained, self.finetuned[model], key).detach().to(self.device)
-        # The sum shows every NaN and infinity; it is cheaper than a look at each entry, and overflow is told apart after.
+        # The sum shows every NaN and infinity and costs less than a look at each entry; overflow is told apart after.
         if not math.isfinite(float(vector.sum())) and not bool(torch.isfinite(vector).all()):
             raise CheckpointError(
                 f"weights must be finite; {key} of {self.names[model]} or of the pretrained model holds NaN or "

@@ -51,7 +51,7 @@ def merge(
         LayerNotFoundError: a block that the architecture lacks.
         CheckpointError: weights that are damaged or not finite, or `out` cannot be written.
     """
-    check_recipe(recipe)
+    method, options = check_recipe(recipe)
     chosen = zoo.subset(recipe.tasks)
     check_blocks(recipe.blocks, zoo.architecture.layers)
     _check_out(chosen, out)
@@ -63,7 +63,6 @@ def merge(
         device=zoo.device if device is None else resolve_device(device),
     )  # fmt: skip
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
-    method, options = check_recipe(recipe)
     inputs = inputs.with_moving_keys()
     rule = method.function(inputs, options, part(rest, 0.0, 0.5))
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))

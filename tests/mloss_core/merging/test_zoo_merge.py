@@ -2,6 +2,8 @@ import dataclasses
 import json
 import sys
 import types
+import weakref
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -224,6 +226,42 @@ def test_streaming_gives_the_same_weights_and_a_file_that_tells_its_story(zoo, r
     assert facts["architecture"]["layers"] == 4 and facts["tasks"] == list(zoo.tasks)
     assert same(whole(streamed), whole(kept)) and streamed.realised_keep == kept.realised_keep
     assert same(whole(streamed, 0.5), whole(kept, 0.5)) and streamed.kept_fraction == kept.kept_fraction
+
+
+class Lazy(Mapping):
+    """Weights that are read anew at each access, and a count of the tensors that are alive at once."""
+
+    alive, most = weakref.WeakSet(), 0
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def __getitem__(self, key):
+        tensor = self.weights[key].clone()
+        Lazy.alive.add(tensor)
+        Lazy.most = max(Lazy.most, len(Lazy.alive))
+        return tensor
+
+    def __iter__(self):
+        return iter(self.weights)
+
+    def __len__(self):
+        return len(self.weights)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_streaming_holds_a_few_tensors_whatever_the_number_of_models(method, tmp_path):
+    zoo = tiny_zoo(tasks=8, layers=2)
+    Lazy.most = 0
+    lazy = dataclasses.replace(
+        zoo,
+        pretrained=dataclasses.replace(zoo.pretrained, weights=Lazy(zoo.pretrained.weights)),
+        finetuned={
+            task: dataclasses.replace(encoder, weights=Lazy(encoder.weights)) for task, encoder in zoo.finetuned.items()
+        },
+    )
+    merge(lazy, Recipe(method=method), report=report_for(zoo), out=tmp_path / "merged.safetensors")
+    assert 2 <= Lazy.most <= 4
 
 
 def test_a_cancelled_merge_leaves_nothing_behind(zoo, tmp_path):

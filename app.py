@@ -20,11 +20,14 @@ PAGES = {
     ],
 }
 
-st.set_page_config(page_title="M-Loss Lab", page_icon=":material/blur_on:", layout="wide")
+ASSETS = Path(__file__).parent / "ui" / "assets"
+
+st.set_page_config(page_title="M-Loss Lab", page_icon=ASSETS / "icon.svg", layout="wide")
 
 
 def main() -> None:
     """Draw the frame and the chosen page in it."""
+    st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     groups = {group: [_page(*row) for row in rows if _file(row[0]).exists()] for group, rows in PAGES.items()}
     chosen = st.navigation({group: pages for group, pages in groups.items() if pages}, expanded=True)
     frame.start_worker()

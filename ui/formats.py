@@ -38,13 +38,30 @@ def engineering(value: float | None, digits: int = 3) -> str:
         return _NOTHING
     if value == 0:
         return "0"
-    exponent = 3 * math.floor(math.log10(abs(value)) / 3)
-    if float(f"{abs(value) / 10.0**exponent:.{digits}g}") >= 1000:
-        exponent += 3
-    if exponent == 0 or 0.1 <= abs(value) < 1:
-        return _significant(value, digits)
-    mantissa = _significant(value / 10.0**exponent, digits)
-    return f"{mantissa} × 10{str(exponent).translate(_SUPERSCRIPTS)}"
+    exponent = _exponent(value, digits)
+    return f"{_significant(value / 10.0**exponent, digits)}{times_ten(exponent)}"
+
+
+def measured(value: float | None, standard_error: float | None, digits: int = 3) -> str:
+    """A number with its standard error, both at the number's exponent.
+
+    Example:
+        >>> measured(0.0000123, 0.0000004)
+        '12.3 ± 0.4 × 10⁻⁶'
+    """
+    if value is None or standard_error is None or not math.isfinite(value) or not math.isfinite(standard_error):
+        return engineering(value, digits)
+    if value == 0:
+        return f"0 ± {engineering(standard_error)}"
+    exponent = _exponent(value, digits)
+    scaled = value / 10.0**exponent
+    error = f"{standard_error / 10.0**exponent:.{_decimals(scaled, digits)}f}"
+    return f"{_significant(scaled, digits)} ± {error}{times_ten(exponent)}"
+
+
+def times_ten(exponent: int) -> str:
+    """The factor ` × 10ⁿ`, empty for 0."""
+    return f" × 10{str(exponent).translate(_SUPERSCRIPTS)}" if exponent else ""
 
 
 def seconds(value: float | None) -> str:
@@ -95,10 +112,22 @@ def span(numbers: "list[int] | tuple[int, ...]") -> str:
             runs[-1].append(number)
         else:
             runs.append([number])
-    return listing([f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs])
+    words = [[f"{run[0]}–{run[-1]}"] if len(run) > 2 else [str(number) for number in run] for run in runs]
+    return listing([word for group in words for word in group])
+
+
+def _exponent(value: float, digits: int) -> int:
+    exponent = 3 * math.floor(math.log10(abs(value)) / 3)
+    if float(f"{abs(value) / 10.0**exponent:.{digits}g}") >= 1000:
+        exponent += 3
+    return 0 if 0.1 <= abs(value) < 1 else exponent
 
 
 def _significant(value: float, digits: int) -> str:
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{decimals}f}"
-    return text.replace("-", "−")
+    return f"{value:.{_decimals(value, digits)}f}".replace("-", "−")
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Decimals that show `digits` significant ones, after rounding: 0.9999 to 3 digits is 1.00."""
+    rounded = abs(float(f"{value:.{digits}g}"))
+    return max(0, digits - 1 - math.floor(math.log10(rounded)))

@@ -40,7 +40,7 @@ ROLES: dict[str, str] = {
 
 CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset", "showTips": False}
 _STALE_OPACITY = 0.35
-TITLE_HEIGHT = 46
+TITLE_HEIGHT = 56
 
 
 def task_colour(position: int) -> str:

@@ -1,0 +1,82 @@
+import math
+
+import pytest
+
+from ui import formats
+
+
+@pytest.mark.parametrize(
+    ("fraction", "error", "text"),
+    [
+        (0.7123, None, "71.2 %"),
+        (0.7123, 0.0061, "71.2 ± 0.6 %"),
+        (0.0, 0.0, "0.0 ± 0.0 %"),
+        (None, 0.1, "–"),
+        (math.nan, None, "–"),
+        (0.5, math.nan, "50.0 %"),
+    ],
+)
+def test_percent(fraction, error, text):
+    assert formats.percent(fraction, error) == text
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"), [(0.0341, "+3.4 points"), (-0.1, "−10.0 points"), (0.0, "+0.0 points"), (None, "–")]
+)
+def test_points_carry_their_sign(difference, text):
+    assert formats.points(difference) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0000123, "12.3 × 10⁻⁶"),
+        (0.00099999, "1.00 × 10⁻³"),
+        (0.5, "0.500"),
+        (0.05, "50.0 × 10⁻³"),
+        (999.0, "999"),
+        (1234.0, "1.23 × 10³"),
+        (-0.002, "−2.00 × 10⁻³"),
+        (0, "0"),
+        (math.inf, "–"),
+    ],
+)
+def test_engineering_uses_exponents_in_threes(value, text):
+    assert formats.engineering(value) == text
+
+
+def test_measured_shows_value_and_error_at_one_exponent():
+    assert formats.measured(0.0000123, 0.0000004) == "12.3 ± 0.4 × 10⁻⁶"
+    assert formats.measured(0.00000505, 0.000000137) == "5.05 ± 0.14 × 10⁻⁶"
+    assert formats.measured(0.0000123, math.nan) == "12.3 × 10⁻⁶"
+    assert formats.measured(0.0, 0.001) == "0 ± 1.00 × 10⁻³"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.034, "0.034 s"), (9.96, "10.0 s"), (12.4, "12 s"), (125, "2 min 5 s"), (3780, "1 h 3 min"), (None, "–")],
+)
+def test_seconds(value, text):
+    assert formats.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_100_000, "2.1 MB"), (3.5e12, "3500.0 GB")]
+)
+def test_size(count, text):
+    assert formats.size(count) == text
+
+
+def test_lists_and_runs_read_as_words():
+    assert formats.listing(["a"]) == "a"
+    assert formats.listing(["a", "b", "c"]) == "a, b and c"
+    assert formats.listing([]) == ""
+    assert formats.span([10, 8, 9]) == "8–10"
+    assert formats.span([0, 8, 9, 10]) == "0 and 8–10"
+    assert formats.span([3]) == "3"
+    assert formats.span([1, 2, 5]) == "1, 2 and 5"
+
+
+def test_count_groups_digits_and_digest_is_cut():
+    assert formats.count(617600) == "617\u202f600"
+    assert formats.short_digest("abcdef0123456789") == "abcdef0123"

@@ -1,0 +1,155 @@
+"""The M-Loss heatmap with its block profile: blocks from top to bottom, node groups from left to right."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ui import theme
+from ui.formats import measured, times_ten
+from ui.mloss_map_data import Cells, MapData, cell_text, scaled
+
+MANY_CELLS = 4000
+"""From here on the click layer is drawn by WebGL, which stays quick."""
+_PER_BLOCK = 26
+_EDGES = 98
+
+
+def heatmap_height(blocks: int) -> int:
+    """Height in pixels that gives every block a readable row and still fits a laptop screen."""
+    return _EDGES + blocks * (_PER_BLOCK if blocks <= 14 else 17)
+
+
+def mloss_figure(data: MapData, cells: Cells, scale: str, chosen: tuple[int, int] | None = None) -> go.Figure:
+    """M-Loss by block and node group, with the block means beside it.
+
+    Args:
+        chosen: the (block, node) whose card is open: its cell gets a frame.
+    """
+    unit = _unit(float(cells.value.max()))
+    factor = 10.0**-unit
+    z = scaled(cells.value, scale) * (factor if scale == "Linear" else 1.0)
+    bar = {
+        "Linear": theme.colourbar(f"M-Loss, {_times(unit)}", **_BAR),
+        "Log": theme.colourbar("M-Loss", **_decades(z), **_BAR),
+        "Per block": theme.colourbar("Share of the block's largest", **_BAR),
+    }[scale]
+    fig = _frame("M-Loss of every node group", data, cells)
+    ends = {"zmin": 0.0, "zmax": float(z.max())} if scale != "Log" and z.max() > 0 else {}
+    fig.add_trace(_tiles(data, cells, z, bar, **ends), row=1, col=1)
+    fig.add_trace(_clicks(data, cells, cell_text(data, cells)), row=1, col=1)
+    fig.add_trace(_profile(data, factor, scale), row=1, col=2)
+    fig.update_xaxes(title_text=f"Block mean, {_times(unit)}", row=1, col=2, rangemode="tozero")
+    if scale == "Log":
+        fig.update_xaxes(type="log", dtick=1, row=1, col=2)
+    _mark(fig, data, cells, chosen)
+    return fig
+
+
+def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
+    """The keep rate of every node group that k and e would give, with the block means beside it.
+
+    Args:
+        rates: keep rate of every node (block, node), fractions.
+    """
+    counts = cells.last - cells.first + 1
+    shown = 100 * np.add.reduceat(rates, cells.first, axis=1) / counts
+    fig = _frame("Keep rate of every node group", data, cells)
+    low, high = float(shown.min()), float(shown.max())
+    ends = {"zmin": low, "zmax": high} if high > low else {"zmin": low - 1, "zmax": high + 1}
+    fig.add_trace(_tiles(data, cells, shown, theme.colourbar("Kept, %", **_BAR), **ends), row=1, col=1)
+    text = [
+        f"{mloss}<br>Keeps {value:.1f} % of its weights"
+        for mloss, value in zip(cell_text(data, cells), shown.ravel(), strict=True)
+    ]
+    fig.add_trace(_clicks(data, cells, text), row=1, col=1)
+    means = 100 * rates.mean(axis=1)
+    fig.add_trace(
+        go.Bar(
+            x=means, y=list(data.blocks), orientation="h", marker_color=theme.ACCENT, showlegend=False,
+            hovertemplate="Block %{y} keeps %{x:.1f} % of its rows' weights on average<extra></extra>",
+        ),
+        row=1, col=2,
+    )  # fmt: skip
+    fig.update_xaxes(title_text="Block mean, %", row=1, col=2, range=[max(0.0, means.min() - 5), means.max() + 1])
+    _mark(fig, data, cells, chosen)
+    return fig
+
+
+_BAR = {"len": 1.0, "y": 0.5, "x": 1.0}
+
+
+def _frame(title: str, data: MapData, cells: Cells) -> go.Figure:
+    layout = theme.figure(title, height=heatmap_height(len(data.blocks))).layout
+    fig = make_subplots(rows=1, cols=2, shared_yaxes=True, column_widths=[0.8, 0.2], horizontal_spacing=0.015)
+    fig.update_layout(layout.to_plotly_json() | {"xaxis": {}, "yaxis": {}})
+    fig.update_layout(template="mloss", bargap=0.3, showlegend=False, margin={"t": 38})
+    size = int(cells.last[0] - cells.first[0] + 1)
+    words = "Node of the block" if size == 1 else f"Node of the block, in groups of {size}"
+    fig.update_xaxes(title={"text": words, "standoff": 8}, row=1, col=1, range=[-0.5, data.nodes - 0.5], showgrid=False)
+    fig.update_xaxes(title={"standoff": 8}, showgrid=True, nticks=4, row=1, col=2)
+    step = 1 if len(data.blocks) <= 14 else 2
+    fig.update_yaxes(
+        range=[max(data.blocks) + 0.5, min(data.blocks) - 0.5], dtick=step, tick0=0, showgrid=False, zeroline=False
+    )
+    fig.update_yaxes(title={"text": "Block", "standoff": 6}, row=1, col=1)
+    # A drag would move the map away under the reader's hand; there is nothing to see beyond its edges.
+    fig.update_xaxes(fixedrange=True)
+    fig.update_yaxes(fixedrange=True)
+    return fig
+
+
+def _tiles(data: MapData, cells: Cells, z: np.ndarray, bar: dict, **ends: float) -> go.Heatmap:
+    gap = 1 if len(cells.first) <= 80 else 0
+    return go.Heatmap(
+        x=cells.centre, y=list(data.blocks), z=z, colorscale=theme.SEQUENTIAL, colorbar=bar, hoverinfo="skip",
+        xgap=gap, ygap=1, **ends,
+    )  # fmt: skip
+
+
+def _clicks(data: MapData, cells: Cells, text: Sequence[str]) -> go.Scatter | go.Scattergl:
+    rows, groups = cells.value.shape
+    ids = [f"{block}:{node}" for block, nodes in zip(data.blocks, cells.worst, strict=True) for node in nodes]
+    layer = theme.click_layer(
+        np.tile(cells.centre, rows), np.repeat(data.blocks, groups), text, ids, size=max(4, min(22, 800 // groups))
+    )
+    return go.Scattergl(layer.to_plotly_json() | {"type": "scattergl"}) if rows * groups > MANY_CELLS else layer
+
+
+def _profile(data: MapData, factor: float, scale: str) -> go.Bar:
+    text = [
+        f"Block {block}: mean M-Loss {measured(value, error)}"
+        for block, value, error in zip(data.blocks, data.block, data.block_error, strict=True)
+    ]
+    return go.Bar(
+        x=data.block * factor, y=list(data.blocks), orientation="h", marker_color=theme.ACCENT, showlegend=False,
+        error_x={"type": "data", "array": data.block_error * factor, "thickness": 1, "width": 2, "color": theme.INK},
+        hovertext=text, hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+
+
+def _mark(fig: go.Figure, data: MapData, cells: Cells, chosen: tuple[int, int] | None) -> None:
+    if chosen is None or chosen[0] not in data.blocks or not 0 <= chosen[1] < data.nodes:
+        return
+    block, node = chosen
+    group = int(np.searchsorted(cells.last, node))
+    fig.add_shape(
+        type="rect", x0=cells.first[group] - 0.5, x1=cells.last[group] + 0.5, y0=block - 0.5, y1=block + 0.5,
+        line={"color": theme.INK, "width": 2}, row=1, col=1,
+    )  # fmt: skip
+
+
+def _unit(largest: float) -> int:
+    return 3 * math.floor(math.log10(largest) / 3) if largest > 0 else 0
+
+
+def _times(unit: int) -> str:
+    return times_ten(unit).strip() or "mean square"
+
+
+def _decades(z: np.ndarray) -> dict:
+    low, high = math.floor(float(z.min())), math.ceil(float(z.max()))
+    ticks = list(range(low, high + 1))
+    return {"tickvals": ticks, "ticktext": [times_ten(tick)[3:] or "1" for tick in ticks]}

@@ -15,6 +15,10 @@ from ui.state import BIND, DEVICE, ZOO
 DEFAULT_ZOO = "demo"
 ZOOS = (DEFAULT_ZOO,)
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
+_JOB_WORDS = {
+    "measure": "M-Loss", "node": "One node", "baselines": "Baselines", "recipe": "Merge", "pairs": "Pairs",
+    "merged_file": "Merged file", "samples": "Images", "overview": "Zoo",
+}  # fmt: skip
 
 
 def current_zoo() -> ZooFacts:
@@ -104,12 +108,7 @@ def _jobs_live() -> None:
         st.rerun()
     st.caption("Running jobs")
     for job in active:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.progress(
-                min(1.0, max(0.0, job.fraction)),
-                text=f"{job.kind.replace('_', ' ').capitalize()} · {jobs.remaining(job)}",
-            )
-            st.button(
-                "Cancel", key=f"panel_cancel_{job.key}", icon=":material/close:", type="tertiary",
-                on_click=jobs.cancel, args=(job.key,),
-            )  # fmt: skip
+        words = _JOB_WORDS.get(job.kind, job.kind.replace("_", " ").capitalize())
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{words} · {jobs.remaining(job)}")
+            st.button("Cancel", key=f"panel_cancel_{job.key}", type="tertiary", on_click=jobs.cancel, args=(job.key,))

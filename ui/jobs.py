@@ -99,10 +99,8 @@ def job_payload(
         on: another device than the sidebar's.
         patience: seconds to wait before showing the progress line.
     """
-    try:
-        job = _wait(submit(kind, params, on), patience)
-    except MLossCoreError as error:
-        show_error(error)
+    job = _ask(kind, params, on, patience)
+    if job is None:
         return None
     payload = payload_of(job)
     if payload is None:
@@ -111,27 +109,33 @@ def job_payload(
 
 
 def job_result(
-    name: str, kind: str, params: Mapping[str, Any], *, label: str, on: str | None = None, patience: float = PATIENCE
-) -> Result:
+    name: str, kind: str, params: Mapping[str, Any], *, label: str, on: str | None = None,
+    patience: float = PATIENCE, aside: Any = None, reserve: int = 0,
+) -> Result:  # fmt: skip
     """Like `job_payload`, but keeps the last answer of this `name` while a new one is on its way.
 
     Args:
         name: the place on the page that shows the result, unique over the app: `map`.
+        aside: a container for the progress line while an earlier answer stays, so that nothing on the page jumps.
+        reserve: height in pixels that is held free for a first answer while it is on its way.
     """
     held: dict[str, tuple[str, Mapping[str, Any]]] = st.session_state.setdefault(RESULTS, {})
-    payload = job_payload(kind, params, label=label, on=on, patience=patience)
-    if payload is not None:
-        held[name] = (submit(kind, params, on).key, dict(params))
+    job = _ask(kind, params, on, patience)
+    payload = payload_of(job) if job is not None else None
+    if job is not None and payload is not None:
+        held[name] = (job.key, dict(params))
         return Result(payload, params)
-    if name not in held:
-        return Result(None, params)
-    earlier_key, earlier_params = held[name]
-    try:
-        earlier = _payload(str(store().root), earlier_key)
-    except LookupError:
-        return Result(None, params)
-    st.caption(":material/history: What you see answers the earlier choice; the new one is on its way.")
-    return Result(earlier, earlier_params, stale=True)
+    earlier = _earlier(held.get(name))
+    if job is not None:
+        active = job.status in _ACTIVE
+        with aside if aside is not None and active and earlier.payload is not None else st.container():
+            _show_pending(job, label, kind, params, on)
+            if earlier.payload is not None:
+                after = "the new one is on its way" if active else "the new one is missing"
+                st.caption(f":material/history: What you see answers the earlier choice; {after}.")
+            elif active and reserve:
+                st.skeleton(height=reserve)
+    return earlier if earlier.payload is not None else Result(None, params)
 
 
 def watch(jobs: "Sequence[Job]", labels: Sequence[str]) -> None:
@@ -162,6 +166,23 @@ def _payload(root: str, key: str) -> "Payload":
     for array in payload.arrays.values():
         array.setflags(write=False)
     return payload
+
+
+def _earlier(held: tuple[str, Mapping[str, Any]] | None) -> Result:
+    if held is None:
+        return Result(None, {})
+    try:
+        return Result(_payload(str(store().root), held[0]), held[1], stale=True)
+    except LookupError:
+        return Result(None, {})
+
+
+def _ask(kind: str, params: Mapping[str, Any], on: str | None, patience: float) -> "Job | None":
+    try:
+        return _wait(submit(kind, params, on), patience)
+    except MLossCoreError as error:
+        show_error(error)
+        return None
 
 
 def _request(kind: str, params: Mapping[str, Any], on: str | None) -> str:

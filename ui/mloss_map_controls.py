@@ -92,7 +92,7 @@ def group_control(zoo: ZooFacts) -> int:
 
 def shown_controls(zoo: ZooFacts) -> Shown:
     """M-Loss or keep rate, with the choices that belong to it, in one row."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         view = st.segmented_control(
             "Show", VIEWS, default=VIEWS[0], required=True, key=state.key(PAGE, "view"), bind=state.BIND,
             help="M-Loss: how far the merged and the ensembled answer of a node lie apart. Keep rate: the fraction of "
@@ -111,16 +111,16 @@ def _scale_control() -> Shown:
 
 def _keep_controls(zoo: ZooFacts) -> Shown:
     keep = st.slider(
-        "Keep rate k", 0.05, 1.0, 0.8, 0.05, key=state.key(PAGE, "k"), bind=state.BIND, width=170,
+        "Keep rate k", 0.05, 1.0, 0.8, 0.05, key=state.key(PAGE, "k"), bind=state.BIND, width=140,
         help="Fraction of the weights kept in the least conflicted node.",
     )  # fmt: skip
     reach = st.slider(
-        "Span e", 0.0, 0.8, 0.1, 0.05, key=state.key(PAGE, "e"), bind=state.BIND, width=170,
+        "Span e", 0.0, 0.8, 0.1, 0.05, key=state.key(PAGE, "e"), bind=state.BIND, width=140,
         help="How far the keep rate falls from the least to the most conflicted node of a block.",
     )  # fmt: skip
     presets = block_presets(zoo.layers)
-    label = st.segmented_control(
-        "Blocks", list(presets), default="all", required=True, key=state.key(PAGE, "blocks"), bind=state.BIND,
+    label = st.selectbox(
+        "Blocks", list(presets), key=state.key(PAGE, "blocks"), bind=state.BIND, width=130,
         format_func=lambda name: "All" if name == "all" else name,
         help="Where the keep rate follows M-Loss; the other blocks keep k everywhere. The sets are the papers'.",
     )  # fmt: skip

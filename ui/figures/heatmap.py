@@ -73,7 +73,7 @@ def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[in
         ),
         row=1, col=2,
     )  # fmt: skip
-    fig.update_xaxes(title_text="Block mean, %", row=1, col=2, range=[max(0.0, means.min() - 5), means.max() + 1])
+    fig.update_xaxes(title_text="Block mean, %", row=1, col=2, range=[0, 100], tickvals=[0, 50, 100])
     _mark(fig, data, cells, chosen)
     return fig
 

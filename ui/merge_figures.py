@@ -1,12 +1,14 @@
 """Figures of the Merge page: accuracy by task, and the strip of blocks."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ui import formats, theme
-from ui.merge_rows import Row
+from ui.merge_keep import weight_name
+from ui.merge_rows import Row, task_difference
 
 MAX_BARS = 8
 """More rows than this side by side cannot be told apart."""
@@ -16,26 +18,49 @@ _MERGE_COLOURS = [theme.CATEGORY[index] for index in (0, 3, 4, 5, 6, 7, 9)]
 def task_bars(rows: Sequence[Row], tasks: Sequence[str], height: int = 380) -> go.Figure:
     """Accuracy of each row on each task, with binomial standard errors."""
     fig = theme.figure("Accuracy by task", y="Top-1 accuracy, %", height=height)
-    merges = 0
-    for row in rows[:MAX_BARS]:
-        colour = theme.ROLES.get(row.kind, theme.MUTED)
-        if row.kind in ("merged", "per_task"):
-            colour = _MERGE_COLOURS[merges % len(_MERGE_COLOURS)]
-            merges += 1
-        errors = [row.task_error(task) for task in tasks]
+    for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
         values = [row.accuracy.get(task) for task in tasks]
         fig.add_bar(
-            name=row.label, x=list(tasks), y=[None if v is None else 100 * v for v in values],
-            marker_color=colour,
-            error_y={
-                "type": "data", "array": [None if e is None else 100 * e for e in errors], "thickness": 1, "width": 2,
-                "color": theme.INK,
-            },
+            name=row.label, x=list(tasks), y=[None if value is None else 100 * value for value in values],
+            marker_color=colour, error_y=_errors([row.task_error(task) for task in tasks]),
             hovertemplate=f"{row.label} on %{{x}}: %{{y:.1f}} ± %{{error_y.array:.1f}} %<extra></extra>",
         )  # fmt: skip
     fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.05)
     fig.update_yaxes(range=[0, 100])
     fig.update_xaxes(showgrid=False)
+    return fig
+
+
+def gap_bars(rows: Sequence[Row], baseline: Row, tasks: Sequence[str], height: int = 300) -> go.Figure:
+    """Accuracy of each row minus the baseline's, by task, with the standard error of that difference."""
+    fig = theme.figure(f"Difference to {baseline.label} by task", y="Points", height=height)
+    for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
+        gaps = [task_difference(row, baseline, task) for task in tasks]
+        fig.add_bar(
+            name=row.label, x=list(tasks), y=[None if gap is None else 100 * gap.value for gap in gaps],
+            marker_color=colour, error_y=_errors([None if gap is None else gap.standard_error for gap in gaps]),
+            hovertemplate=f"{row.label} on %{{x}}: %{{y:+.1f}} ± %{{error_y.array:.1f}} points<extra></extra>",
+        )  # fmt: skip
+    fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.05)
+    fig.add_hline(y=0, line={"color": theme.INK, "width": 1})
+    fig.update_xaxes(showgrid=False)
+    return fig
+
+
+def realised_lines(rows: Sequence[Row], layers: int, height: int = 280) -> go.Figure:
+    """What each merge really kept in the scored layer of every block."""
+    fig = theme.figure(
+        "Kept in the scored layer of each block", x="Block", y="Weights kept, %", height=height,
+        subtitle="Counted in the finished merges, mean over models",
+    )  # fmt: skip
+    for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
+        kept = [row.realised.get(weight_name(block)) for block in range(layers)]
+        fig.add_scatter(
+            name=row.label, x=list(range(layers)), y=[None if share is None else 100 * share for share in kept],
+            mode="lines+markers", line={"color": colour, "width": 1.5}, marker={"color": colour, "size": 6},
+            hovertemplate=f"{row.label}, block %{{x}}: %{{y:.1f}} % kept<extra></extra>",
+        )  # fmt: skip
+    fig.update_xaxes(tickmode="linear", dtick=1 if layers <= 12 else 2, showgrid=False)
     return fig
 
 
@@ -81,6 +106,23 @@ def toggled(chosen: Sequence[int], block: int, layers: int) -> list[int]:
     if not 0 <= block < layers:
         return sorted(chosen)
     return sorted(set(chosen) ^ {block})
+
+
+def _colours(rows: Sequence[Row]) -> list[str]:
+    """A colour a row: baselines have their own everywhere, merges take turns."""
+    colours, merges = [], 0
+    for row in rows:
+        if row.kind in ("merged", "per_task"):
+            colours.append(_MERGE_COLOURS[merges % len(_MERGE_COLOURS)])
+            merges += 1
+        else:
+            colours.append(theme.MUTED if row.key == "ensemble_features" else theme.role_colour(row.kind))
+    return colours
+
+
+def _errors(fractions: Sequence[float | None]) -> dict[str, Any]:
+    array = [None if error is None else 100 * error for error in fractions]
+    return {"type": "data", "array": array, "thickness": 1, "width": 2, "color": theme.INK}
 
 
 def _block_words(block: int, picked: bool, mloss: Mapping[int, float] | None) -> str:

@@ -99,6 +99,18 @@ def difference(row: Row, other: Row) -> Difference | None:
     return Difference(value, math.hypot(row.standard_error, other.standard_error), paired=False)
 
 
+def task_difference(row: Row, other: Row, task: str) -> Difference | None:
+    """`difference` on one task alone."""
+    if task not in row.accuracy or task not in other.accuracy:
+        return None
+    value = row.accuracy[task] - other.accuracy[task]
+    if _pairs(row, other, task):
+        gap = row.correct[task].astype(float) - other.correct[task].astype(float)
+        return Difference(value, math.sqrt(float(gap.var()) / (len(gap) - 1)), paired=True)
+    errors = row.task_error(task), other.task_error(task)
+    return Difference(value, None if None in errors else math.hypot(*errors), paired=False)
+
+
 def ordered(rows: Sequence[Row]) -> list[Row]:
     """Rows as the table shows them: Zero-shot, merges in their order, Ensemble, Individual."""
     return sorted(rows, key=lambda row: ORDER.index(row.kind))

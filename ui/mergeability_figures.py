@@ -1,7 +1,7 @@
 """Figures of the Mergeability page: the task x task matrix with its tree, and the layer profile of one pair."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ def matrix_figure(
     chosen: tuple[str, str] | None,
     reason: str = "no such number",
     diverging: bool = False,
+    text: Callable[[float], str] = formats.engineering,
     height: int = 520,
 ) -> go.Figure:
     """The matrix of one metric; a click on a cell gives back `first|second`.
@@ -47,6 +48,7 @@ def matrix_figure(
         chosen: the pair to frame.
         reason: why an off-diagonal cell may be empty.
         diverging: whether zero is a real middle.
+        text: how a number is written in the hover text.
     """
     count = len(view.tasks)
     factor, unit = unit_of(view.values)
@@ -60,7 +62,7 @@ def matrix_figure(
         z=shown, x=list(range(count)), y=list(range(count)), hoverinfo="skip", texttemplate="%{z:.3g}" if count <= 10
         else None, colorbar=theme.colourbar(" ".join(part for part in (label, unit) if part)), **colours,
     )  # fmt: skip
-    fig.add_trace(_clicks(view, label, reason, size=max(12, (height - 120) // count)))
+    fig.add_trace(_clicks(view, label, reason, text, size=max(12, (height - 120) // count)))
     for place, other in _both_ways(view, chosen):
         fig.add_shape(
             type="rect", x0=place - 0.5, x1=place + 0.5, y0=other - 0.5, y1=other + 0.5,
@@ -104,13 +106,13 @@ def pair_of(text: object, tasks: Sequence[str]) -> tuple[str, str] | None:
     return parts[0], parts[1]
 
 
-def _clicks(view: View, label: str, reason: str, size: int) -> go.Scatter:
+def _clicks(view: View, label: str, reason: str, text: Callable[[float], str], size: int) -> go.Scatter:
     places = [(row, column) for row in range(len(view.tasks)) for column in range(len(view.tasks)) if row != column]
     texts, ids = [], []
     for row, column in places:
         first, second = view.tasks[row], view.tasks[column]
         value = view.values[row, column]
-        words = f"{label} {formats.engineering(value)}" if np.isfinite(value) else f"{label}: {reason}"
+        words = f"{label} {text(value)}" if np.isfinite(value) else f"{label}: {reason}"
         texts.append(f"{first} and {second}<br>{words}")
         ids.append(f"{first}|{second}")
     return theme.click_layer([column for _, column in places], [row for row, _ in places], texts, ids, size=size)

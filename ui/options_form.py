@@ -54,16 +54,16 @@ def widget_key(key: str, name: str) -> str:
     return f"{key}_{name}"
 
 
-def options_form(options_type: type, key: str, hidden: tuple[str, ...] = ()) -> dict[str, Any]:
+def options_form(options_type: type, key: str, *, columns: int = 1) -> dict[str, Any]:
     """Draw the form and return the value of every option that has a widget.
 
     Args:
         options_type: a dataclass of `mloss_core.options.option` fields.
         key: prefix of the widgets' state keys; they are mirrored in the URL under the same names.
-        hidden: fields to leave out.
+        columns: widgets side by side; advanced ones are one below the other, behind "More options".
     """
-    fields = [field for field in form_fields(options_type) if field.name not in hidden]
-    values = {field.name: _draw(field, key) for field in fields if not field.advanced}
+    fields = form_fields(options_type)
+    values = _draw_rows([field for field in fields if not field.advanced], key, columns)
     advanced = [field for field in fields if field.advanced]
     if advanced:
         with st.expander("More options", icon=":material/tune:"):
@@ -81,6 +81,16 @@ def changed_values(options_type: type, values: Mapping[str, Any]) -> dict[str, A
     """The values that differ from their defaults: what is worth writing down."""
     defaults = {field.name: field.default for field in form_fields(options_type)}
     return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
+def _draw_rows(fields: list[FormField], key: str, columns: int) -> dict[str, Any]:
+    values = {}
+    for start in range(0, len(fields), columns):
+        row = fields[start : start + columns]
+        for field, place in zip(row, st.columns(columns) if len(row) > 1 else [st.container()], strict=False):
+            with place:
+                values[field.name] = _draw(field, key)
+    return values
 
 
 def _form_field(field: dataclasses.Field, kinds: tuple[Any, ...]) -> FormField:

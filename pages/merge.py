@@ -1,0 +1,20 @@
+"""The Merge page: build recipes on the left, compare what they give with the Ensemble on the right."""
+
+import streamlit as st
+
+from ui import frame, merge_state
+from ui.errors import guard
+from ui.merge_builder import builder
+from ui.merge_comparison import comparison
+
+zoo = frame.page("Merge", "How close does one merged model come to the Ensemble of all of them?")
+entries = merge_state.entries(zoo)
+merge_state.mirror()
+note = merge_state.take_note()
+if note:
+    st.warning(note, icon=":material/link_off:")
+left, right = st.columns([0.3, 0.7], gap="medium")
+with left, guard():
+    draft, profile = builder(zoo, entries)
+    with right, guard():
+        comparison(zoo, entries, draft, profile)

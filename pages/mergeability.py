@@ -1,0 +1,9 @@
+"""The Mergeability page: which models get along, pair by pair."""
+
+from ui import frame
+from ui.errors import guard
+from ui.mergeability_view import mergeability
+
+zoo = frame.page("Mergeability", "Which of these models can I merge with which?")
+with guard():
+    mergeability(zoo)

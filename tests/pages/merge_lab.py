@@ -1,0 +1,147 @@
+"""A lab that answers at once with made-up results, put in place of `ui.jobs` for tests of pages."""
+
+import dataclasses
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from mloss_core.caching import digest_of
+from mloss_core.errors import ZooError
+from mloss_core.recipe import Recipe
+from ui.cached import ZooFacts
+
+TASKS = ("digits", "letters", "shapes", "signs")
+LAYERS, NODES, IMAGES = 12, 16, 200
+
+
+def zoo(tasks: tuple[str, ...] = TASKS) -> ZooFacts:
+    """Facts of a small zoo."""
+    return ZooFacts(
+        name="demo", digest="d" * 64, tasks=tasks, layers=LAYERS, nodes=NODES, width=8, parameters=1000, card={}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeJob:
+    """A job as far as pages look at it."""
+
+    key: str
+    kind: str
+    params: Mapping[str, Any]
+    status: str = "done"
+    fraction: float = 0.4
+    message: str = "evaluating"
+    error: str | None = None
+    queue_position: int | None = 1
+    seconds_left: float | None = 3.0
+
+
+class FakeLab:
+    """Stands in for the functions of `ui.jobs`.
+
+    Args:
+        status: by kind or by method name: another status than done for those jobs.
+        error: sentence of failed jobs.
+        refuse: sentence with which every submission is refused.
+    """
+
+    def __init__(self, status: Mapping[str, str] | None = None, error: str = "", refuse: str = "") -> None:
+        self.status, self.error, self.refuse = dict(status or {}), error, refuse
+        self.submitted: list[tuple[str, dict[str, Any]]] = []
+        self.forgotten: list[tuple[str, dict[str, Any]]] = []
+        self.watched: list[str] = []
+        self.tasks = TASKS
+        self.file = ""
+
+    def install(self, monkeypatch: Any) -> "FakeLab":
+        """Replace `ui.jobs` and the zoo for one test."""
+        for name in ("submit", "payload_of", "job_payload", "watch", "forget"):
+            monkeypatch.setattr(f"ui.jobs.{name}", getattr(self, name))
+        monkeypatch.setattr("ui.frame.zoo_facts", lambda name: zoo(self.tasks))
+        return self
+
+    def submit(self, kind: str, params: Mapping[str, Any], on: str | None = None) -> FakeJob:
+        if self.refuse:
+            raise ZooError(self.refuse)
+        self.submitted.append((kind, dict(params)))
+        method = (params.get("recipe") or {}).get("method", "")
+        status = self.status.get(method) or self.status.get(kind, "done")
+        return FakeJob(digest_of(kind, dict(params)), kind, params, status, error=self.error or None)
+
+    def payload_of(self, job: FakeJob) -> Any:
+        return None if job.status != "done" else getattr(self, f"_{job.kind}")(dict(job.params))
+
+    def job_payload(self, kind: str, params: Mapping[str, Any], *, label: str, **rest: Any) -> Any:
+        return self.payload_of(self.submit(kind, params))
+
+    def watch(self, jobs: list[FakeJob], labels: list[str]) -> None:
+        self.watched = list(labels)
+
+    def forget(self, kind: str, params: Mapping[str, Any], on: str | None = None) -> None:
+        self.forgotten.append((kind, dict(params)))
+
+    def kinds(self, kind: str) -> list[dict[str, Any]]:
+        """The requests of one kind, each once, in order."""
+        return list({digest_of(params): params for name, params in self.submitted if name == kind}.values())
+
+    def _measure(self, params: dict[str, Any]) -> Any:
+        sites = [f"blocks.{block}.mlp.c_fc" for block in range(LAYERS)]
+        arrays = {f"node/{site}": (1 + place) * 1e-6 * np.linspace(0.1, 1, NODES) for place, site in enumerate(sites)}
+        arrays |= {f"se/{site}": np.full(NODES, 1e-8) for site in sites}
+        layers = [
+            {"block": place, "site": site, "nodes": NODES, "mloss": float(arrays[f"node/{site}"].mean()),
+             "normalised": 0.1, "standard_error": 1e-8}
+            for place, site in enumerate(sites)
+        ]  # fmt: skip
+        return SimpleNamespace(meta={"layers": layers}, arrays=arrays)
+
+    def _baselines(self, params: dict[str, Any]) -> Any:
+        levels = {"Zero-shot": ("zero_shot", 0.45), "Ensemble": ("ensemble", 0.66),
+                  "Ensemble (features)": ("ensemble", 0.64), "Individual": ("individual", 0.9)}  # fmt: skip
+        rows, arrays = [], {}
+        for model, (kind, level) in levels.items():
+            row, correct = self._row(model, kind, level)
+            rows.append(row)
+            arrays |= correct
+        return SimpleNamespace(meta={"rows": rows}, arrays=arrays)
+
+    def _recipe(self, params: dict[str, Any]) -> Any:
+        recipe = Recipe.from_dict(params["recipe"])
+        level = {"average": 0.58, "ties": 0.62}.get(recipe.method, 0.64) + int(recipe.digest[:2], 16) / 25600
+        row, arrays = self._row("merge", "merged", level)
+        meta = {
+            "row": row, "kept_fraction": 0.7, "seconds": 1.5, "digest": recipe.digest,
+            "realised_keep": {f"transformer.resblocks.{i}.mlp.c_fc.weight": 0.75 for i in range(LAYERS)},
+            "alignment": {"agreement": 0.7, "kl": 0.4, "images": 128},
+        }  # fmt: skip
+        return SimpleNamespace(meta=meta, arrays=arrays)
+
+    def _merged_file(self, params: dict[str, Any]) -> Any:
+        return SimpleNamespace(meta={"path": self.file, "digest": "e" * 64, "bytes": 2_100_000}, arrays={})
+
+    def _pairs(self, params: dict[str, Any]) -> Any:
+        names = [(a, b) for place, a in enumerate(self.tasks) for b in self.tasks[place + 1 :]]
+        pairs, blocks = [], []
+        for place, (a, b) in enumerate(names):
+            pairs.append({"task_a": a, "task_b": b, "task_vector_cosine": 0.3 - 0.05 * place, "sign_conflict":
+                          None if place == 0 else 0.4 + 0.01 * place})  # fmt: skip
+            blocks += [
+                {"task_a": a, "task_b": b, "block": block, "mloss": 1e-6 * (place + 1) * (block + 1),
+                 "normalised": 0.01 * (place + 1)}
+                for block in range(LAYERS)
+            ]  # fmt: skip
+        return SimpleNamespace(meta={"pairs": pairs, "blocks": blocks}, arrays={})
+
+    def _row(self, model: str, kind: str, level: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        shares = {task: min(0.99, level + 0.06 * (place - 1.5)) for place, task in enumerate(self.tasks)}
+        correct = {f"correct/{model}/{task}": np.arange(IMAGES) < share * IMAGES for task, share in shares.items()}
+        tasks = {task: float(correct[f"correct/{model}/{task}"].mean()) for task in self.tasks}
+        values = list(tasks.values())
+        row = {
+            "model": model, "kind": kind, "recipe": None, "tasks": tasks, "average": float(np.mean(values)),
+            "standard_error": 0.006, "normalised": level / 0.9, "variance": float(np.var(values)),
+            "worst": min(values), "counts": dict.fromkeys(self.tasks, IMAGES),
+        }  # fmt: skip
+        return row, correct

@@ -1,0 +1,168 @@
+"""The left column of the Merge page: choose a method, its options and blocks, see the keep rates, add the recipe."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from mloss_core.merging.methods import METHODS
+from mloss_core.recipe import MLossOptions
+from ui import jobs, merge_state, state, theme
+from ui.cached import ZooFacts
+from ui.merge_draft import (
+    ALL,
+    CUSTOM,
+    Draft,
+    block_choices,
+    block_means,
+    chosen_blocks,
+    make_draft,
+    methods_by_family,
+    uses_seed,
+)
+from ui.merge_entries import Entry
+from ui.merge_figures import block_strip, toggled
+from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
+from ui.mloss_map_payload import map_of
+from ui.options_form import options_form
+
+DEFAULT_METHOD = "m_ties"
+_STRIP = state.key(merge_state.PAGE, "strip")
+_PRESET_WORDS = {"paper": "Paper", "reference": "Code"}
+Scores = Mapping[int, np.ndarray]
+
+
+def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile | None]:
+    """Draw the builder; returns the recipe under construction and the keep rates that it would give.
+
+    Args:
+        entries: what the comparison holds already.
+    """
+    name = _method_choice()
+    values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2)
+    blocks_slot, preview_slot, add_slot = st.container(), st.container(), st.container()
+    tasks, mloss, seed = _more(zoo, name, values)
+    if "mloss" not in METHODS[name].needs:
+        draft = make_draft(name, values, blocks=None, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
+        with preview_slot:
+            st.caption(f"{draft.method.title} prunes without M-Loss: there are no row-wise keep rates to show.")
+        _add_button(add_slot, draft, entries)
+        return draft, None
+    with preview_slot:
+        scores = _scores(zoo, tasks, mloss)
+    with blocks_slot:
+        blocks = _block_choice(zoo, None if scores is None else block_means(scores))
+    draft = make_draft(name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
+    profile = _profile(draft, scores, seed)
+    if profile is not None:
+        with preview_slot:
+            theme.show(keep_bars(profile), key="mg_keep_bars", alt=budget_sentence(profile))
+            st.caption(budget_sentence(profile))
+    _add_button(add_slot, draft, entries)
+    return draft, profile
+
+
+def _method_choice() -> str:
+    names = [method.name for group in methods_by_family().values() for method in group]
+    name = st.selectbox(
+        "Method", names, index=names.index(DEFAULT_METHOD), key=merge_state.METHOD, bind=state.BIND,
+        format_func=lambda name: f"{METHODS[name].family} · {METHODS[name].title}",
+        help="How the fine-tuned models become one. Families group methods that work alike.",
+    )  # fmt: skip
+    name = name if name in METHODS else DEFAULT_METHOD
+    st.caption(f"{METHODS[name].summary} [Paper]({METHODS[name].paper_url})")
+    return name
+
+
+def _more(zoo: ZooFacts, name: str, values: Mapping[str, object]) -> tuple[tuple[str, ...], MLossOptions, int]:
+    """Models, and where they matter the M-Loss preset and the seed; folded away, all with good defaults."""
+    held = merge_state.held(merge_state.MODELS)
+    count = len(zoo.tasks if held is None else held)
+    with st.expander(f"Models ({count} of {len(zoo.tasks)}) and more", icon=":material/tune:"):
+        state.prune(merge_state.MODELS, zoo.tasks)
+        chosen = st.pills(
+            "Models", zoo.tasks, selection_mode="multi", default=zoo.tasks, key=merge_state.MODELS, bind=state.BIND,
+            wrap=True, help="The fine-tuned models to merge. Accuracy is always measured on all tasks of the zoo.",
+        )  # fmt: skip
+        preset, seed = "paper", 0
+        if "mloss" in METHODS[name].needs:
+            preset = st.segmented_control(
+                "M-Loss preset", list(_PRESET_WORDS), default="paper", required=True, key=merge_state.PRESET,
+                bind=state.BIND, format_func=lambda word: _PRESET_WORDS.get(word, word),
+                help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
+            )  # fmt: skip
+        if uses_seed(METHODS[name], values):
+            seed = st.number_input(
+                "Seed", 0, 2**31 - 1, 0, key=merge_state.SEED, bind=state.BIND,
+                help="Keys the random choices; another seed shows how much they matter.",
+            )  # fmt: skip
+    tasks = tuple(task for task in zoo.tasks if task in set(chosen or ()))
+    return tasks, MLossOptions.preset(preset if preset in _PRESET_WORDS else "paper"), int(seed or 0)
+
+
+def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores | None:
+    """Node M-Loss by block of the chosen models, measured when it is not yet known."""
+    if len(tasks) < 2:
+        return None
+    params = {"zoo": zoo.name, "tasks": None if tuple(tasks) == zoo.tasks else list(tasks), "mloss": mloss.to_dict()}
+    payload = jobs.job_payload("measure", params, label="Measuring M-Loss")
+    if payload is None:
+        return None
+    data = map_of(payload)
+    return dict(zip(data.blocks, data.node, strict=True))
+
+
+def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int, ...] | None:
+    choices = block_choices(zoo.layers)
+    choice = st.segmented_control(
+        "Blocks", list(choices), default=ALL, required=True, key=merge_state.BLOCKS, bind=state.BIND, wrap=True,
+        format_func=lambda word: choices.get(word, word),
+        help="Where the keep rate follows M-Loss. The other blocks keep k in every row. The numbered sets are the "
+        "papers'.",
+    )  # fmt: skip
+    choice = choice if choice in choices else ALL
+    custom = merge_state.held(merge_state.CUSTOM_BLOCKS) or []
+    picked = chosen_blocks(choice, custom, zoo.layers, mloss)
+    shown = tuple(range(zoo.layers)) if picked is None else picked
+    theme.show(
+        block_strip(zoo.layers, shown, mloss), key=_STRIP, on_select=_strip_clicked(shown, zoo.layers),
+        alt=f"Blocks whose keep rate follows M-Loss: {', '.join(map(str, shown)) or 'none'}.",
+    )  # fmt: skip
+    if choice != CUSTOM:
+        return picked
+    state.prune(merge_state.CUSTOM_BLOCKS, range(zoo.layers))
+    custom = st.pills(
+        "Custom blocks", range(zoo.layers), selection_mode="multi", key=merge_state.CUSTOM_BLOCKS, bind=state.BIND,
+        wrap=True, label_visibility="collapsed",
+    )  # fmt: skip
+    return chosen_blocks(CUSTOM, custom or [], zoo.layers, mloss)
+
+
+def _strip_clicked(shown: Sequence[int], layers: int) -> Callable[[], None]:
+    def clicked() -> None:
+        block = theme.selected_id(st.session_state.get(_STRIP))
+        if isinstance(block, int):
+            st.session_state[merge_state.BLOCKS] = CUSTOM
+            st.session_state[merge_state.CUSTOM_BLOCKS] = toggled(shown, block, layers)
+
+    return clicked
+
+
+def _profile(draft: Draft, scores: Scores | None, seed: int) -> KeepProfile | None:
+    if scores is None or draft.options is None or draft.blocks == ():
+        return None
+    return keep_profile(scores, draft.options, draft.blocks, seed)
+
+
+def _add_button(slot: st.delta_generator.DeltaGenerator, draft: Draft, entries: Sequence[Entry]) -> None:
+    there = draft.recipe is not None and draft.recipe.digest in {entry.key for entry in entries}
+    with slot:
+        st.button(
+            "Already in the comparison" if there else "Add to comparison", key="mg_add", type="primary",
+            icon=":material/check:" if there else ":material/add:", width="stretch",
+            disabled=there or draft.recipe is None, on_click=merge_state.add,
+            args=([draft.recipe] if draft.recipe else [],),
+            help="Merges the models, evaluates the result and adds a row. Several can run; they queue up.",
+        )  # fmt: skip
+        if draft.problem:
+            st.caption(f":material/info: {draft.problem}")

@@ -1,0 +1,140 @@
+"""From the recipes of the comparison to its rows: submit the jobs, read their payloads, tell what is missing."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mloss_core.errors import MLossCoreError
+from ui import jobs
+from ui.cached import ZooFacts
+from ui.merge_entries import Entry, row_labels
+from ui.merge_rows import Row, ordered
+from ui.merge_state import row_key
+
+if TYPE_CHECKING:
+    from mloss_core.lab.jobs import Job
+    from mloss_core.lab.kinds import Payload
+
+BASELINES = "baselines"
+_ACTIVE = ("queued", "running")
+_STATUS_WORDS = {"queued": "waiting", "running": "running", "failed": "failed", "cancelled": "cancelled"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A request without result: what it was, and one sentence why."""
+
+    label: str
+    sentence: str
+    kind: str
+    params: Mapping[str, Any]
+    digest: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What the page can show now.
+
+    Args:
+        rows: in the table's order; recipes without result have a status instead of numbers.
+        active: jobs under way with their labels, in the order they were asked for.
+        problems: requests that failed or were cancelled.
+    """
+
+    rows: tuple[Row, ...]
+    active: "tuple[tuple[Job, str], ...]"
+    problems: tuple[Problem, ...]
+
+
+def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str) -> Comparison:
+    """Submit what is not yet known and gather what is: the baselines first, then the recipes in their order."""
+    gathering = _Gathering()
+    payload = gathering.ask(BASELINES, baseline_request(zoo, split), "Zero-shot, Individual and Ensemble", None)
+    rows = baseline_rows(payload) if payload is not None else []
+    labels = row_labels(entries)
+    for entry in entries:
+        label = labels[entry.key]
+        params = recipe_request(zoo, entry, split)
+        payload = gathering.ask("recipe", params, label, entry.key)
+        if payload is not None:
+            rows.append(recipe_row(payload, entry, label))
+        else:
+            rows.append(_waiting_row(entry, label, gathering.status))
+    return Comparison(tuple(ordered(rows)), tuple(gathering.active), tuple(gathering.problems))
+
+
+def baseline_request(zoo: ZooFacts, split: str) -> dict[str, Any]:
+    """The request for the rows that every comparison has."""
+    return {"zoo": zoo.name, "tasks": None, "split": split}
+
+
+def recipe_request(zoo: ZooFacts, entry: Entry, split: str) -> dict[str, Any]:
+    """The request for a recipe's row."""
+    return {"zoo": zoo.name, "recipe": entry.recipe.to_dict(), "split": split}
+
+
+def baseline_rows(payload: "Payload") -> list[Row]:
+    """Zero-shot, Individual and the Ensembles from the payload of a `baselines` job."""
+    rows = []
+    for values in payload.meta["rows"]:
+        key = "ensemble_features" if values["model"].endswith("(features)") else values["kind"]
+        rows.append(_row(values, payload.arrays, key=key, label=values["model"]))
+    return rows
+
+
+def recipe_row(payload: "Payload", entry: Entry, label: str) -> Row:
+    """A recipe's row from the payload of a `recipe` job."""
+    meta = payload.meta
+    row = _row(meta["row"], payload.arrays, key=row_key(entry.recipe), label=label)
+    return dataclasses.replace(
+        row, recipe=entry.recipe, kept=meta.get("kept_fraction"), realised=meta.get("realised_keep") or {},
+        seconds=meta.get("seconds"), **_alignment(meta.get("alignment")),
+    )  # fmt: skip
+
+
+def _row(values: Mapping[str, Any], arrays: Mapping[str, Any], key: str, label: str) -> Row:
+    model = values["model"]
+    correct = {task: arrays[name] for task in values["tasks"] if (name := f"correct/{model}/{task}") in arrays}
+    return Row(
+        key=key, label=label, kind=values["kind"], accuracy=values["tasks"], average=values["average"],
+        standard_error=values.get("standard_error"), normalised=values.get("normalised"),
+        variance=values.get("variance"), worst=values.get("worst"), counts=values.get("counts") or {},
+        correct=correct, **_alignment(values.get("alignment")),
+    )  # fmt: skip
+
+
+def _alignment(values: Mapping[str, Any] | None) -> dict[str, float | None]:
+    return {"agreement": (values or {}).get("agreement"), "kl": (values or {}).get("kl")}
+
+
+def _waiting_row(entry: Entry, label: str, status: str) -> Row:
+    return Row(
+        key=row_key(entry.recipe), label=label, kind="merged", status=_STATUS_WORDS.get(status, status),
+        recipe=entry.recipe,
+    )  # fmt: skip
+
+
+class _Gathering:
+    """Asks for payloads one after the other and remembers what is under way and what went wrong."""
+
+    def __init__(self) -> None:
+        self.active: list[tuple[Job, str]] = []
+        self.problems: list[Problem] = []
+        self.status = "queued"
+
+    def ask(self, kind: str, params: dict[str, Any], label: str, digest: str | None) -> "Payload | None":
+        """The payload of a request, or None; `status` then says why."""
+        try:
+            job = jobs.submit(kind, params)
+        except MLossCoreError as error:
+            self.status = "failed"
+            self.problems.append(Problem(label, str(error), kind, params, digest))
+            return None
+        self.status = job.status
+        payload = jobs.payload_of(job)
+        if payload is None and job.status in _ACTIVE:
+            self.active.append((job, label))
+        elif payload is None:
+            sentence = job.error or ("cancelled." if job.status == "cancelled" else "its result is gone.")
+            self.problems.append(Problem(label, sentence, kind, params, digest))
+        return payload

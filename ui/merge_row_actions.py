@@ -1,0 +1,107 @@
+"""What can be done with the selected rows of the comparison."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from mloss_core.merging.labels import command
+from mloss_core.merging.methods import METHODS
+from ui import jobs, merge_state
+from ui.cached import ZooFacts
+from ui.formats import short_digest, size
+from ui.merge_controls import is_guided, missing_controls
+from ui.merge_entries import MAX_NAME, Entry
+from ui.merge_rows import Row
+
+HINT = "Select rows to chart them; select one merge to rename it, repeat it from the command line or download it."
+
+
+def row_actions(zoo: ZooFacts, rows: Sequence[Row], entries: Sequence[Entry], keys: Sequence[str]) -> None:
+    """The actions that fit the selection: none, one row, or several."""
+    chosen = [row for row in rows if row.key in keys]
+    recipes = [entry for entry in entries if merge_state.row_key(entry.recipe) in keys]
+    if not chosen:
+        st.caption(HINT)
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if len(chosen) == 1:
+            _baseline_button(chosen[0])
+        if len(chosen) == 1 and recipes:
+            _one_recipe(zoo, recipes[0], entries)
+        if recipes:
+            st.button(
+                "Remove" if len(recipes) == 1 else f"Remove {len(recipes)} recipes", key="mg_remove",
+                icon=":material/delete:", on_click=merge_state.drop, args=([entry.key for entry in recipes],),
+            )  # fmt: skip
+    if len(chosen) == 1 and recipes:
+        _file(zoo, recipes[0])
+
+
+def _baseline_button(row: Row) -> None:
+    st.button(
+        "Use as baseline", key="mg_use_baseline", icon=":material/adjust:", on_click=merge_state.use_as_baseline,
+        args=(row.key,), disabled=not row.done, help="Show differences to this row.",
+    )  # fmt: skip
+
+
+def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
+    recipe = entry.recipe
+    if is_guided(recipe):
+        missing = missing_controls(recipe, [other.recipe for other in entries])
+        st.button(
+            "Add controls" if missing else "Controls are there", key="mg_controls", icon=":material/science:",
+            disabled=not missing, on_click=merge_state.add, args=(missing,),
+            help="Adds what the M-Loss ranks must beat: no span (e 0), reversed ranks, random ranks, and the same "
+            "budget without ranks.",
+        )  # fmt: skip
+    st.button(
+        "Edit as new", key="mg_edit", icon=":material/edit:", on_click=merge_state.open_in_builder,
+        args=(recipe, METHODS[recipe.method].options_type), help="Opens this recipe in the builder.",
+    )  # fmt: skip
+    with st.popover("Rename", icon=":material/label:"):
+        widget = f"mg_name_{merge_state.row_key(recipe)}"
+        st.text_input(
+            "Name of the row", value=entry.name or "", key=widget, max_chars=MAX_NAME, placeholder=entry.label,
+            on_change=merge_state.rename_from, args=(entry.key, widget),
+            help="Empty gives the recipe's own label back.",
+        )  # fmt: skip
+    with st.popover("Command", icon=":material/terminal:"):
+        st.caption("Repeats this merge and its evaluation from the command line.")
+        st.code(command(recipe, zoo.name), language="bash", wrap_lines=True)
+    with st.popover("Download", icon=":material/download:"):
+        st.download_button(
+            "Recipe (JSON)", recipe.to_json(), f"{_file_stem(entry)}.json", "application/json", key="mg_get_recipe",
+            on_click="ignore", icon=":material/description:", width="stretch",
+        )  # fmt: skip
+        st.button(
+            "Merged weights (safetensors)", key="mg_get_weights", icon=":material/database:", width="stretch",
+            on_click=merge_state.request_file, args=(entry.key,),
+            disabled=merge_state.requested_file(entry.key),
+            help="Merges once more and writes the weights to a file, which can then be downloaded.",
+        )  # fmt: skip
+
+
+def _file(zoo: ZooFacts, entry: Entry) -> None:
+    if not merge_state.requested_file(entry.key):
+        return
+    params = {"zoo": zoo.name, "recipe": entry.recipe.to_dict()}
+    payload = jobs.job_payload("merged_file", params, label="Writing the merged weights")
+    if payload is None:
+        return
+    path = Path(payload.meta["path"])
+    if not path.is_file():
+        st.warning("The file has left the cache since it was written. Press Try again.", icon=":material/warning:")
+        st.button("Try again", key="mg_file_again", on_click=jobs.forget, args=("merged_file", params))
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            f"Save {size(payload.meta['bytes'])}", path.read_bytes, f"{_file_stem(entry)}.safetensors",
+            "application/octet-stream", key="mg_save_weights", on_click="ignore", icon=":material/save:",
+        )  # fmt: skip
+        st.caption(f"Merged weights of {entry.label}, SHA-256 {short_digest(payload.meta['digest'], 16)}…")
+
+
+def _file_stem(entry: Entry) -> str:
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in entry.label.lower())
+    return "-".join(part for part in kept.split("-") if part) or entry.recipe.method

@@ -1,0 +1,29 @@
+"""Accuracy tables: merges beside Zero-shot, Ensemble and Individual, and the published figures."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mloss_core.evaluation.contenders import Contender, as_contender
+    from mloss_core.evaluation.paired import PairedDifference, compare_rows, paired_difference
+    from mloss_core.evaluation.rows import EvaluationRow
+    from mloss_core.evaluation.tables import evaluate, evaluate_rows, evaluate_weights
+
+__all__ = [
+    "Contender", "EvaluationRow", "PairedDifference", "as_contender", "compare_rows", "evaluate", "evaluate_rows",
+    "evaluate_weights", "paired_difference",
+]  # fmt: skip
+
+_HOMES = {
+    "contenders": ("Contender", "as_contender"),
+    "paired": ("PairedDifference", "compare_rows", "paired_difference"),
+    "rows": ("EvaluationRow",),
+    "tables": ("evaluate", "evaluate_rows", "evaluate_weights"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

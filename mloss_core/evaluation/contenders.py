@@ -1,0 +1,107 @@
+"""What an accuracy table compares, in one form: the encoders that answer on each task and how they combine."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from mloss_core.errors import ZooError, unknown_name
+from mloss_core.outputs.encoders import as_encoder
+from mloss_core.outputs.ensembles import ensemble_features, ensemble_logits, logits
+from mloss_core.zoo import Encoder, Zoo
+
+Combine = Callable[[Sequence[Tensor], Tensor], Tensor]
+"""Features of the encoders (image, embed_dim) each, and a head (class, embed_dim), to logits (image, class)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A row to be.
+
+    Args:
+        model, kind, recipe: as in `EvaluationRow`.
+        encoders: those that answer on each task.
+        combine: how their features become logits. One encoder's are its own under every rule.
+    """
+
+    model: str
+    kind: str
+    encoders: Mapping[str, tuple[Encoder, ...]]
+    recipe: Mapping[str, Any] | None = None
+    combine: Combine = ensemble_logits
+
+
+def logits_of_mean_features(features: Sequence[Tensor], head: Tensor) -> Tensor:
+    """Logits of `ensemble_features`."""
+    return logits(ensemble_features(features), head)
+
+
+def zero_shot(zoo: Zoo) -> Contender:
+    """The pretrained encoder."""
+    return Contender(model="Zero-shot", kind="zero_shot", encoders=dict.fromkeys(zoo.tasks, (zoo.pretrained,)))
+
+
+def individual(zoo: Zoo) -> Contender:
+    """Each fine-tuned encoder on its own task."""
+    return Contender(
+        model="Individual", kind="individual", encoders={task: (zoo.finetuned[task],) for task in zoo.tasks}
+    )
+
+
+def ensemble(zoo: Zoo) -> Contender:
+    """All fine-tuned encoders together: mean of their logits."""
+    return Contender(model="Ensemble", kind="ensemble", encoders=dict.fromkeys(zoo.tasks, zoo.sources()))
+
+
+def feature_ensemble(zoo: Zoo) -> Contender:
+    """All fine-tuned encoders together: mean of their raw features."""
+    return dataclasses.replace(ensemble(zoo), model="Ensemble (features)", combine=logits_of_mean_features)
+
+
+BASELINES: Mapping[str, Callable[[Zoo], Contender]] = {
+    "zero_shot": zero_shot, "ensemble_features": feature_ensemble, "ensemble": ensemble, "individual": individual,
+}  # fmt: skip
+"""By the name that `as_contender` takes."""
+
+
+def as_contender(zoo: Zoo, model: Any, name: str | None = None, digest: str | None = None) -> Contender:
+    """A contender from whatever stands for a model.
+
+    Args:
+        zoo: whose tasks it answers on.
+        model: a name of `BASELINES`; a merge result (of one model, or one a task); an `Encoder`; a (name, state dict)
+            pair; or a state dict.
+        name: instead of the model's own.
+        digest: of a state dict's content, where it is known.
+
+    Raises:
+        UnknownNameError: a text that names no baseline.
+        ZooError: a result with one model a task, of which one is missing.
+    """
+    if isinstance(model, Contender):
+        return model
+    if isinstance(model, str):
+        if model not in BASELINES:
+            raise unknown_name("baseline", model, tuple(BASELINES))
+        return BASELINES[model](zoo)
+    if isinstance(model, tuple):
+        name, model = model
+    recipe = getattr(model, "recipe", None)
+    facts = None if recipe is None else recipe.to_dict()
+    if getattr(model, "per_task", None) is not None:
+        return Contender(model=name or model.name, kind="per_task", recipe=facts, encoders=_per_task(zoo, model))
+    encoder = as_encoder(model, name, digest)
+    return Contender(
+        model=name or encoder.name, kind="merged", recipe=facts, encoders=dict.fromkeys(zoo.tasks, (encoder,))
+    )
+
+
+def _per_task(zoo: Zoo, result: Any) -> dict[str, tuple[Encoder, ...]]:
+    lacking = [task for task in zoo.tasks if task not in result.per_task]
+    if lacking:
+        raise ZooError(
+            f"{result.name} has one model a task and none for {', '.join(lacking)}; evaluate it on "
+            f"{', '.join(result.per_task)} alone."
+        )
+    return {task: (as_encoder(result.per_task[task], f"{result.name}, {task}"),) for task in zoo.tasks}

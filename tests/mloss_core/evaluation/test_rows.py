@@ -1,0 +1,61 @@
+import math
+
+import numpy as np
+import pytest
+
+from mloss_core.evaluation import EvaluationRow
+
+
+def row(*answers, individual=None, **facts):
+    """A row with right (1) and wrong (0) answers by task: `row("1110", "10")`."""
+    correct = {f"task{place}": np.array([mark == "1" for mark in text]) for place, text in enumerate(answers)}
+    reference = individual or dict.fromkeys(correct, 1.0)
+    return EvaluationRow(**{
+        "model": "M", "kind": "merged", "recipe": None, "correct": correct, "individual": reference, **facts
+    })  # fmt: skip
+
+
+def test_a_hand_worked_row():
+    """Accuracies 3/4 and 1/2: mean 5/8, deviations of 1/8, errors sqrt(.75 * .25 / 4 + .5 * .5 / 2) / 2."""
+    found = row("1110", "10", individual={"task0": 1.0, "task1": 0.5})
+    assert found.accuracy == {"task0": 0.75, "task1": 0.5}
+    assert found.counts == {"task0": 4, "task1": 2}
+    assert found.average == 0.625
+    assert found.variance == 1 / 64
+    assert found.worst == 0.5
+    assert found.normalised == (0.75 + 1.0) / 2
+    assert found.standard_error == pytest.approx(math.sqrt(0.046875 + 0.125) / 2)
+
+
+def test_normalised_is_the_mean_of_ratios_not_the_ratio_of_means():
+    found = row("10", "1110", individual={"task0": 0.5, "task1": 1.0})
+    assert found.normalised == pytest.approx((1 + 0.75) / 2)
+    assert found.normalised != pytest.approx(found.average / 0.75)
+
+
+def test_tasks_weigh_the_same_whatever_their_size():
+    assert row("1" * 90 + "0" * 10, "0").average == pytest.approx(0.45)
+
+
+def test_all_right_has_no_sampling_error_and_no_variance():
+    found = row("11", "1111")
+    assert (found.average, found.standard_error, found.variance, found.worst) == (1, 0, 0, 1)
+
+
+def test_normalised_by_an_encoder_that_is_never_right_is_undefined():
+    found = row("10", individual={"task0": 0.0})
+    assert math.isnan(found.normalised)
+    assert found.to_dict()["normalised"] is None
+
+
+def test_standard_error_falls_with_the_root_of_the_images():
+    assert row("10" * 200).standard_error == pytest.approx(row("10" * 2).standard_error / 10)
+
+
+def test_to_dict_has_the_documented_fields():
+    found = row("1110", "10", recipe={"method": "ties"}).to_dict()
+    assert found == {
+        "model": "M", "kind": "merged", "recipe": {"method": "ties"}, "tasks": {"task0": 0.75, "task1": 0.5},
+        "average": 0.625, "standard_error": pytest.approx(0.2073, abs=1e-4), "normalised": 0.625, "variance": 1 / 64,
+        "worst": 0.5,
+    }  # fmt: skip

@@ -39,6 +39,11 @@ class MLossOptions:
         "all", label="Tokens", choices=("all", "class", "patches"),
         help="Which tokens are averaged: all, the class token alone, or the image patches alone.", advanced=True,
     )  # fmt: skip
+    reduction: str = option(
+        "mean_square", label="Reduction", choices=("mean_square", "root_mean_square"), advanced=True,
+        help="mean_square: the mean over tokens of the squared difference. root_mean_square: its root, the norm of the "
+        "paper's figure. Ranks, and so keep rates, are the same.",
+    )  # fmt: skip
     samples_per_task: int = option(
         16, label="Images per task", minimum=1, maximum=4096, step=8,
         help="Unlabeled training images drawn from each task; the paper uses 16.",

@@ -5,7 +5,7 @@ With z ~ N(mean, covariance), weights w that sum to 1 and zbar = w . z, every ac
     E[M] = K(zbar, zbar) - 2 sum_i w_i K(zbar, z_i) + sum_ij w_i w_j K(z_i, z_j),    K(a, b) = E[phi(a) phi(b)].
 
 K has a closed form for ReLU and exact GELU. Leaky ReLU follows from ReLU: its linear part cancels whatever the
-distribution, so M = (1 - slope)^2 M_relu. For the tanh GELU and QuickGELU the expectation is a two-dimensional trapezoid rule.
+distribution, so M = (1 - slope)^2 M_relu. The tanh GELU and QuickGELU take a two-dimensional trapezoid rule.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def simulate_mloss(
 
 
 def angle_law(angle: ArrayLike, variance: float = 1.0) -> Array:
-    """ReLU M-Loss of two zero-mean models of equal variance: variance (theta - sin theta) / (4 pi), angle in radians."""
+    """ReLU M-Loss of two zero-mean models of equal variance: variance (t - sin t) / (4 pi), angle t in radians."""
     theta = np.asarray(angle, dtype=np.float64)
     return variance * (theta - np.sin(theta)) / (4 * np.pi)
 
@@ -188,7 +188,7 @@ def _relu_product(ma: Array, mb: Array, va: Array, vb: Array, c: Array) -> Array
 
 
 def _comonotone(ma: Array, mb: Array, sa: Array, sb: Array, alpha: Array, beta: Array) -> Array:
-    """The rest of E[relu(a) relu(b)] at correlation one, where both stand on one standard normal above -min(alpha, beta)."""
+    """The rest of E[relu(a) relu(b)] at correlation one: both stand on one normal above -min(alpha, beta)."""
     low = np.minimum(alpha, beta)
     return (ma * sb + mb * sa - sa * sb * low) * _pdf(low)
 
@@ -208,7 +208,7 @@ def _gelu_product(ma: Array, mb: Array, va: Array, vb: Array, c: Array) -> Array
 
 
 def _quadrature(phi: Callable[[Array], Array]) -> Product:
-    """E[phi(a) phi(b)] by the trapezoid rule in standardised coordinates, which keeps the cancellation in E[M] exact."""
+    """E[phi(a) phi(b)] by the trapezoid rule in standardised coordinates; E[M] cancels too much for Gauss-Hermite."""
 
     def product(ma: Array, mb: Array, va: Array, vb: Array, c: Array) -> Array:
         finest = min(1.0, 1.0 / np.sqrt(max(float(va.max()), float(vb.max()), 1e-300)))

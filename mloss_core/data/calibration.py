@@ -1,0 +1,88 @@
+"""The handful of unlabeled images on which M-Loss and alignment are measured. They come from the training split."""
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mloss_core.caching import digest_of
+from mloss_core.data.datasets import Dataset
+from mloss_core.errors import DatasetError, ZooError
+from mloss_core.zoo import Zoo
+
+REFERENCE_POOL = (0.01, 100, 500)
+"""The published code's pool: this share of a training split, held between these two counts."""
+REFERENCE_IMAGES = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationSet:
+    """Images with the task and the training index that each came from.
+
+    Args:
+        images: float32 (image, 3, side, side), on the CPU.
+        task: position in `tasks` of each image's task, (image,).
+        index: its index in that task's training split, (image,).
+        tasks: names of the tasks drawn from.
+        digest: SHA-256 over datasets, indices and preprocessing.
+    """
+
+    images: Tensor
+    task: np.ndarray
+    index: np.ndarray
+    tasks: tuple[str, ...]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.task)
+
+    def take(self, positions: np.ndarray) -> "CalibrationSet":
+        """Some of the images, by position."""
+        digest = digest_of(self.digest, [int(position) for position in positions])
+        images = self.images[torch.as_tensor(positions)]
+        return CalibrationSet(images, self.task[positions], self.index[positions], self.tasks, digest)
+
+
+def draw_calibration(
+    zoo: Zoo, tasks: "tuple[str, ...] | None" = None, *, samples_per_task: int = 16, seed: int = 0,
+    sampling: str = "balanced", preprocess: str = "model",
+) -> CalibrationSet:  # fmt: skip
+    """Draw unlabeled training images, reproducibly.
+
+    Balanced sampling takes `samples_per_task` from every task; a larger number extends the smaller draw. Reference
+    sampling takes each task's whole pool (1 % of the training split, held between 100 and 500).
+
+    Raises:
+        DatasetError: a training split with fewer images than asked for.
+        ZooError: a task without a dataset.
+    """
+    chosen = zoo.check_tasks(tasks)
+    task, index, images, keys = [], [], [], []
+    for position, name in enumerate(chosen):
+        if name not in zoo.datasets:
+            raise ZooError(f"M-Loss needs images of every task; this zoo has no dataset for {name}.")
+        dataset = zoo.datasets[name]
+        picked = _picked(dataset, samples_per_task, seed, sampling)
+        images.append(dataset.images("train", picked.tolist(), preprocess))
+        task.append(np.full(len(picked), position))
+        index.append(picked)
+        keys.append([dataset.digest, picked.tolist()])
+    digest = digest_of(keys, preprocess)
+    return CalibrationSet(torch.cat(images), np.concatenate(task), np.concatenate(index), chosen, digest)
+
+
+def reference_pool_size(count: int) -> int:
+    """Images of a training split of `count` that the published code draws from."""
+    share, low, high = REFERENCE_POOL
+    return min(high, max(low, int(share * count)), count)
+
+
+def _picked(dataset: Dataset, samples: int, seed: int, sampling: str) -> np.ndarray:
+    """Indices of the training split, without replacement, the first `samples` of a fixed shuffle."""
+    count = dataset.size("train")
+    wanted = reference_pool_size(count) if sampling == "reference" else samples
+    if wanted > count:
+        raise DatasetError(f"{dataset.name} has {count} training images; {wanted} were asked for. Ask for fewer.")
+    key = int(digest_of("calibration", seed, dataset.digest)[:16], 16)
+    return np.random.default_rng(key).permutation(count)[:wanted]

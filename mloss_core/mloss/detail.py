@@ -1,0 +1,153 @@
+"""One node under the lens: each model's pre-activations, the angles between their rows, the images that divide them."""
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mloss_core.data.calibration import draw_calibration
+from mloss_core.errors import LayerNotFoundError
+from mloss_core.mloss.inputs import batch_size, input_towers, site_inputs
+from mloss_core.mloss.node import check_weights
+from mloss_core.recipe import MLossOptions
+from mloss_core.vision import activation_function, check_blocks, weight_key
+from mloss_core.zoo import Zoo
+
+BINS = 61
+
+
+@dataclasses.dataclass(frozen=True)
+class TopImage:
+    """An image on which merged and ensembled activation differ much.
+
+    Args:
+        task: where it comes from.
+        index: its index in that task's training split.
+        merged: mean over tokens of the merged activation.
+        ensemble: mean over tokens of the ensembled activation.
+        disagreement: mean over tokens of the squared difference.
+    """
+
+    task: str
+    index: int
+    merged: float
+    ensemble: float
+    disagreement: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NodeDetail:
+    """A node's inside.
+
+    Args:
+        block: its block. node: its index in the block.
+        tasks: the models.
+        activation: the non-linearity used.
+        edges: bin edges of the pre-activation, (bin + 1,).
+        densities: share of tokens per unit of pre-activation, (model + 1, bin); the merged node is the last row.
+        means: mean pre-activation of each model and of the merged node, (model + 1,).
+        angles: degrees between the nodes' weight rows, pretrained last, (model + 1, model + 1).
+        mloss: of this node on these images.
+        merged_activation: mean over tokens of phi(mean z). ensemble_activation: mean over tokens of mean phi(z).
+        top: the images with the largest disagreement, largest first.
+    """
+
+    block: int
+    node: int
+    tasks: tuple[str, ...]
+    activation: str
+    edges: np.ndarray
+    densities: np.ndarray
+    means: np.ndarray
+    angles: np.ndarray
+    mloss: float
+    merged_activation: float
+    ensemble_activation: float
+    top: tuple[TopImage, ...]
+
+
+@torch.inference_mode()
+def node_detail(
+    zoo: Zoo, block: int, node: int, *, tasks: "tuple[str, ...] | None" = None, options: MLossOptions | None = None,
+    top: int = 6,
+) -> NodeDetail:  # fmt: skip
+    """Look inside one node, on the images that the options draw.
+
+    Raises:
+        LayerNotFoundError: no such block or node.
+    """
+    options = options or MLossOptions()
+    part = zoo.subset(tasks)
+    check_blocks((block,), zoo.architecture.layers)
+    if not 0 <= node < zoo.architecture.mlp_width:
+        raise LayerNotFoundError(f"nodes of a block are 0 to {zoo.architecture.mlp_width - 1}; found {node}.")
+    share = check_weights(options.weights, len(part.tasks))
+    activation = zoo.architecture.activation if options.activation == "auto" else options.activation
+    phi = activation_function(activation, options.slope)
+    images = draw_calibration(
+        part, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
+        preprocess=options.preprocess,
+    )  # fmt: skip
+    rows, biases = _rows(part, block, node)
+    z = _pre_activations(part, options, share, images.images, block, rows, biases)
+    weights = torch.tensor(share, device=z.device).view(-1, 1, 1)
+    mean = (z * weights).sum(0)
+    merged, ensemble = phi(mean), (phi(z) * weights).sum(0)
+    gap = (merged - ensemble).square()
+    edges, densities = _densities(torch.cat([z, mean[None]]).flatten(1))
+    order = gap.mean(1).argsort(descending=True, stable=True)[:top].tolist()
+    found = [
+        TopImage(
+            part.tasks[int(images.task[i])], int(images.index[i]), float(merged[i].mean()), float(ensemble[i].mean()),
+            float(gap[i].mean()),
+        )
+        for i in order
+    ]  # fmt: skip
+    return NodeDetail(
+        block=block, node=node, tasks=part.tasks, activation=activation, edges=edges, densities=densities,
+        means=torch.cat([z.mean((1, 2)), mean.mean()[None]]).cpu().numpy(), angles=_angles(part, block, node, rows),
+        mloss=float(gap.mean()), merged_activation=float(merged.mean()), ensemble_activation=float(ensemble.mean()),
+        top=tuple(found),
+    )  # fmt: skip
+
+
+def _rows(zoo: Zoo, block: int, node: int) -> tuple[Tensor, Tensor]:
+    """The node's weight row and bias in every model, (model, feature) and (model,)."""
+    key = weight_key(zoo.architecture.sites[block])
+    bias = key.removesuffix("weight") + "bias"
+    sources = zoo.sources()
+    rows = torch.stack([encoder.weights[key][node].float() for encoder in sources])
+    return rows.to(zoo.device), torch.stack([encoder.weights[bias][node].float() for encoder in sources]).to(zoo.device)
+
+
+def _pre_activations(
+    zoo: Zoo, options: MLossOptions, share: list[float], images: Tensor, block: int, rows: Tensor, biases: Tensor
+) -> Tensor:
+    """The node's pre-activation in every model, (model, image, token)."""
+    towers = input_towers(zoo, options.input_mode, share)
+    size, parts = batch_size(zoo, len(towers)), []
+    for start in range(0, len(images), size):
+        batch = images[start : start + size].to(zoo.device)
+        found = [site_inputs(tower, batch, options.tokens)[block] for tower in towers]
+        shared = found[0] if len(found) == 1 else None
+        parts.append(
+            torch.stack([(shared if shared is not None else found[m]) @ rows[m] + biases[m] for m in range(len(rows))])
+        )
+    return torch.cat(parts, 1)
+
+
+def _densities(z: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    values = z.double().cpu().numpy()
+    low, high = np.quantile(values, [0.001, 0.999])
+    pad = 0.05 * (high - low) or 0.5
+    edges = np.linspace(low - pad, high + pad, BINS)
+    return edges, np.stack([np.histogram(row, edges)[0] / (len(row) * np.diff(edges)) for row in values])
+
+
+def _angles(zoo: Zoo, block: int, node: int, rows: Tensor) -> np.ndarray:
+    """Degrees between rows, by half-angle so that small angles keep their digits."""
+    base = zoo.pretrained.weights[weight_key(zoo.architecture.sites[block])][node].float().to(rows.device)
+    unit = torch.nn.functional.normalize(torch.cat([rows, base[None]]).double(), dim=1)
+    half = (torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist") / 2).clamp(max=1)
+    return torch.rad2deg(2 * torch.asin(half)).cpu().numpy()

@@ -1,0 +1,151 @@
+"""Metrics of all pairs of a zoo. Facts of a pair depend on its two models alone, so they are kept pair by pair."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from mloss_core.caching import Cache, digest_of
+from mloss_core.errors import ZooError
+from mloss_core.mergeability.geometry import geometry
+from mloss_core.mergeability.metrics import METRICS, Facts, Metric, Undefined, get_metric
+from mloss_core.mergeability.pair_mloss import mloss_identity, mloss_of_pairs
+from mloss_core.recipe import MLossOptions
+from mloss_core.types import Progress, part, silent
+from mloss_core.zoo import Zoo
+
+if TYPE_CHECKING:
+    import pandas
+
+Pair = tuple[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FactSource:
+    """Where facts of pairs come from.
+
+    Args:
+        name: part of the cache key, and the name in `SOURCES`.
+        compute: gives the facts of all asked pairs, each as soon as it is known.
+        identity: plain values, beside the digests of the models, that the facts of a pair depend on.
+    """
+
+    name: str
+    compute: Callable[[Zoo, Sequence[Pair], MLossOptions, Progress, Cache], Iterator[tuple[Pair, Facts]]]
+    identity: Callable[[Zoo, Pair, MLossOptions], Any]
+
+
+SOURCES: Mapping[str, FactSource] = MappingProxyType({
+    source.name: source
+    for source in (
+        FactSource(
+            name="geometry", compute=lambda zoo, pairs, options, progress, cache: geometry(zoo, pairs, progress),
+            identity=lambda zoo, pair, options: None,
+        ),
+        FactSource(name="mloss", compute=mloss_of_pairs, identity=mloss_identity),
+    )
+})  # fmt: skip
+"""Sources of facts by name."""
+
+
+def all_pairs(tasks: Sequence[str]) -> list[Pair]:
+    """Every unordered pair, in the tasks' order: 8 tasks make 28.
+
+    Raises:
+        ZooError: fewer than two tasks.
+    """
+    if len(tasks) < 2:
+        raise ZooError(f"a pair needs two models; found {len(tasks)} ({', '.join(tasks)}). Choose at least two tasks.")
+    return list(itertools.combinations(tasks, 2))
+
+
+def pairwise_metrics(
+    zoo: Zoo, names: Sequence[str] | None = None, tasks: Sequence[str] | None = None,
+    options: MLossOptions | None = None, progress: Progress = silent, cache: Cache | None = None,
+) -> "pandas.DataFrame":  # fmt: skip
+    """Metrics of every pair of tasks.
+
+    Args:
+        zoo: the models.
+        names: of metrics; all of `METRICS` by default.
+        tasks: the models to pair, at least two; all by default.
+        options: how M-Loss is measured; the defaults for None. See `mloss_of_pairs` for its input modes.
+        progress: told between steps.
+        cache: where facts of pairs are kept, so that any subset of known models costs nothing.
+
+    Returns:
+        One row a pair in the zoo's order: task_a, task_b, one column a metric. A metric that does not exist for a pair
+        is NaN, and `attrs["undefined"]` lists why: dicts of metric, task_a, task_b, reason.
+
+    Raises:
+        UnknownNameError: a metric or task that does not exist.
+        ZooError: fewer than two tasks, or a task without dataset where a metric needs images.
+    """
+    import pandas
+
+    metrics = [get_metric(name) for name in (METRICS if names is None else names)]
+    pairs = all_pairs(zoo.check_tasks(tasks))
+    wanted = list(dict.fromkeys(metric.facts for metric in metrics))
+    facts = {}
+    for position, name in enumerate(wanted):
+        step = part(progress, position / len(wanted), (position + 1) / len(wanted))
+        facts[name] = facts_of_pairs(zoo, name, pairs, options, progress=step, cache=cache)
+    frame = pandas.DataFrame(pairs, columns=["task_a", "task_b"])
+    undefined: list[dict[str, str]] = []
+    for metric in metrics:
+        frame[metric.name] = [_number(metric, pair, facts[metric.facts][pair], undefined) for pair in pairs]
+    frame.attrs = {"zoo": {"name": zoo.name, "digest": zoo.digest}, "undefined": undefined}
+    return frame
+
+
+def pairwise_mloss(
+    zoo: Zoo, tasks: Sequence[str] | None = None, options: MLossOptions | None = None, progress: Progress = silent,
+    cache: Cache | None = None,
+) -> "pandas.DataFrame":  # fmt: skip
+    """M-Loss of every pair of tasks in every block; arguments and errors as in `pairwise_metrics`.
+
+    Returns:
+        One row a pair and block: task_a, task_b, block, mloss (mean over nodes), normalised.
+    """
+    import pandas
+
+    pairs = all_pairs(zoo.check_tasks(tasks))
+    facts = facts_of_pairs(zoo, "mloss", pairs, options, progress=progress, cache=cache)
+    rows = [
+        (*pair, block, float(facts[pair]["mloss"][block]), float(facts[pair]["normalised"][block]))
+        for pair in pairs
+        for block in range(zoo.architecture.layers)
+    ]
+    return pandas.DataFrame(rows, columns=["task_a", "task_b", "block", "mloss", "normalised"])
+
+
+def facts_of_pairs(
+    zoo: Zoo, source: str, pairs: Sequence[Pair], options: MLossOptions | None = None, *, progress: Progress = silent,
+    cache: Cache | None = None,
+) -> dict[Pair, Facts]:  # fmt: skip
+    """Facts of the pairs from one of `SOURCES`; only those that the cache lacks are computed, in one go."""
+    cache, origin, options = cache or Cache(), SOURCES[source], options or MLossOptions()
+    keys = {pair: _key(zoo, origin, pair, options) for pair in pairs}
+    entries = {pair: cache.get("pairs", key) for pair, key in keys.items()}
+    facts = {pair: entry.arrays for pair, entry in entries.items() if entry is not None}
+    missing = [pair for pair in pairs if pair not in facts]
+    if missing:
+        for pair, found in origin.compute(zoo, missing, options, progress, cache):
+            meta = {"facts": source, "pair": pair}
+            facts[pair] = cache.remember("pairs", keys[pair], lambda meta=meta, found=found: (meta, found)).arrays
+    progress(1.0, "all pairs compared")
+    return facts
+
+
+def _key(zoo: Zoo, source: FactSource, pair: Pair, options: MLossOptions) -> str:
+    digests = [zoo.pretrained.digest, *(zoo.encoder(task).digest for task in pair)]
+    return digest_of("pairs", source.name, digests, source.identity(zoo, pair, options))
+
+
+def _number(metric: Metric, pair: Pair, facts: Facts, undefined: list[dict[str, str]]) -> float:
+    value = metric.function(facts)
+    if not isinstance(value, Undefined):
+        return value
+    undefined.append({"metric": metric.name, "task_a": pair[0], "task_b": pair[1], "reason": value.reason})
+    return float("nan")

@@ -1,0 +1,146 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mloss_core.caching import Cache
+from mloss_core.errors import JobCancelledError, UnknownNameError, ZooError
+from mloss_core.mergeability import METRICS, all_pairs, pairs, pairwise_metrics, pairwise_mloss
+from mloss_core.mergeability.pairs import SOURCES
+from mloss_core.recipe import MLossOptions
+from mloss_core.zoo import Encoder
+from tests.zoos import tiny_zoo
+
+FEW = MLossOptions(samples_per_task=4)
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    return tiny_zoo(tasks=4, layers=2)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path)
+
+
+def test_eight_tasks_make_28_pairs_in_order():
+    found = all_pairs("abcdefgh")
+    assert len(found) == 28 and found[0] == ("a", "b") and found[-1] == ("g", "h")
+
+
+def test_a_row_a_pair_and_a_column_a_metric(zoo, cache):
+    frame = pairwise_metrics(zoo, options=FEW, cache=cache)
+    assert list(frame.columns) == ["task_a", "task_b", *METRICS]
+    assert list(zip(frame["task_a"], frame["task_b"], strict=True)) == all_pairs(zoo.tasks)
+    assert frame[list(METRICS)].dtypes.eq("float64").all()
+    assert np.isfinite(frame[list(METRICS)].to_numpy()).all()
+    assert frame.attrs == {"zoo": {"name": "tiny", "digest": zoo.digest}, "undefined": []}
+
+
+def test_blocks_add_up_to_the_pair(zoo, cache):
+    frame = pairwise_metrics(zoo, ["mloss", "mloss_normalised"], options=FEW, cache=cache)
+    blocks = pairwise_mloss(zoo, options=FEW, cache=cache)
+    assert list(blocks.columns) == ["task_a", "task_b", "block", "mloss", "normalised"]
+    assert len(blocks) == 6 * 2 and blocks["block"].tolist() == [0, 1] * 6
+    means = blocks.groupby(["task_a", "task_b"], sort=False)[["mloss", "normalised"]].mean()
+    np.testing.assert_allclose(means["mloss"], frame["mloss"])
+    np.testing.assert_allclose(means["normalised"], frame["mloss_normalised"])
+
+
+def test_names_and_tasks_are_chosen(zoo, cache):
+    frame = pairwise_metrics(zoo, ["sign_conflict", "task_vector_cosine"], ["doors", "apples"], cache=cache)
+    assert list(frame.columns) == ["task_a", "task_b", "sign_conflict", "task_vector_cosine"]
+    assert frame[["task_a", "task_b"]].values.tolist() == [["apples", "doors"]]
+
+
+def test_metrics_of_weights_alone_need_no_images(zoo, cache):
+    names = [name for name, metric in METRICS.items() if metric.needs_data is None]
+    frame = pairwise_metrics(dataclasses.replace(zoo, datasets={}), names, cache=cache)
+    assert len(names) == 3 and np.isfinite(frame[names].to_numpy()).all()
+
+
+def test_an_unchanged_model_has_no_angle_and_that_is_no_number(zoo, cache):
+    still = Encoder("boats", zoo.pretrained.weights, zoo.pretrained.digest)
+    frame = pairwise_metrics(
+        dataclasses.replace(zoo, finetuned={**zoo.finetuned, "boats": still}), options=FEW, cache=cache
+    )
+    with_boats = frame["task_a"].eq("boats") | frame["task_b"].eq("boats")
+    for name in ("task_vector_cosine", "sign_conflict"):
+        assert frame[name].isna().equals(with_boats)
+    assert np.isfinite(frame[["mloss", "task_vector_distance"]].to_numpy()).all()
+    assert len(frame.attrs["undefined"]) == 6
+    assert frame.attrs["undefined"][0] == {
+        "metric": "task_vector_cosine", "task_a": "apples", "task_b": "boats",
+        "reason": "a task vector is zero, so there is no angle",
+    }  # fmt: skip
+
+
+def forbid(monkeypatch, fail=lambda *args: pytest.fail("computed again")):
+    sources = {name: dataclasses.replace(source, compute=fail) for name, source in SOURCES.items()}
+    monkeypatch.setattr(pairs, "SOURCES", sources)
+
+
+def test_any_subset_of_known_models_comes_from_the_cache(zoo, cache, monkeypatch):
+    whole = pairwise_metrics(zoo, options=FEW, cache=cache)
+    assert set(cache.sizes()) == {"pairs"}
+    forbid(monkeypatch)
+    part = pairwise_metrics(zoo, tasks=["boats", "apples", "doors"], options=FEW, cache=cache)
+    kept = whole[whole["task_a"].isin(part["task_a"]) & whole["task_b"].isin(part["task_b"])]
+    assert len(part) == 3
+    np.testing.assert_array_equal(part[list(METRICS)], kept[list(METRICS)])
+
+
+def test_a_new_model_costs_its_own_pairs_alone(zoo, cache, monkeypatch):
+    pairwise_metrics(zoo, tasks=zoo.tasks[:3], options=FEW, cache=cache)
+    asked = []
+    real = SOURCES["mloss"]
+    spy = dataclasses.replace(real, compute=lambda zoo, pairs, *rest: asked.extend(pairs)
+                              or real.compute(zoo, pairs, *rest))  # fmt: skip
+    monkeypatch.setattr(pairs, "SOURCES", {**SOURCES, "mloss": spy})
+    pairwise_metrics(zoo, options=FEW, cache=cache)
+    assert asked == [(task, "doors") for task in zoo.tasks[:3]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda zoo: (zoo, dataclasses.replace(FEW, seed=1)),
+        lambda zoo: (dataclasses.replace(zoo, datasets=tiny_zoo(tasks=4, layers=1, images=50).datasets), FEW),
+        lambda zoo: (dataclasses.replace(
+            zoo, architecture=dataclasses.replace(zoo.architecture, activation="relu")), FEW),
+        lambda zoo: (dataclasses.replace(
+            zoo, pretrained=Encoder("pretrained", zoo.pretrained.weights, "another")), FEW),
+    ],
+)  # fmt: skip
+def test_what_mloss_depends_on_is_in_the_key(zoo, cache, monkeypatch, change):
+    pairwise_mloss(zoo, options=FEW, cache=cache)
+    files = len(list(cache.files()))
+    other, options = change(zoo)
+    pairwise_mloss(other, options=options, cache=cache)
+    assert len(list(cache.files())) == 2 * files
+
+
+def test_pairs_that_were_measured_before_a_cancel_are_kept(zoo, cache):
+    def cancel(fraction, message=""):
+        if fraction >= 0.5:
+            raise JobCancelledError("stopped")
+
+    with pytest.raises(JobCancelledError):
+        pairwise_mloss(zoo, options=FEW, progress=cancel, cache=cache)
+    assert len(list(cache.files())) == 3
+
+
+def test_progress_runs_to_one(zoo, cache):
+    seen = []
+    pairwise_metrics(zoo, options=FEW, progress=lambda fraction, message="": seen.append(fraction), cache=cache)
+    assert seen == sorted(seen) and seen[-1] == 1
+
+
+def test_bad_requests_are_named(zoo, cache):
+    with pytest.raises(UnknownNameError, match="unknown metric 'mlos': did you mean 'mloss'"):
+        pairwise_metrics(zoo, ["mlos"], cache=cache)
+    with pytest.raises(UnknownNameError, match="unknown task 'cats'"):
+        pairwise_metrics(zoo, tasks=["cats", "boats"], cache=cache)
+    with pytest.raises(ZooError, match=r"a pair needs two models; found 1 \(boats\)"):
+        pairwise_metrics(zoo, tasks=["boats"], cache=cache)

@@ -1,100 +1,84 @@
 """Pictures of one node: what each model feeds it, what the activation makes of that, and how the weight rows lie."""
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import plotly.graph_objects as go
 
+from mloss_core.mloss.theory import numpy_activation
 from ui import theme
+from ui.formats import engineering
+from ui.node_data import MERGED, NodeView
 
 ACTIVATION_WORDS = {
     "gelu": "GELU", "gelu_tanh": "GELU (tanh form)", "quick_gelu": "QuickGELU", "relu": "ReLU",
     "leaky_relu": "Leaky ReLU",
 }  # fmt: skip
+_CURVE_POINTS = 121
 
 
-def density_figure(
-    edges: np.ndarray, densities: Mapping[str, np.ndarray], merged: np.ndarray, height: int = 300
-) -> go.Figure:
-    """How often each model gives this node which pre-activation, and the merged model.
+def density_figure(view: NodeView, height: int = 410) -> go.Figure:
+    """How often each model gives this node which pre-activation, with the activation that follows on the right axis.
 
-    Args:
-        edges: of the bins (bin + 1,).
-        densities: by model, (bin,), each with area 1.
-        merged: of the merged model, (bin,).
+    The two averages are marked where the merged node sits on average: the activation of the averaged pre-activation,
+    and the average of the models' activations.
     """
-    fig = theme.figure("What each model sends into the node", x="Pre-activation z", y="Density", height=height)
-    centres = (edges[:-1] + edges[1:]) / 2
-    for position, (name, values) in enumerate(densities.items()):
+    fig = theme.figure(
+        "What each model sends into the node", x="Pre-activation z", y="Share of tokens per unit of z", height=height
+    )
+    centres = (view.edges[:-1] + view.edges[1:]) / 2
+    for position, name in enumerate(view.tasks):
         fig.add_scatter(
-            x=centres, y=values, name=name, mode="lines", line={"width": 1.2, "color": theme.task_colour(position)},
+            x=centres, y=view.densities[name], name=name, mode="lines",
+            line={"width": 1.2, "color": theme.task_colour(position), "shape": "spline"},
             hovertemplate=f"{name}: z around %{{x:.2f}}, density %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
     fig.add_scatter(
-        x=centres, y=merged, name="merged", mode="lines", line={"width": 2.5, "color": theme.INK},
-        hovertemplate="Merged: z around %{x:.2f}, density %{y:.3f}<extra></extra>",
+        x=centres, y=view.densities[MERGED], name="merged", mode="lines",
+        line={"width": 2.5, "color": theme.INK, "shape": "spline"},
+        hovertemplate="Merged model: z around %{x:.2f}, density %{y:.3f}<extra></extra>",
     )  # fmt: skip
-    fig.update_layout(legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top"})
-    fig.update_yaxes(rangemode="tozero", nticks=4)
+    fig.update_yaxes(rangemode="tozero", nticks=4, fixedrange=True)
+    fig.update_xaxes(fixedrange=True)
+    _add_activation(fig, view)
+    fig.update_layout(legend={"y": -0.2, "yanchor": "top"}, margin={"t": 38})
     return fig
 
 
-def activation_figure(
-    curve: tuple[np.ndarray, np.ndarray], inputs: Mapping[str, float], outputs: Mapping[str, float],
-    merged: tuple[float, float], ensemble: float, activation: str, height: int = 300,
-) -> go.Figure:  # fmt: skip
-    """The activation with the models' points on it, and the two averages whose gap is the M-Loss.
-
-    Args:
-        curve: z and the activation of z.
-        inputs: pre-activation of each model on one token of the image where they disagree most; `outputs` what the
-            activation makes of it.
-        merged: the averaged pre-activation and the activation of it.
-        ensemble: the average of the activations.
-    """
-    name = ACTIVATION_WORDS.get(activation, activation)
-    fig = theme.figure("The two averages on one input", x="Pre-activation z", y=f"{name} of z", height=height)
-    fig.add_scatter(
-        x=curve[0], y=curve[1], mode="lines", line={"color": theme.MUTED, "width": 1}, showlegend=False,
-        hovertemplate=f"{name}(%{{x:.2f}}) = %{{y:.3f}}<extra></extra>",
+def angle_figure(view: NodeView, height: int = 410) -> go.Figure:
+    """Angle between the weight rows of this node, for the models and the pretrained encoder."""
+    fig = theme.figure("Angles between weight rows, degrees", height=height)
+    names = list(view.row_names)
+    fig.add_heatmap(
+        x=names, y=names, z=view.angles, colorscale=theme.SEQUENTIAL, showscale=False, zmin=0,
+        zmax=float(view.angles.max()) or 1.0, text=np.round(view.angles).astype(int), texttemplate="%{text}",
+        textfont={"size": 10}, hovertemplate="%{y} and %{x}: rows %{z:.1f} degrees apart<extra></extra>",
     )  # fmt: skip
-    for position, model in enumerate(inputs):
-        fig.add_scatter(
-            x=[inputs[model]], y=[outputs[model]], mode="markers", showlegend=False,
-            marker={"color": theme.task_colour(position), "size": 8},
-            hovertemplate=f"{model}: z %{{x:.2f}} gives %{{y:.3f}}<extra></extra>",
-        )  # fmt: skip
+    fig.update_yaxes(autorange="reversed", showgrid=False, ticks="", fixedrange=True)
+    fig.update_xaxes(tickangle=-50, showgrid=False, ticks="", fixedrange=True)
+    fig.update_layout(margin={"t": 38})
+    return fig
+
+
+def _add_activation(fig: go.Figure, view: NodeView) -> None:
+    name = ACTIVATION_WORDS.get(view.activation, view.activation)
+    z = np.linspace(view.edges[0], view.edges[-1], _CURVE_POINTS)
     fig.add_scatter(
-        x=[merged[0]] * 2, y=[merged[1], ensemble], mode="lines", showlegend=False, hoverinfo="skip",
-        line={"color": theme.ROLES["ensemble"], "width": 2, "dash": "dot"},
+        x=z, y=numpy_activation(view.activation)(z), name=name, mode="lines", yaxis="y2",
+        line={"color": theme.MUTED, "width": 1.2, "dash": "dot"},
+        hovertemplate=f"{name} of %{{x:.2f}} is %{{y:.3f}}<extra></extra>",
     )  # fmt: skip
     for words, value, colour, symbol in (
-        ("merged: activation of the average", merged[1], theme.ROLES["merged"], "diamond"),
-        ("ensemble: average of the activations", ensemble, theme.ROLES["ensemble"], "square"),
+        ("merged mean", view.merged_activation, theme.ROLES["merged"], "diamond"),
+        ("ensemble mean", view.ensemble_activation, theme.ROLES["ensemble"], "square-open"),
     ):
+        shown = engineering(value)
         fig.add_scatter(
-            x=[merged[0]], y=[value], mode="markers", name=words,
-            marker={"color": colour, "size": 10, "symbol": symbol},
-            hovertemplate=f"{words.capitalize()} %{{y:.3f}}<extra></extra>",
+            x=[view.means[MERGED]], y=[value], yaxis="y2", mode="markers", name=words,
+            marker={"color": colour, "size": 10, "symbol": symbol, "line": {"width": 2}},
+            hovertemplate=f"{words.capitalize()} of the activation, over all tokens: {shown}<extra></extra>",
         )  # fmt: skip
-    fig.update_layout(legend={"orientation": "v", "x": 0, "y": 1, "yanchor": "top"})
-    return fig
-
-
-def angle_figure(names: Sequence[str], degrees: np.ndarray, height: int = 300) -> go.Figure:
-    """Angle between the models' weight rows of this node.
-
-    Args:
-        names: of the models, the pretrained one among them.
-        degrees: (model, model), zero on the diagonal.
-    """
-    fig = theme.figure("Angle between the weight rows, degrees", height=height)
-    text = [[f"{value:.0f}" for value in row] for row in degrees]
-    fig.add_heatmap(
-        x=list(names), y=list(names), z=degrees, colorscale=theme.SEQUENTIAL, showscale=False, zmin=0, xgap=1, ygap=1,
-        text=text, texttemplate="%{text}",
-        hovertemplate="%{y} and %{x}: rows %{z:.1f} degrees apart<extra></extra>",
+    fig.update_layout(
+        yaxis2={
+            "overlaying": "y", "side": "right", "title": {"text": f"{name} of z (dotted)", "standoff": 14},
+            "showgrid": False, "fixedrange": True, "nticks": 4, "tickmode": "auto", "zeroline": False,
+        },
     )  # fmt: skip
-    fig.update_yaxes(autorange="reversed", showgrid=False, ticks="")
-    fig.update_xaxes(tickangle=-40, showgrid=False, ticks="")
-    return fig

@@ -1,6 +1,7 @@
 """The handful of unlabeled images on which M-Loss and alignment are measured. They come from the training split."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor
 from mloss_core.caching import digest_of
 from mloss_core.data.datasets import Dataset
 from mloss_core.errors import DatasetError, ZooError
-from mloss_core.zoo import Zoo
+
+if TYPE_CHECKING:
+    from mloss_core.zoo import Zoo
 
 REFERENCE_POOL = (0.01, 100, 500)
 """The published code's pool: this share of a training split, held between these two counts."""
@@ -45,7 +48,7 @@ class CalibrationSet:
 
 
 def draw_calibration(
-    zoo: Zoo, tasks: "tuple[str, ...] | None" = None, *, samples_per_task: int = 16, seed: int = 0,
+    zoo: "Zoo", tasks: "tuple[str, ...] | None" = None, *, samples_per_task: int = 16, seed: int = 0,
     sampling: str = "balanced", preprocess: str = "model",
 ) -> CalibrationSet:  # fmt: skip
     """Draw unlabeled training images, reproducibly.

@@ -68,10 +68,10 @@ def features_of_many(
 
     At most 1 GiB of towers runs at once; more encoders than that take further passes.
     """
-    dataset = dataset_of(zoo, task, split)
+    dataset, cache = dataset_of(zoo, task, split), cache or Cache()
     images = Images(
         identity={"dataset": dataset.digest, "split": split}, count=dataset.size(split),
-        batches=lambda size: STORE.batches(dataset, split, size), label=f"the {split} images of {task}",
+        batches=lambda size: STORE.batches(dataset, split, size, cache), label=f"the {split} images of {task}",
     )  # fmt: skip
     return features_of_images(zoo, encoders, images, progress=progress, cache=cache)
 

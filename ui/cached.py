@@ -2,17 +2,21 @@
 
 import importlib.metadata
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+import mloss_core
+from mloss_core.caching import digest_of
 from mloss_core.errors import ZooError
 
 _TITLES = {"demo": "Demo zoo"}
+_PRETRAINED = "pretrained.safetensors"
+_LARGEST_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -52,29 +56,45 @@ class ZooFacts:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def zoo_facts(name: str) -> ZooFacts:
-    """Facts of a zoo from its manifest alone, so that the app's process needs no torch.
+    """Facts of a zoo from its manifest and the header of one weight file, so that the app's process needs no torch.
 
     Raises:
         ZooError: the zoo has no readable manifest.
     """
-    path = files("mloss_core") / "demo" / "weights" / "manifest.json"
+    folder = Path(mloss_core.__file__).parent / "demo" / "weights"
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return facts_of(name, card)
-    except (OSError, ValueError, KeyError) as error:
+        card = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return facts_of(name, card, count_weights(folder / _PRETRAINED))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ZooError(
-            f"the zoo {name!r} cannot be opened: {path.name} beside its weights is missing or damaged. "
+            f"the zoo {name!r} cannot be opened: its manifest or {_PRETRAINED} is missing or damaged. "
             "Run `python -m mloss_core demo build` to make it anew."
         ) from error
 
 
-def facts_of(name: str, card: Mapping[str, Any]) -> ZooFacts:
+def facts_of(name: str, card: Mapping[str, Any], parameters: int) -> ZooFacts:
     """Facts of a zoo from its manifest."""
-    shape = card["architecture"]
+    shape, files, tasks = card["architecture"], card["files"], card["tasks"]
+    models = [files[_PRETRAINED]["sha256"], *(files[f"{task}.safetensors"]["sha256"] for task in tasks)]
     return ZooFacts(
-        name=name, digest=str(card.get("digest", "")), tasks=tuple(card["tasks"]), layers=int(shape["layers"]),
-        nodes=int(shape["mlp_width"]), width=int(shape["width"]), parameters=int(card.get("parameters", 0)), card=card,
+        name=name, digest=digest_of(models, [tasks[task]["digest"] for task in tasks]), tasks=tuple(tasks),
+        layers=int(shape["layers"]), nodes=int(shape["mlp_width"]), width=int(shape["width"]), parameters=parameters,
+        card=card,
     )  # fmt: skip
+
+
+def count_weights(path: Path) -> int:
+    """Number of weights in a safetensors file, from its header alone.
+
+    Raises:
+        ValueError: it has no such header.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= _LARGEST_HEADER:
+            raise ValueError(f"{path.name} is no safetensors file")
+        header = json.loads(file.read(length))
+    return sum(math.prod(tensor["shape"]) for key, tensor in header.items() if key != "__metadata__")
 
 
 @st.cache_resource(show_spinner=False)

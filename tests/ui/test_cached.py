@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from mloss_core.errors import ZooError
+from ui import cached
+
+
+def manifest():
+    return {
+        "architecture": {"layers": 3, "mlp_width": 16, "width": 4},
+        "files": {name: {"sha256": name * 2, "bytes": 10} for name in
+                  ("pretrained.safetensors", "digits.safetensors", "signs.safetensors")},
+        "tasks": {"digits": {"digest": "a"}, "signs": {"digest": "b"}},
+    }  # fmt: skip
+
+
+def header(path, tensors):
+    text = json.dumps({"__metadata__": {"activation": "gelu"}} | tensors).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    return path
+
+
+def test_facts_come_from_the_manifest():
+    facts = cached.facts_of("demo", manifest(), 1234)
+    assert facts.tasks == ("digits", "signs")
+    assert (facts.layers, facts.nodes, facts.width, facts.parameters) == (3, 16, 4, 1234)
+    assert facts.title == "Demo zoo"
+    assert "3 blocks" in facts.backbone
+
+
+def test_digest_follows_weights_and_datasets():
+    first = cached.facts_of("demo", manifest(), 1).digest
+    other = manifest()
+    other["tasks"]["signs"]["digest"] = "c"
+    assert cached.facts_of("demo", other, 1).digest != first
+    assert cached.facts_of("demo", manifest(), 2).digest == first
+
+
+def test_weights_are_counted_from_the_header(tmp_path):
+    tensors = {"a": {"shape": [2, 3]}, "b": {"shape": []}}
+    assert cached.count_weights(header(tmp_path / "x", tensors)) == 7
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 16])
+def test_what_is_no_weight_file_is_refused(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(ValueError):
+        cached.count_weights(tmp_path / "x")
+
+
+def test_zoo_without_a_manifest_is_one_sentence(monkeypatch, tmp_path):
+    import mloss_core
+
+    monkeypatch.setattr(mloss_core, "__file__", str(tmp_path / "__init__.py"))
+    cached.zoo_facts.clear()
+    with pytest.raises(ZooError, match="the zoo 'demo' cannot be opened"):
+        cached.zoo_facts("demo")
+
+
+def test_devices_without_a_gpu_build(monkeypatch):
+    cached.devices.clear()
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.15.0+cpu")
+    assert cached.devices() == ("cpu",)
+    cached.devices.clear()

@@ -39,26 +39,26 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         entries: what the comparison holds already.
     """
     name = _method_choice()
-    values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2)
-    blocks_slot, preview_slot, add_slot = st.container(), st.container(), st.container()
-    tasks, mloss, seed = _more(zoo, name, values)
-    if "mloss" not in METHODS[name].needs:
-        draft = make_draft(name, values, blocks=None, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
-        with preview_slot:
-            st.caption(f"{draft.method.title} prunes without M-Loss: there are no row-wise keep rates to show.")
-        _add_button(add_slot, draft, entries)
-        return draft, None
-    with preview_slot:
-        scores = _scores(zoo, tasks, mloss)
-    with blocks_slot:
-        blocks = _block_choice(zoo, None if scores is None else block_means(scores))
+    form, blocks_slot, button, preview = (st.container() for _ in range(4))
+    more = st.expander(_more_label(zoo), icon=":material/tune:")
+    with form:
+        values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2, more=more)
+    with more:
+        tasks, mloss, seed = _more(zoo, name, values)
+    scores = None
+    if "mloss" in METHODS[name].needs:
+        with preview:
+            scores = _scores(zoo, tasks, mloss)
+        with blocks_slot:
+            blocks = _block_choice(zoo, None if scores is None else block_means(scores))
+    else:
+        blocks = None
     draft = make_draft(name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
     profile = _profile(draft, scores, seed)
-    if profile is not None:
-        with preview_slot:
-            theme.show(keep_bars(profile), key="mg_keep_bars", alt=budget_sentence(profile))
-            st.caption(budget_sentence(profile))
-    _add_button(add_slot, draft, entries)
+    with preview:
+        _preview(draft, profile)
+    with button:
+        _add_button(draft, entries)
     return draft, profile
 
 
@@ -74,28 +74,30 @@ def _method_choice() -> str:
     return name
 
 
-def _more(zoo: ZooFacts, name: str, values: Mapping[str, object]) -> tuple[tuple[str, ...], MLossOptions, int]:
-    """Models, and where they matter the M-Loss preset and the seed; folded away, all with good defaults."""
+def _more_label(zoo: ZooFacts) -> str:
     held = merge_state.held(merge_state.MODELS)
-    count = len(zoo.tasks if held is None else held)
-    with st.expander(f"Models ({count} of {len(zoo.tasks)}) and more", icon=":material/tune:"):
-        state.prune(merge_state.MODELS, zoo.tasks)
-        chosen = st.pills(
-            "Models", zoo.tasks, selection_mode="multi", default=zoo.tasks, key=merge_state.MODELS, bind=state.BIND,
-            wrap=True, help="The fine-tuned models to merge. Accuracy is always measured on all tasks of the zoo.",
+    return f"Models ({len(zoo.tasks if held is None else held)} of {len(zoo.tasks)}) and more"
+
+
+def _more(zoo: ZooFacts, name: str, values: Mapping[str, object]) -> tuple[tuple[str, ...], MLossOptions, int]:
+    """Models, and where they matter the M-Loss preset and the seed: all have good defaults."""
+    state.prune(merge_state.MODELS, zoo.tasks)
+    chosen = st.pills(
+        "Models", zoo.tasks, selection_mode="multi", default=zoo.tasks, key=merge_state.MODELS, bind=state.BIND,
+        wrap=True, help="The fine-tuned models to merge. Accuracy is measured on all tasks of the zoo all the same.",
+    )  # fmt: skip
+    preset, seed = "paper", 0
+    if "mloss" in METHODS[name].needs:
+        preset = st.segmented_control(
+            "M-Loss preset", list(_PRESET_WORDS), default="paper", required=True, key=merge_state.PRESET,
+            bind=state.BIND, format_func=lambda word: _PRESET_WORDS.get(word, word),
+            help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
         )  # fmt: skip
-        preset, seed = "paper", 0
-        if "mloss" in METHODS[name].needs:
-            preset = st.segmented_control(
-                "M-Loss preset", list(_PRESET_WORDS), default="paper", required=True, key=merge_state.PRESET,
-                bind=state.BIND, format_func=lambda word: _PRESET_WORDS.get(word, word),
-                help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
-            )  # fmt: skip
-        if uses_seed(METHODS[name], values):
-            seed = st.number_input(
-                "Seed", 0, 2**31 - 1, 0, key=merge_state.SEED, bind=state.BIND,
-                help="Keys the random choices; another seed shows how much they matter.",
-            )  # fmt: skip
+    if uses_seed(METHODS[name], values):
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key=merge_state.SEED, bind=state.BIND,
+            help="Keys the random choices; another seed shows how much they matter.",
+        )  # fmt: skip
     tasks = tuple(task for task in zoo.tasks if task in set(chosen or ()))
     return tasks, MLossOptions.preset(preset if preset in _PRESET_WORDS else "paper"), int(seed or 0)
 
@@ -154,15 +156,22 @@ def _profile(draft: Draft, scores: Scores | None, seed: int) -> KeepProfile | No
     return keep_profile(scores, draft.options, draft.blocks, seed)
 
 
-def _add_button(slot: st.delta_generator.DeltaGenerator, draft: Draft, entries: Sequence[Entry]) -> None:
+def _preview(draft: Draft, profile: KeepProfile | None) -> None:
+    if profile is not None:
+        theme.show(keep_bars(profile), key="mg_keep_bars", alt=budget_sentence(profile))
+        st.caption(budget_sentence(profile))
+    elif not draft.guided:
+        st.caption(f"{draft.method.title} prunes without M-Loss: there are no row-wise keep rates to show.")
+
+
+def _add_button(draft: Draft, entries: Sequence[Entry]) -> None:
     there = draft.recipe is not None and draft.recipe.digest in {entry.key for entry in entries}
-    with slot:
-        st.button(
-            "Already in the comparison" if there else "Add to comparison", key="mg_add", type="primary",
-            icon=":material/check:" if there else ":material/add:", width="stretch",
-            disabled=there or draft.recipe is None, on_click=merge_state.add,
-            args=([draft.recipe] if draft.recipe else [],),
-            help="Merges the models, evaluates the result and adds a row. Several can run; they queue up.",
-        )  # fmt: skip
-        if draft.problem:
-            st.caption(f":material/info: {draft.problem}")
+    st.button(
+        "Already in the comparison" if there else "Add to comparison", key="mg_add", type="primary",
+        icon=":material/check:" if there else ":material/add:", width="stretch",
+        disabled=there or draft.recipe is None, on_click=merge_state.add,
+        args=([draft.recipe] if draft.recipe else [],),
+        help="Merges the models, evaluates the result and adds a row. Several can run; they queue up.",
+    )  # fmt: skip
+    if draft.problem:
+        st.caption(f":material/info: {draft.problem}")

@@ -131,8 +131,9 @@ def _table(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> tuple[st
     # A new set of rows is a new widget: positions of another table must not be taken for this one's.
     key = f"mg_table_{digest_of([row.key for row in rows])[:10]}"
     best = best_merge(rows)
+    mode = st.context.theme.type or "light"
     event = st.dataframe(
-        styled(frame, rows, zoo.tasks, st.context.theme.type or "light"), hide_index=True, key=key,
+        styled(frame, rows, zoo.tasks, mode, st.get_option(f"theme.{mode}.textColor")), hide_index=True, key=key,
         column_order=visible_columns(frame), column_config=columns(zoo.tasks, baseline), on_select="rerun",
         selection_mode="multi-row", selection_default={"selection": {"rows": places}}, placeholder="",
         height="content",

@@ -77,24 +77,25 @@ def bars_sentence(rows: Sequence[Row], tasks: Sequence[str]) -> str:
     return f"Accuracy by task: {'; '.join(spans)}."
 
 
-def block_strip(layers: int, chosen: Sequence[int], mloss: Mapping[int, float] | None, height: int = 84) -> go.Figure:
-    """One square a block, coloured by its M-Loss where known; the chosen blocks are framed and numbered bold."""
+def block_strip(layers: int, chosen: Sequence[int], mloss: Mapping[int, float] | None, height: int = 66) -> go.Figure:
+    """One square a block, coloured by its M-Loss where known; blocks that are not chosen are veiled."""
     fig = theme.figure("", height=height)
     blocks, picked = list(range(layers)), set(chosen)
     values = [mloss.get(block, np.nan) for block in blocks] if mloss else [np.nan] * layers
     fig.add_heatmap(
-        z=[values], x=blocks, y=[""], colorscale=theme.SEQUENTIAL, showscale=False, xgap=3, ygap=2, hoverinfo="skip"
+        z=[values], x=blocks, y=[0], colorscale=theme.SEQUENTIAL, showscale=False, xgap=2, ygap=0, hoverinfo="skip"
     )
     for block in blocks:
-        fig.add_shape(
-            type="rect", x0=block - 0.46, x1=block + 0.46, y0=-0.46, y1=0.46, layer="above",
-            line={"color": theme.INK if block in picked else theme.FAINT, "width": 2 if block in picked else 1},
-        )  # fmt: skip
+        if block not in picked:
+            fig.add_shape(
+                type="rect", x0=block - 0.5, x1=block + 0.5, y0=-0.5, y1=0.5, layer="above", line={"width": 0},
+                fillcolor=theme.GROUND, opacity=0.75,
+            )  # fmt: skip
     words = [_block_words(block, block in picked, mloss) for block in blocks]
-    fig.add_trace(theme.click_layer(blocks, [""] * layers, words, blocks, size=max(10, 260 // layers)))
-    fig.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 22}, title=None)
+    fig.add_trace(theme.click_layer(blocks, [0] * layers, words, blocks, size=max(10, 260 // layers)))
+    fig.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 20}, title=None)
     fig.update_xaxes(
-        tickmode="array", tickvals=blocks, ticks="", showgrid=False, title=None,
+        tickmode="array", tickvals=blocks, ticks="", showgrid=False, title=None, range=[-0.5, layers - 0.5],
         ticktext=[f"<b>{block}</b>" if block in picked else str(block) for block in blocks], fixedrange=True,
     )  # fmt: skip
     fig.update_yaxes(visible=False, fixedrange=True)

@@ -84,13 +84,13 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
 
 
-def keep_bars(profile: KeepProfile, height: int = 210) -> go.Figure:
+def keep_bars(profile: KeepProfile, height: int = 190) -> go.Figure:
     """Mean keep rate of each block as a bar, from the least to the largest rate as a line through it."""
     blocks = list(profile.rates)
     mean, low, high = (
         np.array([100 * fold(profile.rates[block]) for block in blocks]) for fold in (np.mean, np.min, np.max)
     )
-    fig = theme.figure("Keep rate by block", x="Block", y="Weights kept, %", height=height)
+    fig = theme.figure("Weights kept by block, %", height=height)
     colours = [theme.ACCENT if block in profile.guided else theme.FAINT for block in blocks]
     fig.add_bar(
         x=blocks, y=mean, marker_color=colours, customdata=np.stack([low, high], axis=1),
@@ -102,7 +102,8 @@ def keep_bars(profile: KeepProfile, height: int = 210) -> go.Figure:
         "<extra></extra>",
     )  # fmt: skip
     fig.add_hline(y=100 * profile.uniform, line={"color": theme.MUTED, "width": 1, "dash": "dot"})
-    fig.update_xaxes(tickmode="linear", dtick=1 if len(blocks) <= 12 else 4, showgrid=False)
+    fig.update_xaxes(tickmode="linear", dtick=1 if len(blocks) <= 12 else 4, tickangle=0, showgrid=False)
+    fig.update_layout(margin={"t": 34, "l": 0, "r": 4, "b": 4})
     fig.update_yaxes(range=[max(0.0, min(low.min(), 100 * profile.uniform) - 8), min(103.0, high.max() + 4)])
     return fig
 

@@ -84,7 +84,8 @@ def difference(row: Row, other: Row) -> Difference | None:
     """How far `row` is above `other` on average over tasks, with the standard error of that difference.
 
     Paired: with d_ti = correct_row - correct_other of image i of task t, the difference is the mean over tasks of
-    mean_i d_ti and its variance sum_t var_i(d_ti) / n_t / T^2.
+    mean_i d_ti and its variance sum_t var_i(d_ti) / n_t / T^2, as `mloss_core.evaluation.paired.compare_rows` has it
+    (which needs torch, and a page does not).
     """
     if row.average is None or other.average is None:
         return None
@@ -92,7 +93,7 @@ def difference(row: Row, other: Row) -> Difference | None:
     tasks = list(row.accuracy)
     if tasks and all(_pairs(row, other, task) for task in tasks):
         gaps = [row.correct[task].astype(float) - other.correct[task].astype(float) for task in tasks]
-        variance = sum(float(gap.var()) / max(len(gap) - 1, 1) for gap in gaps) / len(gaps) ** 2
+        variance = sum(float(gap.var()) / len(gap) for gap in gaps) / len(gaps) ** 2
         return Difference(value, math.sqrt(variance), paired=True)
     if row.standard_error is None or other.standard_error is None:
         return Difference(value, None, paired=False)
@@ -106,7 +107,7 @@ def task_difference(row: Row, other: Row, task: str) -> Difference | None:
     value = row.accuracy[task] - other.accuracy[task]
     if _pairs(row, other, task):
         gap = row.correct[task].astype(float) - other.correct[task].astype(float)
-        return Difference(value, math.sqrt(float(gap.var()) / (len(gap) - 1)), paired=True)
+        return Difference(value, math.sqrt(float(gap.var()) / len(gap)), paired=True)
     errors = row.task_error(task), other.task_error(task)
     return Difference(value, None if None in errors else math.hypot(*errors), paired=False)
 
@@ -188,7 +189,7 @@ def table_markdown(rows: Sequence[Row], tasks: Sequence[str]) -> str:
 
 def _pairs(row: Row, other: Row, task: str) -> bool:
     ours, theirs = row.correct.get(task), other.correct.get(task)
-    return ours is not None and theirs is not None and len(ours) == len(theirs) > 1
+    return ours is not None and theirs is not None and len(ours) == len(theirs) > 0
 
 
 def _percent(fraction: float | None) -> float | None:

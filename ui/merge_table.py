@@ -13,7 +13,9 @@ LIMIT = 20.0
 _STRONGEST = 0.5
 _ABOVE = {"light": (33, 113, 181), "dark": (96, 165, 230)}
 _BELOW = {"light": (217, 95, 2), "dark": (240, 140, 60)}
+PINNED = ("model", "average")
 _SHADED = ("average", "worst")
+_WIDE, _NARROW = 172, 68
 
 
 def shade(gap: float, mode: str = "light") -> str:
@@ -30,8 +32,15 @@ def shade(gap: float, mode: str = "light") -> str:
     return f"background-color: rgba({red}, {green}, {blue}, {strength:.2f})"
 
 
-def styled(frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode: str = "light") -> Any:
-    """The frame of `table_frame` with cells shaded by their difference to the Ensemble, the best merge in bold."""
+def styled(
+    frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode: str = "light", ink: str | None = None
+) -> Any:
+    """The frame of `table_frame` with cells shaded by their difference to the Ensemble, the best merge in bold.
+
+    Args:
+        mode: `light` or `dark`.
+        ink: colour of text, for the pinned columns, which would be grey.
+    """
     ensemble, best = find(rows, ENSEMBLE), best_merge(rows)
     styles = pd.DataFrame("", index=frame.index, columns=frame.columns)
     if ensemble is not None and ensemble.done:
@@ -39,6 +48,9 @@ def styled(frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode:
         for column in (*tasks, *_SHADED):
             gaps = frame[column] - reference[column]
             styles[column] = [shade(gap, mode) for gap in gaps]
+    if ink:
+        for column in PINNED:
+            styles[column] = [f"{css}; color: {ink}".lstrip("; ") for css in styles[column]]
     if best is not None:
         position = list(rows).index(best)
         styles.iloc[position] = [f"{css}; font-weight: bold".lstrip("; ") for css in styles.iloc[position]]
@@ -48,45 +60,45 @@ def styled(frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode:
 def columns(tasks: Sequence[str], baseline: Row | None) -> dict[str, Any]:
     """Headings, formats and help of the table's columns."""
     number, against = st.column_config.NumberColumn, baseline.label if baseline else "the Ensemble"
-    percent = {"format": "%.1f", "width": "small"}
+    percent = {"format": "%.1f", "width": _NARROW}
     return {
-        "model": st.column_config.TextColumn("Model", pinned=True, width="medium"),
-        "average": number("Average %", pinned=True, help="Mean of the task accuracies.", **percent),
+        "model": st.column_config.TextColumn("Model", pinned=True, width=_WIDE),
+        "average": number("Average", pinned=True, help="Mean of the task accuracies.", **percent),
         "standard_error": number("± SE", help="Standard error of the average, from the number of images.", **percent),
         "difference": number(
-            "Difference", format="%+.1f", width="small", help=f"Average minus that of {against}, in points."
+            "Difference", format="%+.1f", width=_NARROW, help=f"Average minus that of {against}, in points."
         ),
         "difference_error": number(
-            "± paired", format="%.2f", width="small",
+            "± paired", format="%.2f", width=_NARROW,
             help="Standard error of the difference, from the same images: smaller differences than about twice this "
             "are noise.",
         ),
-        **{task: number(f"{task} %", help=f"Top-1 accuracy on {task}.", **percent) for task in tasks},
+        **{task: number(task, help=f"Top-1 accuracy on {task}.", **percent) for task in tasks},
         "normalised": number(
-            "Normalised %", help="Mean over tasks of accuracy divided by the individual model's accuracy.", **percent
+            "Normalised", help="Mean over tasks of accuracy divided by the individual model's accuracy.", **percent
         ),
         "variance": number(
-            "Variance %²", format="%.0f", width="small", help="Variance of the task accuracies; smaller is more even."
+            "Variance %²", format="%.0f", width=_NARROW, help="Variance of the task accuracies; smaller is more even."
         ),
-        "worst": number("Worst %", help="Accuracy on the task that comes off worst.", **percent),
+        "worst": number("Worst", help="Accuracy on the task that comes off worst.", **percent),
         "agreement": number(
-            "Agrees %", help="Unlabeled images whose top class is the Ensemble's. How well the merge imitates it.",
+            "Agrees", help="Unlabeled images whose top class is the Ensemble's. How well the merge imitates it.",
             **percent,
         ),
         "kl": number(
-            "KL", format="%.3f", width="small",
+            "KL", format="%.3f", width=_NARROW,
             help="KL(Ensemble || model) of the predicted classes, in nats: 0 when they predict alike.",
         ),
-        "kept": number("Kept %", help="Moving weights that survive pruning: the realised budget.", **percent),
-        "seconds": number("Seconds", format="%.1f", width="small", help="Time of the merge and its evaluation."),
+        "kept": number("Kept", help="Moving weights that survive pruning: the realised budget.", **percent),
+        "seconds": number("Seconds", format="%.1f", width=_NARROW, help="Time of the merge and its evaluation."),
     }  # fmt: skip
 
 
 def legend() -> str:
     """What bold and the shading mean, as one line of Markdown."""
     return (
-        f"**Bold**: best merge. Shading: difference to the Ensemble in the same column, :blue-background[above] or "
-        f":orange-background[below], full at {LIMIT:.0f} points."
+        "In percent. **Bold**: best merge. Shading: :blue-background[above] or :orange-background[below] the Ensemble "
+        f"in the same column, full at {LIMIT:.0f} points."
     )
 
 

@@ -47,7 +47,7 @@ def verdicts(rows: Sequence[Row], entries: Sequence[Entry]) -> None:
     if judged or guided is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Do the M-Loss ranks of {guided.label} help, or only the smaller budget? The controls tell.")
+        st.caption(f"Do the M-Loss ranks of {guided.label} help? Controls tell.", width="content")
         st.button(
             "Add controls", key="mg_offer_controls", icon=":material/science:", type="tertiary",
             on_click=merge_state.add, args=(list(control_recipes(guided.recipe).values()),),

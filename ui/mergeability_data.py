@@ -1,7 +1,7 @@
 """Pairs of models as matrices: orders, ranks and what there is to say about one pair."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -138,12 +138,13 @@ def pair_sentence(view: View, first: str, second: str, title: str, profile: pd.S
     return " ".join(parts)
 
 
-def pair_table(pairs: pd.DataFrame, tasks: Sequence[str], columns: Mapping[str, str], sort: str, descending: bool
-               ) -> pd.DataFrame:  # fmt: skip
+def pair_table(
+    pairs: pd.DataFrame, tasks: Sequence[str], columns: Sequence[str], sort: str, descending: bool
+) -> pd.DataFrame:
     """All pairs of the chosen tasks as a sorted table.
 
     Args:
-        columns: heading by column of `pairs`.
+        columns: numbers to keep, beside `task_a` and `task_b`.
         sort: column to sort by; pairs without its number come last.
         descending: whether large numbers come first.
     """

@@ -1,7 +1,8 @@
 """Figures of the Mergeability page: the task x task matrix with its tree, and the layer profile of one pair."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ import plotly.graph_objects as go
 from ui import formats, theme
 from ui.mergeability_data import View, branches
 
-_TREE_SHARE = 0.13
+MAX_WRITTEN = 12
+"""Up to this many models the numbers stand in the cells; beyond, a colour bar tells them."""
+_TREE_SHARE = 0.12
 
 
 def unit_of(values: np.ndarray) -> tuple[float, str]:
@@ -34,39 +37,40 @@ def matrix_figure(
     label: str,
     tree: np.ndarray | None,
     chosen: tuple[str, str] | None,
-    reason: str = "no such number",
+    reasons: Mapping[frozenset[str], str] = MappingProxyType({}),
     diverging: bool = False,
     text: Callable[[float], str] = formats.engineering,
-    height: int = 520,
+    height: int = 470,
 ) -> go.Figure:
     """The matrix of one metric; a click on a cell gives back `first|second`.
 
     Args:
         view: the numbers, in the order of the tree's leaves.
-        label: name of the number, for the colour bar and the hover text.
+        label: name of the number, for the hover text.
         tree: clustering to draw on top, or None.
         chosen: the pair to frame.
-        reason: why an off-diagonal cell may be empty.
+        reasons: why a pair has no number.
         diverging: whether zero is a real middle.
         text: how a number is written in the hover text.
     """
     count = len(view.tasks)
     factor, unit = unit_of(view.values)
     shown = view.values * factor
-    fig = theme.figure(title, height=height)
+    fig = theme.figure(" ".join(part for part in (title, f"({unit})" if unit else "") if part), height=height)
     limit = float(np.abs(view.numbers).max() * factor) if len(view.numbers) else 1.0
     colours = {"colorscale": theme.DIVERGING, "zmin": -limit, "zmax": limit} if diverging else {
         "colorscale": theme.SEQUENTIAL
     }  # fmt: skip
+    written = count <= MAX_WRITTEN
     fig.add_heatmap(
-        z=shown, x=list(range(count)), y=list(range(count)), hoverinfo="skip", texttemplate="%{z:.3g}" if count <= 10
-        else None, colorbar=theme.colourbar(" ".join(part for part in (label, unit) if part)), **colours,
+        z=shown, x=list(range(count)), y=list(range(count)), hoverinfo="skip", showscale=not written,
+        texttemplate="%{z:.3g}" if written else None, colorbar=theme.colourbar(unit), **colours,
     )  # fmt: skip
-    fig.add_trace(_clicks(view, label, reason, text, size=max(12, (height - 120) // count)))
+    fig.add_trace(_clicks(view, label, reasons, text, size=max(12, (height - 120) // count)))
     for place, other in _both_ways(view, chosen):
         fig.add_shape(
             type="rect", x0=place - 0.5, x1=place + 0.5, y0=other - 0.5, y1=other + 0.5,
-            line={"color": theme.INK, "width": 2}, layer="above",
+            line={"color": theme.CATEGORY[1], "width": 3}, layer="above",
         )  # fmt: skip
     ticks = {"tickmode": "array", "tickvals": list(range(count)), "ticktext": list(view.tasks), "showgrid": False}
     fig.update_xaxes(range=[-0.5, count - 0.5], ticks="", fixedrange=True, **ticks)
@@ -80,8 +84,10 @@ def matrix_figure(
 def profile_figure(profile: pd.Series, mean: pd.Series, pair: str, height: int = 260) -> go.Figure:
     """M-Loss of one pair by block as bars, the mean of all pairs as a marked line."""
     factor, unit = unit_of(np.concatenate([profile.to_numpy(float), mean.to_numpy(float)]))
-    fig = theme.figure("M-Loss by block", x="Block", y=" ".join(part for part in ("M-Loss", unit) if part),
-                       height=height)  # fmt: skip
+    fig = theme.figure(
+        f"M-Loss by block ({unit})" if unit else "M-Loss by block", x="Block", height=height,
+        subtitle=f"Bars: {pair}. Line: mean of all pairs",
+    )  # fmt: skip
     fig.add_bar(
         name=pair, x=list(profile.index), y=profile.to_numpy(float) * factor, marker_color=theme.ACCENT,
         text=[formats.engineering(value) for value in profile], textposition="none",
@@ -93,7 +99,8 @@ def profile_figure(profile: pd.Series, mean: pd.Series, pair: str, height: int =
         text=[formats.engineering(value) for value in mean],
         hovertemplate="Block %{x}: the mean pair %{text}<extra></extra>",
     )  # fmt: skip
-    fig.update_xaxes(tickmode="linear", dtick=1 if len(profile) <= 12 else 2, showgrid=False)
+    fig.update_layout(showlegend=False)
+    fig.update_xaxes(tickmode="linear", dtick=1 if len(profile) <= 12 else 2, tickangle=0, showgrid=False)
     fig.update_yaxes(rangemode="tozero")
     return fig
 
@@ -106,13 +113,16 @@ def pair_of(text: object, tasks: Sequence[str]) -> tuple[str, str] | None:
     return parts[0], parts[1]
 
 
-def _clicks(view: View, label: str, reason: str, text: Callable[[float], str], size: int) -> go.Scatter:
+def _clicks(
+    view: View, label: str, reasons: Mapping[frozenset[str], str], text: Callable[[float], str], size: int
+) -> go.Scatter:
     places = [(row, column) for row in range(len(view.tasks)) for column in range(len(view.tasks)) if row != column]
     texts, ids = [], []
     for row, column in places:
         first, second = view.tasks[row], view.tasks[column]
         value = view.values[row, column]
-        words = f"{label} {text(value)}" if np.isfinite(value) else f"{label}: {reason}"
+        why = reasons.get(frozenset((first, second)), "not measured")
+        words = f"{label} {text(value)}" if np.isfinite(value) else f"{label}: none, {why}"
         texts.append(f"{first} and {second}<br>{words}")
         ids.append(f"{first}|{second}")
     return theme.click_layer([column for _, column in places], [row for row, _ in places], texts, ids, size=size)

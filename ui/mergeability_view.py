@@ -1,15 +1,17 @@
 """The Mergeability page: the matrix of pairs, the card of one pair, and the table of all."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
+from mloss_core.mergeability.metrics import METRICS, Metric
 from mloss_core.recipe import MLossOptions
-from ui import formats, jobs, state, theme
+from ui import jobs, state, theme
 from ui.cached import ZooFacts
-from ui.mergeability_choices import DEFAULT, NUMBERS, PairNumber, number_text, pair_view, where
+from ui.mergeability_choices import BY_BLOCK, DEFAULT, Pairs, direction, diverging, number_text, pair_view, where
 from ui.mergeability_data import (
     View,
     block_profile,
@@ -19,6 +21,7 @@ from ui.mergeability_data import (
     mean_profile,
     pair_sentence,
     pair_table,
+    rank,
 )
 from ui.mergeability_figures import matrix_figure, pair_of, profile_figure
 
@@ -35,26 +38,31 @@ _CHART = state.key(PAGE, "matrix")
 _CHOSEN = "_mb_pair"
 _WHOLE = "all"
 _ORDERS = {"clustered": "Clustered", "zoo": "As in the zoo"}
-METRICS = ("task_vector_cosine", "sign_conflict")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What the page shows: a metric, of one block or of all, for some models, in an order."""
+
+    metric: Metric
+    block: int | None
+    tasks: tuple[str, ...]
+    order: str
 
 
 def mergeability(zoo: ZooFacts) -> None:
     """Draw the page below its title."""
-    left, right = st.columns([0.26, 0.74], gap="medium")
-    with left:
-        number, block, tasks, order = _controls(zoo)
-    with right:
-        if len(zoo.tasks) < 2:
-            st.info("This zoo has one model: pairs need at least two.", icon=":material/info:")
-            return
-        if len(tasks) < 2:
-            st.info("Choose at least two models on the left: a pair needs two.", icon=":material/info:")
-            return
-        payload = jobs.job_payload("pairs", request(zoo), label=f"Comparing {_pair_count(zoo.tasks)} pairs")
-        if payload is None:
-            return
-        pairs, blocks = read_pairs(payload)
-        _show(pairs, blocks, tasks, number, block, order)
+    choice = _controls(zoo)
+    if len(zoo.tasks) < 2:
+        st.info("This zoo has one model: pairs need at least two.", icon=":material/info:")
+        return
+    if len(choice.tasks) < 2:
+        st.info("Choose at least two models above: a pair needs two.", icon=":material/info:")
+        return
+    count = _pair_count(zoo.tasks)
+    payload = jobs.job_payload("pairs", request(zoo), label=f"Comparing {count} pairs of models")
+    if payload is not None:
+        _show(read_pairs(payload), choice)
 
 
 def request(zoo: ZooFacts) -> dict[str, Any]:
@@ -62,77 +70,82 @@ def request(zoo: ZooFacts) -> dict[str, Any]:
     return {"zoo": zoo.name, "tasks": None, "mloss": MLossOptions().to_dict(), "metrics": list(METRICS)}
 
 
-def read_pairs(payload: "Payload") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The frames of a `pairs` payload: one row a pair, and one row a pair and block."""
-    return pd.DataFrame(payload.meta["pairs"]), pd.DataFrame(payload.meta["blocks"])
+def read_pairs(payload: "Payload") -> Pairs:
+    """What a `pairs` payload holds."""
+    meta = payload.meta
+    return Pairs(pd.DataFrame(meta["pairs"]), pd.DataFrame(meta["blocks"]), tuple(meta.get("undefined", ())))
 
 
 def _pair_count(tasks: Sequence[str]) -> int:
     return len(tasks) * (len(tasks) - 1) // 2
 
 
-def _controls(zoo: ZooFacts) -> tuple[PairNumber, int | None, tuple[str, ...], str]:
-    name = st.selectbox(
-        "Compare by", list(NUMBERS), index=list(NUMBERS).index(DEFAULT), key=METRIC, bind=state.BIND,
-        format_func=lambda name: NUMBERS[name].title,
-    )  # fmt: skip
-    number = NUMBERS[name if name in NUMBERS else DEFAULT]
-    st.caption(number.meaning)
-    block = None
-    if number.by_block:
-        options = [_WHOLE, *map(str, range(zoo.layers))]
-        choice = st.selectbox(
-            "Block", options, key=BLOCK, bind=state.BIND,
-            format_func=lambda word: "All blocks (mean)" if word == _WHOLE else f"Block {word}",
+def _controls(zoo: ZooFacts) -> Choice:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        name = st.selectbox(
+            "Compare by", list(METRICS), index=list(METRICS).index(DEFAULT), key=METRIC, bind=state.BIND, width=270,
+            format_func=lambda name: METRICS[name].title,
         )  # fmt: skip
-        block = int(choice) if choice in options[1:] else None
+        metric = METRICS[name if name in METRICS else DEFAULT]
+        block = _block_choice(zoo, enabled=metric.name in BY_BLOCK)
+        order = st.segmented_control(
+            "Order", list(_ORDERS), default="clustered", required=True, key=ORDER, bind=state.BIND,
+            format_func=lambda word: _ORDERS.get(word, word),
+            help="Clustered puts models that get along side by side: average linkage of the numbers shown, with its "
+            "tree on top.",
+        )  # fmt: skip
     state.prune(MODELS, zoo.tasks)
     chosen = st.pills(
         "Models", zoo.tasks, selection_mode="multi", default=zoo.tasks, key=MODELS, bind=state.BIND, wrap=True,
-        help="The fine-tuned models to compare. The matrix follows at once.",
+        label_visibility="collapsed",
     )  # fmt: skip
-    order = st.segmented_control(
-        "Order", list(_ORDERS), default="clustered", required=True, key=ORDER, bind=state.BIND, wrap=True,
-        format_func=lambda word: _ORDERS.get(word, word),
-        help="Clustered puts models that get along side by side: average linkage of the numbers shown, with its tree "
-        "on top.",
-    )  # fmt: skip
-    return number, block, tuple(task for task in zoo.tasks if task in set(chosen or ())), order or "clustered"
+    st.caption(f"{metric.summary} {direction(metric)}")
+    return Choice(metric, block, tuple(task for task in zoo.tasks if task in set(chosen or ())), order or "clustered")
 
 
-def _show(
-    pairs: pd.DataFrame, blocks: pd.DataFrame, tasks: tuple[str, ...], number: PairNumber, block: int | None, order: str
-) -> None:
-    view = pair_view(pairs, blocks, tasks, number, block)
-    chosen = _chosen(tasks) or hardest(view)
-    matrix_place, card_place = st.columns([0.58, 0.42], gap="medium")
+def _block_choice(zoo: ZooFacts, enabled: bool) -> int | None:
+    options = [_WHOLE, *map(str, range(zoo.layers))]
+    word = st.selectbox(
+        "Block", options, key=BLOCK, bind=state.BIND, width=150, disabled=not enabled,
+        format_func=lambda word: "All blocks" if word == _WHOLE else f"Block {word}",
+        help="M-Loss exists for each block; the other metrics for the whole model only.",
+    )  # fmt: skip
+    return int(word) if enabled and word in options[1:] else None
+
+
+def _show(pairs: Pairs, choice: Choice) -> None:
+    view = pair_view(pairs, choice.tasks, choice.metric, choice.block)
+    chosen = _chosen(choice.tasks) or hardest(view)
+    matrix_place, card_place = st.columns([0.54, 0.46], gap="medium")
     with matrix_place:
-        _matrix(view, number, block, order, chosen)
+        _matrix(pairs, view, choice, chosen)
     with card_place:
         if chosen is not None:
-            _card(pairs, blocks, tasks, view, number, block, chosen)
-    _table(pairs, blocks, tasks, number, block)
+            _card(pairs, view, choice, chosen)
+    _table(pairs, choice)
 
 
-def _matrix(view: View, number: PairNumber, block: int | None, order: str, chosen: tuple[str, str] | None) -> None:
-    tree = clustering(view) if order == "clustered" else None
-    shown = view.reordered(leaf_order(tree, len(view.tasks)))
+def _matrix(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str] | None) -> None:
+    metric = choice.metric
+    tree = clustering(view) if choice.order == "clustered" else None
     fig = matrix_figure(
-        shown, f"{number.title} of each pair, {where(number, block)}", label=number.title, tree=tree, chosen=chosen,
-        reason=number.reason, diverging=number.diverging, text=lambda value: number_text(number, value),
+        view.reordered(leaf_order(tree, len(view.tasks))), f"{metric.title}, {where(metric, choice.block)}",
+        label=metric.title, tree=tree, chosen=chosen, reasons=pairs.reasons(metric.name), diverging=diverging(metric),
+        text=lambda value: number_text(metric, value),
     )  # fmt: skip
     worst = hardest(view)
-    words = f"{number.title} of {len(view.numbers)} pairs of models"
     theme.show(
         fig, key=_CHART, on_select=_clicked(view.tasks),
-        alt=words + (f"; {worst[0]} and {worst[1]} promise the worst merge." if worst else "."),
+        alt=f"{metric.title} of {len(view.numbers)} pairs of models"
+        + (f"; {worst[0]} and {worst[1]} promise the worst merge." if worst else "."),
     )  # fmt: skip
-    if order == "clustered" and tree is None and len(view.tasks) > 2:
-        st.caption("Some pairs have no number, so there is no clustering: the order is the zoo's.")
+    st.caption("Click a cell to see that pair.")
     missing = _pair_count(view.tasks) - len(view.numbers)
     if missing:
-        pairs = "1 pair has" if missing == 1 else f"{missing} pairs have"
-        st.caption(f"Empty cells: {pairs} no number, because {number.reason}.")
+        why = next(iter(pairs.reasons(metric.name).values()), "it was not measured")
+        pairs_have = "1 pair has" if missing == 1 else f"{missing} pairs have"
+        kept = " Without all numbers the order is the zoo's." if choice.order == "clustered" else ""
+        st.caption(f"Empty cells: {pairs_have} no number: {why}.{kept}")
 
 
 def _clicked(tasks: Sequence[str]) -> Callable[[], None]:
@@ -152,37 +165,43 @@ def _chosen(tasks: Sequence[str]) -> tuple[str, str] | None:
     return pair_of(text, tasks)
 
 
-def _card(
-    pairs: pd.DataFrame, blocks: pd.DataFrame, tasks: tuple[str, ...], view: View, number: PairNumber,
-    block: int | None, chosen: tuple[str, str],
-) -> None:  # fmt: skip
+def _card(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str]) -> None:
     first, second = chosen
+    column = BY_BLOCK.get(choice.metric.name, "mloss")
+    profile, mean = block_profile(pairs.blocks, first, second, column), mean_profile(pairs.blocks, choice.tasks, column)
+    title = choice.metric.title + ("" if choice.block is None else f" in block {choice.block}")
     with st.container(border=True):
-        column = number.name if number.by_block else DEFAULT
-        profile, mean = block_profile(blocks, first, second, column), mean_profile(blocks, tasks, column)
-        st.markdown(pair_sentence(view, first, second, _title(number, block), profile, mean))
-        with st.container(horizontal=True):
-            for other in NUMBERS.values():
-                value = pair_view(pairs, blocks, tasks, other, None).value(first, second)
-                st.metric(other.title, number_text(other, value), help=f"{other.meaning} Over {where(other, None)}.")
+        st.markdown(pair_sentence(view, first, second, title, profile, mean))
+        st.table(_metric_table(pairs, choice.tasks, first, second), border="horizontal", hide_index=True)
         if len(profile):
             theme.show(
                 profile_figure(profile, mean, f"{first} and {second}"), key="mb_profile",
                 alt=f"M-Loss of {first} and {second} by block against the mean pair.",
             )  # fmt: skip
-        st.caption("Click a cell of the matrix to see another pair.")
 
 
-def _table(
-    pairs: pd.DataFrame, blocks: pd.DataFrame, tasks: tuple[str, ...], number: PairNumber, block: int | None
-) -> None:
-    merged = all_numbers(pairs, blocks)
-    heading = {name: NUMBERS[name].title for name in NUMBERS if name in merged}
-    table = pair_table(merged, tasks, heading, number.name, descending=number.higher_is_better)
+def _metric_table(pairs: Pairs, tasks: Sequence[str], first: str, second: str) -> pd.DataFrame:
+    """Every metric of one pair with its place, 1 being the most promising one."""
+    lines = []
+    for metric in pairs.metrics:
+        view = pair_view(pairs, tasks, metric, None)
+        place = rank(view, first, second)
+        lines.append({
+            "Metric": metric.title, "Value": number_text(metric, view.value(first, second)),
+            "Place": "" if place is None else f"{place[0]} of {place[1]}",
+        })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def _table(pairs: Pairs, choice: Choice) -> None:
+    names = [metric.name for metric in pairs.metrics]
+    name = choice.metric.name
+    table = pair_table(pairs.numbers, choice.tasks, names, name, descending=bool(choice.metric.higher_is_better))
     with st.expander(f"All {len(table)} pairs as a table", icon=":material/table:"):
         st.dataframe(
             table, hide_index=True, height="content" if len(table) <= 12 else 440, placeholder="",
-            column_config=_table_columns(heading), alt=f"All pairs, the most promising by {number.title} first",
+            column_config=_table_columns(names),
+            alt=f"All pairs, the most promising by {choice.metric.title} first",
         )  # fmt: skip
         st.download_button(
             "Download as CSV", table.to_csv(index=False), "pairs.csv", "text/csv", on_click="ignore",
@@ -190,22 +209,9 @@ def _table(
         )  # fmt: skip
 
 
-def all_numbers(pairs: pd.DataFrame, blocks: pd.DataFrame) -> pd.DataFrame:
-    """Every number about whole pairs in one frame, one row a pair."""
-    by_block = [number.name for number in NUMBERS.values() if number.by_block and number.name in blocks]
-    means = blocks.groupby(["task_a", "task_b"], as_index=False, sort=False)[by_block].mean()
-    rest = pairs.drop(columns=[name for name in by_block if name in pairs])
-    return means.merge(rest, on=["task_a", "task_b"], how="outer", sort=False)
-
-
-def _table_columns(heading: Mapping[str, str]) -> dict[str, Any]:
-    number = st.column_config.NumberColumn
-    columns: dict[str, Any] = {
-        name: number(title, help=NUMBERS[name].meaning, format="scientific" if name == DEFAULT else "%.3f")
-        for name, title in heading.items()
-    }
-    return {"task_a": "Model", "task_b": "With", **columns}
-
-
-def _title(number: PairNumber, block: int | None) -> str:
-    return number.title if block is None or not number.by_block else f"{number.title} in block {block}"
+def _table_columns(names: Sequence[str]) -> dict[str, Any]:
+    columns: dict[str, Any] = {"task_a": "Model", "task_b": "With"}
+    for name in names:
+        shape = "scientific" if METRICS[name].unit == "squared activation" else "%.3f"
+        columns[name] = st.column_config.NumberColumn(METRICS[name].title, help=METRICS[name].summary, format=shape)
+    return columns

@@ -89,7 +89,7 @@ class FakeLab:
     def _measure(self, params: dict[str, Any]) -> Any:
         sites = [f"blocks.{block}.mlp.c_fc" for block in range(LAYERS)]
         arrays = {f"node/{site}": (1 + place) * 1e-6 * np.linspace(0.1, 1, NODES) for place, site in enumerate(sites)}
-        arrays |= {f"se/{site}": np.full(NODES, 1e-8) for site in sites}
+        arrays |= {f"standard_error/{site}": np.full(NODES, 1e-8) for site in sites}
         layers = [
             {"block": place, "site": site, "nodes": NODES, "mloss": float(arrays[f"node/{site}"].mean()),
              "normalised": 0.1, "standard_error": 1e-8}
@@ -125,14 +125,19 @@ class FakeLab:
         names = [(a, b) for place, a in enumerate(self.tasks) for b in self.tasks[place + 1 :]]
         pairs, blocks = [], []
         for place, (a, b) in enumerate(names):
-            pairs.append({"task_a": a, "task_b": b, "task_vector_cosine": 0.3 - 0.05 * place, "sign_conflict":
-                          None if place == 0 else 0.4 + 0.01 * place})  # fmt: skip
+            values = [1e-6 * (place + 1) * (block + 1) for block in range(LAYERS)]
+            pairs.append({
+                "task_a": a, "task_b": b, "mloss": float(np.mean(values)), "mloss_normalised": 0.01 * (place + 1),
+                "task_vector_cosine": 0.3 - 0.05 * place, "task_vector_distance": 2.0 + place,
+                "sign_conflict": None if place == 0 else 0.4 + 0.01 * place,
+            })  # fmt: skip
             blocks += [
-                {"task_a": a, "task_b": b, "block": block, "mloss": 1e-6 * (place + 1) * (block + 1),
-                 "normalised": 0.01 * (place + 1)}
-                for block in range(LAYERS)
-            ]  # fmt: skip
-        return SimpleNamespace(meta={"pairs": pairs, "blocks": blocks}, arrays={})
+                {"task_a": a, "task_b": b, "block": block, "mloss": value, "normalised": 0.01 * (place + 1)}
+                for block, value in enumerate(values)
+            ]
+        reason = "no weight was changed by both models"
+        undefined = [{"metric": "sign_conflict", "task_a": names[0][0], "task_b": names[0][1], "reason": reason}]
+        return SimpleNamespace(meta={"pairs": pairs, "blocks": blocks, "undefined": undefined}, arrays={})
 
     def _row(self, model: str, kind: str, level: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         shares = {task: min(0.99, level + 0.06 * (place - 1.5)) for place, task in enumerate(self.tasks)}

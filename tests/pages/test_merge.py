@@ -202,7 +202,7 @@ def test_any_row_can_be_the_baseline_of_the_differences(lab):
 
 def test_controls_come_with_one_click_and_a_plain_verdict(lab):
     test = page()
-    assert "Do the M-Loss ranks of M-TIES k 0.8 e 0.1 help" in texts(test)
+    assert "Do the M-Loss ranks of M-TIES k 0.8 e 0.1 help?" in texts(test)
     test.button(key="mg_offer_controls").click().run()
     assert len(recipes(lab)) == 7
     added = [recipe.options for recipe in recipes(lab)[3:]]

@@ -25,15 +25,15 @@ def texts(test):
 
 
 def metrics(test):
-    return {metric.label: metric.value for metric in test.metric}
+    return dict(test.table[0].value[["Metric", "Value"]].itertuples(index=False))
 
 
 def test_a_first_visit_shows_the_hardest_pair_beside_the_matrix(lab):
     test = page()
     assert not test.exception
     assert len(test.get("plotly_chart")) == 2
-    assert "**shapes** and **signs** promise the worst merge of all 6 pairs by M-Loss." in texts(test)
-    assert metrics(test)["M-Loss"] == "39.0 × 10⁻⁶"
+    assert "**shapes** and **signs** promise the worst merge of all 6 pairs by Pairwise M-Loss." in texts(test)
+    assert metrics(test)["Pairwise M-Loss"] == "39.0 × 10⁻⁶"
     assert metrics(test)["Task-vector cosine"] == "0.050"
     assert len(lab.kinds("pairs")) == 1
 
@@ -41,7 +41,7 @@ def test_a_first_visit_shows_the_hardest_pair_beside_the_matrix(lab):
 def test_a_link_opens_a_pair_and_a_number(lab):
     test = page(mb_pair="letters|digits", mb_metric="Task-vector cosine")
     assert "**letters** and **digits** promise the best merge of all 6 pairs by Task-vector cosine." in texts(test)
-    assert "Block" not in [box.label for box in test.selectbox]
+    assert test.selectbox(key="mb_block").disabled
     assert metrics(test)["Sign conflict"] == "none"
 
 
@@ -53,14 +53,14 @@ def test_a_pair_that_does_not_exist_falls_back_to_the_hardest(lab, pair):
 
 def test_an_undefined_number_is_an_empty_cell_with_its_reason(lab):
     test = page(mb_metric="Sign conflict")
-    assert "Empty cells: 1 pair has no number, because the two models changed no weight in common." in texts(test)
+    assert "Empty cells: 1 pair has no number: no weight was changed by both models." in texts(test)
     assert "the order is the zoo's" in texts(test)
 
 
 def test_a_block_changes_the_matrix_and_the_title(lab):
     test = page()
     test.selectbox(key="mb_block").set_value("11").run()
-    assert "by M-Loss in block 11" in texts(test)
+    assert "by Pairwise M-Loss in block 11" in texts(test)
 
 
 def test_any_subset_of_models_is_live_without_new_work(lab):
@@ -76,7 +76,7 @@ def test_fewer_than_two_models_is_one_sentence(lab, models):
     test = page()
     test.pills(key="mb_models").set_value(models).run()
     assert not test.exception
-    assert [info.value for info in test.info] == ["Choose at least two models on the left: a pair needs two."]
+    assert [info.value for info in test.info] == ["Choose at least two models above: a pair needs two."]
     assert not test.get("plotly_chart")
 
 
@@ -106,6 +106,7 @@ def test_the_table_is_sorted_by_the_chosen_number(lab):
     frame = page(mb_metric="Task-vector cosine").dataframe[0].value
     assert list(frame["task_vector_cosine"]) == sorted(frame["task_vector_cosine"], reverse=True)
     assert tuple(frame.columns) == (
-        "task_a", "task_b", "mloss", "normalised", "task_vector_cosine", "sign_conflict",
+        "task_a", "task_b", "mloss", "mloss_normalised", "task_vector_cosine", "task_vector_distance",
+        "sign_conflict",
     )  # fmt: skip
     assert len(frame) == len(TASKS) * (len(TASKS) - 1) // 2

@@ -43,7 +43,7 @@ def test_the_random_ranking_is_keyed_by_seed_as_the_merge_is():
     ("blocks", "options", "words"),
     [
         (None, {}, "Rows of all blocks keep 70.0 % on average; a uniform k would keep 80.0 %."),
-        ((1, 2), {}, "Rows of blocks 1, 2 keep 70.0 %"),
+        ((1, 2), {}, "Rows of blocks 1 and 2 keep 70.0 %"),
         (None, {"schedule": "budget_preserving"}, "80.0 % on average: the same budget as a uniform k."),
         ((), {}, "No block is chosen"),
     ],

@@ -21,10 +21,29 @@ def test_a_paired_difference_by_hand():
     ours = row("a", digits=0.75, shapes=0.5, correct={"digits": np.array([1, 1, 1, 0]), "shapes": np.array([1, 0])})
     other = row("b", digits=0.5, shapes=0.5, correct={"digits": np.array([1, 0, 1, 0]), "shapes": np.array([0, 1])})
     gap = difference(ours, other)
-    # digits: d = 0 1 0 0, var 3/16, / (4 - 1) = 1/16; shapes: d = 1 -1, var 1, / (2 - 1) = 1; / 2^2
+    # digits: d = 0 1 0 0, var 3/16, / 4; shapes: d = 1 -1, var 1, / 2; / 2^2
     assert gap.value == pytest.approx(0.125)
-    assert gap.standard_error == pytest.approx(np.sqrt((1 / 16 + 1) / 4))
+    assert gap.standard_error == pytest.approx(np.sqrt((3 / 64 + 1 / 2) / 4))
     assert gap.paired
+
+
+def test_paired_differences_are_those_of_the_library():
+    from mloss_core.evaluation.paired import compare_rows
+    from mloss_core.evaluation.rows import EvaluationRow
+
+    rng = np.random.default_rng(0)
+    made = []
+    for name in "ab":
+        correct = {"digits": rng.random(50) < 0.6, "shapes": rng.random(30) < 0.7}
+        made.append(EvaluationRow(model=name, kind="merged", recipe=None, correct=correct,
+                                  individual=dict.fromkeys(TASKS, 0.9)))  # fmt: skip
+    ours = [
+        row(found.model, digits=found.accuracy["digits"], shapes=found.accuracy["shapes"], correct=found.correct)
+        for found in made
+    ]
+    gap, expected = difference(*ours), compare_rows(*made)
+    assert gap.value == pytest.approx(expected.difference)
+    assert gap.standard_error == pytest.approx(expected.standard_error)
 
 
 def test_without_the_images_the_errors_add_up_as_independent():

@@ -106,7 +106,7 @@ def test_a_pair_without_a_number_is_not_given_one():
 @pytest.mark.parametrize(("descending", "first"), [(True, ("a", "b")), (False, ("a", "c"))])
 def test_the_table_is_sorted_with_missing_numbers_last(descending, first):
     pairs = pd.concat([pd.DataFrame({"task_a": ["a"], "task_b": ["x"], "mloss": [np.nan]}), PAIRS])
-    table = pair_table(pairs, (*TASKS, "x"), {"mloss": "M-Loss"}, "mloss", descending)
+    table = pair_table(pairs, (*TASKS, "x"), ["mloss"], "mloss", descending)
     assert tuple(table.iloc[0][["task_a", "task_b"]]) == first
     assert table.iloc[-1]["task_b"] == "x"
-    assert len(pair_table(pairs, ("a", "b"), {"mloss": "M-Loss"}, "mloss", descending)) == 1
+    assert len(pair_table(pairs, ("a", "b"), ["mloss"], "mloss", descending)) == 1

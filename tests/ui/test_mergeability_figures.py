@@ -41,9 +41,14 @@ def test_an_empty_cell_says_why():
     values = view().values.copy()
     values[0, 1] = values[1, 0] = np.nan
     fig = matrix_figure(
-        View(TASKS, values), "t", label="Cosine", tree=None, chosen=None, reason="a task vector is zero"
+        View(TASKS, values),
+        "t",
+        label="Cosine",
+        tree=None,
+        chosen=None,
+        reasons={frozenset("ab"): "a task vector is zero"},
     )
-    assert any(text == "a and b<br>Cosine: a task vector is zero" for text in fig.data[1].text)
+    assert any(text == "a and b<br>Cosine: none, a task vector is zero" for text in fig.data[1].text)
     assert np.isnan(np.asarray(fig.data[0].z)[0, 1])
 
 
@@ -73,7 +78,7 @@ def test_the_profile_shows_the_pair_against_the_mean():
 def test_tiny_profiles_are_drawn_in_a_named_unit():
     tiny = pd.Series({0: 1e-6, 1: 3e-6})
     fig = profile_figure(tiny, tiny, "x")
-    assert list(fig.data[0].y) == pytest.approx([1, 3]) and fig.layout.yaxis.title.text == "M-Loss × 10⁻⁶"
+    assert list(fig.data[0].y) == pytest.approx([1, 3]) and fig.layout.title.text == "M-Loss by block (× 10⁻⁶)"
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,11 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
             published_tab()
 
 
-def shown_rows(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
-    """The finished rows to chart: the selected ones, else the best merge with the baselines."""
+def shown_rows(rows: Sequence[Row], keys: Sequence[str], baseline: Row | None = None) -> list[Row]:
+    """The finished rows to chart: the selected ones, a single one with the baseline; else the best merge with all."""
     chosen = [row for row in rows if row.key in keys and row.done]
+    if len(chosen) == 1 and baseline is not None and baseline.done and baseline.key not in keys:
+        return [*chosen, baseline]
     if chosen:
         return chosen
     best = best_merge(rows)
@@ -118,8 +120,8 @@ def _table_tab(zoo: ZooFacts, rows: Sequence[Row], entries: Sequence[Entry], bas
     keys = _table(zoo, rows, baseline)
     st.caption(legend())
     row_actions(zoo, rows, entries, keys)
-    verdicts(rows, entries)
-    chart = shown_rows(rows, keys)
+    verdicts(rows, entries, offer=not keys)
+    chart = shown_rows(rows, keys, baseline)
     if chart:
         theme.show(task_bars(chart, zoo.tasks, height=320), key="mg_bars", alt=bars_sentence(chart, zoo.tasks))
 
@@ -131,9 +133,8 @@ def _table(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> tuple[st
     # A new set of rows is a new widget: positions of another table must not be taken for this one's.
     key = f"mg_table_{digest_of([row.key for row in rows])[:10]}"
     best = best_merge(rows)
-    mode = st.context.theme.type or "light"
     event = st.dataframe(
-        styled(frame, rows, zoo.tasks, mode, st.get_option(f"theme.{mode}.textColor")), hide_index=True, key=key,
+        styled(frame, rows, zoo.tasks, st.context.theme.type or "light"), hide_index=True, key=key,
         column_order=visible_columns(frame), column_config=columns(zoo.tasks, baseline), on_select="rerun",
         selection_mode="multi-row", selection_default={"selection": {"rows": places}}, placeholder="",
         height="content",
@@ -146,7 +147,7 @@ def _table(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> tuple[st
 
 
 def _task_tab(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> None:
-    chart = shown_rows(rows, merge_state.selected())
+    chart = shown_rows(rows, merge_state.selected(), baseline)
     if not chart:
         st.caption("Nothing is measured yet.")
         return
@@ -177,3 +178,4 @@ def _keep_tab(zoo: ZooFacts, rows: Sequence[Row], draft: Draft, profile: KeepPro
             realised_lines(done, zoo.layers), key="mg_realised",
             alt="What each merge really kept in the scored layer of every block.",
         )  # fmt: skip
+        st.caption("Counted in the finished merges: nonzero share of the sparsified task vectors, mean over models.")

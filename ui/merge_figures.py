@@ -49,10 +49,7 @@ def gap_bars(rows: Sequence[Row], baseline: Row, tasks: Sequence[str], height: i
 
 def realised_lines(rows: Sequence[Row], layers: int, height: int = 280) -> go.Figure:
     """What each merge really kept in the scored layer of every block."""
-    fig = theme.figure(
-        "Kept in the scored layer of each block", x="Block", y="Weights kept, %", height=height,
-        subtitle="Counted in the finished merges, mean over models",
-    )  # fmt: skip
+    fig = theme.figure("Kept in the scored layer of each block", x="Block", y="Weights kept, %", height=height)
     for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
         kept = [row.realised.get(weight_name(block)) for block in range(layers)]
         fig.add_scatter(
@@ -61,6 +58,7 @@ def realised_lines(rows: Sequence[Row], layers: int, height: int = 280) -> go.Fi
             hovertemplate=f"{row.label}, block %{{x}}: %{{y:.1f}} % kept<extra></extra>",
         )  # fmt: skip
     fig.update_xaxes(tickmode="linear", dtick=1 if layers <= 12 else 2, showgrid=False)
+    fig.update_yaxes(range=[0, 103])
     return fig
 
 

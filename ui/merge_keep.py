@@ -85,26 +85,26 @@ def percent(fraction: float) -> str:
 
 
 def keep_bars(profile: KeepProfile, height: int = 190) -> go.Figure:
-    """Mean keep rate of each block as a bar, from the least to the largest rate as a line through it."""
+    """Keep rates of each block: a dot for the mean, a bar from the least to the largest, a dotted line at k."""
     blocks = list(profile.rates)
     mean, low, high = (
         np.array([100 * fold(profile.rates[block]) for block in blocks]) for fold in (np.mean, np.min, np.max)
     )
     fig = theme.figure("Weights kept by block, %", height=height)
-    colours = [theme.ACCENT if block in profile.guided else theme.FAINT for block in blocks]
+    colours = [theme.ACCENT if block in profile.guided else theme.MUTED for block in blocks]
     fig.add_bar(
-        x=blocks, y=mean, marker_color=colours, customdata=np.stack([low, high], axis=1),
-        error_y={
-            "type": "data", "array": high - mean, "arrayminus": mean - low, "thickness": 1, "width": 3,
-            "color": theme.INK,
-        },
+        x=blocks, y=high - low, base=low, marker_color=colours, hoverinfo="skip", showlegend=False, opacity=0.45
+    )
+    fig.add_scatter(
+        x=blocks, y=mean, mode="markers", marker={"color": colours, "size": 7}, showlegend=False,
+        customdata=np.stack([low, high], axis=1),
         hovertemplate="Block %{x}: %{y:.1f} % kept on average, from %{customdata[0]:.1f} to %{customdata[1]:.1f} %"
         "<extra></extra>",
     )  # fmt: skip
     fig.add_hline(y=100 * profile.uniform, line={"color": theme.MUTED, "width": 1, "dash": "dot"})
     fig.update_xaxes(tickmode="linear", dtick=1 if len(blocks) <= 12 else 4, tickangle=0, showgrid=False)
     fig.update_layout(margin={"t": 34, "l": 0, "r": 4, "b": 4})
-    fig.update_yaxes(range=[max(0.0, min(low.min(), 100 * profile.uniform) - 8), min(103.0, high.max() + 4)])
+    fig.update_yaxes(range=[max(0.0, min(low.min(), 100 * profile.uniform) - 8), min(103.0, high.max() + 5)])
     return fig
 
 

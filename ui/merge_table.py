@@ -13,7 +13,6 @@ LIMIT = 20.0
 _STRONGEST = 0.5
 _ABOVE = {"light": (33, 113, 181), "dark": (96, 165, 230)}
 _BELOW = {"light": (217, 95, 2), "dark": (240, 140, 60)}
-PINNED = ("model", "average")
 _SHADED = ("average", "worst")
 _WIDE, _NARROW = 172, 68
 
@@ -32,15 +31,8 @@ def shade(gap: float, mode: str = "light") -> str:
     return f"background-color: rgba({red}, {green}, {blue}, {strength:.2f})"
 
 
-def styled(
-    frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode: str = "light", ink: str | None = None
-) -> Any:
-    """The frame of `table_frame` with cells shaded by their difference to the Ensemble, the best merge in bold.
-
-    Args:
-        mode: `light` or `dark`.
-        ink: colour of text, for the pinned columns, which would be grey.
-    """
+def styled(frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode: str = "light") -> Any:
+    """The frame of `table_frame` with cells shaded by their difference to the Ensemble, the best merge in bold."""
     ensemble, best = find(rows, ENSEMBLE), best_merge(rows)
     styles = pd.DataFrame("", index=frame.index, columns=frame.columns)
     if ensemble is not None and ensemble.done:
@@ -48,9 +40,6 @@ def styled(
         for column in (*tasks, *_SHADED):
             gaps = frame[column] - reference[column]
             styles[column] = [shade(gap, mode) for gap in gaps]
-    if ink:
-        for column in PINNED:
-            styles[column] = [f"{css}; color: {ink}".lstrip("; ") for css in styles[column]]
     if best is not None:
         position = list(rows).index(best)
         styles.iloc[position] = [f"{css}; font-weight: bold".lstrip("; ") for css in styles.iloc[position]]
@@ -63,7 +52,7 @@ def columns(tasks: Sequence[str], baseline: Row | None) -> dict[str, Any]:
     percent = {"format": "%.1f", "width": _NARROW}
     return {
         "model": st.column_config.TextColumn("Model", pinned=True, width=_WIDE),
-        "average": number("Average", pinned=True, help="Mean of the task accuracies.", **percent),
+        "average": number("Average", help="Mean of the task accuracies.", **percent),
         "standard_error": number("± SE", help="Standard error of the average, from the number of images.", **percent),
         "difference": number(
             "Difference", format="%+.1f", width=_NARROW, help=f"Average minus that of {against}, in points."

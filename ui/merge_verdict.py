@@ -33,7 +33,7 @@ def control_rows(entry: Entry, rows: Sequence[Row], entries: Sequence[Entry]) ->
     }
 
 
-def verdicts(rows: Sequence[Row], entries: Sequence[Entry]) -> None:
+def verdicts(rows: Sequence[Row], entries: Sequence[Entry], offer: bool = True) -> None:
     """Say plainly what the controls show; without controls, offer them for the first guided recipe."""
     judged = guided_with_controls(entries)
     for entry in judged[:_MAX_SHOWN]:
@@ -44,7 +44,7 @@ def verdicts(rows: Sequence[Row], entries: Sequence[Entry]) -> None:
         waiting = f" Still to come: {', '.join(found.waiting)}." if found.waiting else ""
         st.markdown(f":material/science: {found.sentence}{waiting}")
     guided = next((entry for entry in entries if is_guided(entry.recipe)), None)
-    if judged or guided is None:
+    if judged or guided is None or not offer:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Do the M-Loss ranks of {guided.label} help? Controls tell.", width="content")

@@ -31,14 +31,17 @@ def current_zoo() -> ZooFacts:
         raise
 
 
-def page(title: str, question: str) -> ZooFacts:
+def page(title: str, question: str = "") -> ZooFacts:
     """Start a page: its title, the question it answers in one plain sentence, and the open zoo.
+
+    The sentence may be left out where the title asks the question itself.
 
     Example:
         >>> zoo = frame.page("M-Loss map", "Where do the fine-tuned models disagree?")
     """
     st.title(title, anchor=False)
-    st.markdown(f":gray[{question}]")
+    if question:
+        st.markdown(f":gray[{question}]")
     return current_zoo()
 
 

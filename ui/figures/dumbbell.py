@@ -30,7 +30,12 @@ class Answerer:
 
 
 AVERAGE = "<b>Average</b>"
-_SYMBOLS = {"zero_shot": "circle-open", "individual": "circle", "ensemble": "square", "merged": "diamond"}
+_SYMBOLS = {
+    "zero_shot": ("circle-open",),
+    "individual": ("circle",),
+    "ensemble": ("square", "square-open"),
+    "merged": ("diamond", "diamond-open", "triangle-up-open", "triangle-up", "star-diamond"),
+}
 
 
 def dumbbell_figure(tasks: Sequence[str], answerers: Sequence[Answerer], height: int | None = None) -> go.Figure:
@@ -63,7 +68,8 @@ def _add_marks(fig: go.Figure, rows: Sequence[str], answerer: Answerer, repeat: 
         f"{answerer.name} {name}: {percent(_value(answerer, row), _error(answerer, row))}"
         for name, row in zip(names, shown, strict=True)
     ]
-    symbol = _SYMBOLS.get(answerer.kind, "circle") + ("-open" if repeat else "")
+    symbols = _SYMBOLS.get(answerer.kind, ("circle",))
+    symbol = symbols[repeat % len(symbols)]
     outline = 1.5 if symbol.endswith("-open") else 0
     fig.add_scatter(
         x=[100 * _value(answerer, row) for row in shown], y=shown, mode="markers", name=answerer.name, hovertext=text,

@@ -1,0 +1,16 @@
+"""Overview: what this is about, how well the open zoo does, and where to go next."""
+
+from ui import frame
+from ui.overview_data import answerers_of, models_of
+from ui.overview_samples import sample_section
+from ui.overview_view import headline, introduction, machine_line, model_section, next_steps, question, story
+
+zoo = frame.page(question(frame.current_zoo()))
+introduction(zoo)
+next_steps()
+answerers = answerers_of(zoo)
+headline(zoo, answerers)
+story(zoo, answerers)
+model_section(models_of(zoo))
+sample_section(zoo)
+machine_line(zoo)

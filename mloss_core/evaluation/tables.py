@@ -110,6 +110,7 @@ def rows_of(
         answers = _answers(zoo, everyone, task, split, step, cache)
         for place, right in zip(correct, answers, strict=True):
             place[task] = right
+    progress(1.0, f"evaluated on {len(zoo.tasks)} tasks")
     reference = {task: float(np.mean(right)) for task, right in correct[-1].items()}
     return [
         EvaluationRow(

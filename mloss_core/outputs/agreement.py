@@ -56,6 +56,7 @@ def alignment(
         head = head_of(zoo, task)
         by_task[task] = compare(ensemble_logits(found[:-1], head), logits(found[-1], head))
         counts.append(images.count)
+    progress(1.0, "compared with the Ensemble")
     rates = [scores["agreement"] for scores in by_task.values()]
     errors = [rate * (1 - rate) / count for rate, count in zip(rates, counts, strict=True)]
     return {

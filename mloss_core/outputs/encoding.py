@@ -92,9 +92,9 @@ def features_of_images(
 
 
 def batch_size(zoo: Zoo) -> int:
-    """Images a batch: 256, fewer for large towers, so that one hidden layer takes at most 128 MiB."""
-    architecture = zoo.architecture
-    return max(8, min(256, 2**25 // (architecture.tokens * architecture.mlp_width)))
+    """Images a batch: 128 (256 on a GPU), fewer for large towers, so that one hidden layer takes at most 128 MiB."""
+    architecture, most = zoo.architecture, 128 if zoo.device.type == "cpu" else 256
+    return max(8, min(most, 2**25 // (architecture.tokens * architecture.mlp_width)))
 
 
 def _key(zoo: Zoo, encoder: Encoder, images: Images) -> str:
@@ -113,15 +113,15 @@ def _run(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progress) 
 @torch.inference_mode()
 def _encode(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progress) -> list[np.ndarray]:
     towers = [running_tower(zoo, encoder) for encoder in encoders]
-    parts: list[list[Tensor]] = []
+    by_batch: list[list[Tensor]] = []
     done = 0
     for batch in images.batches(batch_size(zoo)):
         progress(done / images.count, f"encoding {images.label}")
         here = batch.to(zoo.device)
-        parts.append([tower(here).float().cpu() for tower in towers])
+        by_batch.append([tower(here).float().cpu() for tower in towers])
         done += len(batch)
     progress(1.0, f"encoded {images.label}")
-    return [torch.cat(part).numpy() for part in zip(*parts, strict=True)]
+    return [torch.cat(pieces).numpy() for pieces in zip(*by_batch, strict=True)]
 
 
 def _check_finite(found: np.ndarray, encoder: Encoder, images: Images) -> None:

@@ -204,9 +204,10 @@ def test_an_unknown_baseline_is_named(zoo):
 
 
 def test_progress_rises_to_one_and_may_cancel(zoo, tmp_path):
-    seen = []
-    evaluate(zoo, cache=Cache(tmp_path), progress=lambda fraction, message="": seen.append(fraction))
-    assert seen == sorted(seen) and seen[-1] == 1
+    for _ in ("computed", "from the cache"):
+        seen = []
+        evaluate(zoo, cache=Cache(tmp_path), progress=lambda fraction, message="", seen=seen: seen.append(fraction))
+        assert seen == sorted(seen) and seen[-1] == 1
 
     def cancel(fraction, message=""):
         raise JobCancelledError("stopped")

@@ -237,6 +237,7 @@ def test_as_encoder_takes_results_and_state_dicts(zoo):
 
 
 def test_batches_shrink_for_large_towers(zoo):
-    assert batch_size(zoo) == 256
+    assert batch_size(zoo) == 128
+    assert batch_size(dataclasses.replace(zoo, device=torch.device("cuda"))) == 256
     large = dataclasses.replace(zoo.architecture, width=1024, mlp_width=4096, grid=16)
     assert batch_size(dataclasses.replace(zoo, architecture=large)) == 31

@@ -99,7 +99,7 @@ def _progress(found: Comparison) -> None:
     if len(found.active) > len(shown):
         st.caption(f"{len(found.active) - len(shown)} more wait in the queue.")
     for problem in found.problems:
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.markdown(f":red[:material/error:] **{problem.label}**: {problem.sentence}", width="stretch")
             key = digest_of(problem.kind, dict(problem.params))[:10]
             st.button(

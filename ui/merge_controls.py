@@ -10,7 +10,7 @@ from ui.merge_entries import tidy
 from ui.merge_rows import Difference, Row, difference
 
 CONTROLS: Mapping[str, Mapping[str, object]] = {
-    "no span (e 0)": {"span": 0.0},
+    "e = 0": {"span": 0.0},
     "reversed ranks": {"ranking": "reversed"},
     "random ranks": {"ranking": "random"},
     "same budget, no ranks": {"ranking": "uniform"},

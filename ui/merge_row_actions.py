@@ -52,7 +52,7 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
         st.button(
             "Add controls" if missing else "Controls are there", key="mg_controls", icon=":material/science:",
             disabled=not missing, on_click=merge_state.add, args=(missing,),
-            help="Adds what the M-Loss ranks must beat: no span (e 0), reversed ranks, random ranks, and the same "
+            help="Adds what the M-Loss ranks must beat: e = 0, reversed ranks, random ranks, and the same "
             "budget without ranks.",
         )  # fmt: skip
     st.button(

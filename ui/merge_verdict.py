@@ -51,5 +51,5 @@ def verdicts(rows: Sequence[Row], entries: Sequence[Entry], offer: bool = True) 
         st.button(
             "Add controls", key="mg_offer_controls", icon=":material/science:", type="tertiary",
             on_click=merge_state.add, args=(list(control_recipes(guided.recipe).values()),),
-            help="Four more merges: no span (e 0), reversed ranks, random ranks, and the same budget without ranks.",
+            help="Four more merges: e = 0, reversed ranks, random ranks, and the same budget without ranks.",
         )  # fmt: skip

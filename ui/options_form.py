@@ -4,14 +4,18 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 SLIDER_STEPS = 400
 """A range with more steps than this is typed, not dragged."""
 SHORT_CHOICES = 26
 """Choices whose labels together have at most this many letters are shown side by side."""
+_NAMES = ("ties", "dare")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +49,8 @@ def form_fields(options_type: type) -> tuple[FormField, ...]:
 
 
 def choice_label(value: str) -> str:
-    """A choice as words: `one_sided` is shown as "One sided"."""
-    return value.replace("_", " ").capitalize()
+    """A choice as words: `one_sided` is shown as "One sided", `ties` as "TIES"."""
+    return value.upper() if value in _NAMES else value.replace("_", " ").capitalize()
 
 
 def widget_key(key: str, name: str) -> str:
@@ -54,19 +58,22 @@ def widget_key(key: str, name: str) -> str:
     return f"{key}_{name}"
 
 
-def options_form(options_type: type, key: str, *, columns: int = 1) -> dict[str, Any]:
+def options_form(
+    options_type: type, key: str, *, columns: int = 1, more: "DeltaGenerator | None" = None
+) -> dict[str, Any]:
     """Draw the form and return the value of every option that has a widget.
 
     Args:
         options_type: a dataclass of `mloss_core.options.option` fields.
         key: prefix of the widgets' state keys; they are mirrored in the URL under the same names.
-        columns: widgets side by side; advanced ones are one below the other, behind "More options".
+        columns: widgets side by side; advanced ones are one below the other.
+        more: where the advanced ones go; a fold of their own by default.
     """
     fields = form_fields(options_type)
     values = _draw_rows([field for field in fields if not field.advanced], key, columns)
     advanced = [field for field in fields if field.advanced]
     if advanced:
-        with st.expander("More options", icon=":material/tune:"):
+        with more or st.expander("More options", icon=":material/tune:"):
             values |= {field.name: _draw(field, key) for field in advanced}
     return {field.name: values[field.name] for field in fields}
 

@@ -19,7 +19,7 @@ def scored(key, hits, total=400):
 def test_controls_change_nothing_but_what_m_loss_adds():
     controls = control_recipes(M_TIES)
     assert list(controls) == list(CONTROLS)
-    assert controls["no span (e 0)"].options == {"keep_rate": 0.7, "span": 0.0}
+    assert controls["e = 0"].options == {"keep_rate": 0.7, "span": 0.0}
     assert controls["reversed ranks"].options == {"keep_rate": 0.7, "span": 0.2, "ranking": "reversed"}
     assert controls["same budget, no ranks"].options["ranking"] == "uniform"
     assert all(other.blocks == (8, 9, 10) and other.seed == 3 for other in controls.values())
@@ -50,7 +50,7 @@ def test_controls_already_present_are_not_added_again():
 def test_ranks_that_beat_every_control_are_said_to():
     found = verdict(scored("m", 200), dict.fromkeys(CONTROLS, scored("c", 160)))
     assert found.sentence.startswith("The M-Loss ranks of m beat every control")
-    assert "no span (e 0) +10.00 ± 1.06" in found.sentence and "same images" in found.sentence
+    assert "e = 0 +10.00 ± 1.06" in found.sentence and "same images" in found.sentence
     assert found.waiting == ()
 
 
@@ -60,14 +60,14 @@ def test_ranks_within_the_error_are_said_not_to_help():
 
 
 def test_a_control_that_is_better_is_named():
-    controls = {"no span (e 0)": scored("a", 200), "reversed ranks": scored("b", 240)}
+    controls = {"e = 0": scored("a", 200), "reversed ranks": scored("b", 240)}
     assert "do not help here: reversed ranks came out reliably better" in verdict(scored("m", 200), controls).sentence
 
 
 def test_beating_some_controls_is_not_called_a_win():
-    controls = {"no span (e 0)": scored("a", 150), "same budget, no ranks": scored("b", 200)}
+    controls = {"e = 0": scored("a", 150), "same budget, no ranks": scored("b", 200)}
     sentence = verdict(scored("m", 200), controls).sentence
-    assert "beat no span (e 0), but not same budget, no ranks" in sentence
+    assert "beat e = 0, but not same budget, no ranks" in sentence
 
 
 def test_unfinished_controls_are_waited_for():

@@ -108,6 +108,8 @@ def test_changed_values_are_those_that_differ():
     assert changed_values(Sample, {}) == {}
 
 
-@pytest.mark.parametrize(("value", "words"), [("one_sided", "One sided"), ("rank", "Rank"), ("l2", "L2")])
+@pytest.mark.parametrize(
+    ("value", "words"), [("one_sided", "One sided"), ("rank", "Rank"), ("l2", "L2"), ("ties", "TIES")]
+)
 def test_choices_are_shown_as_words(value, words):
     assert choice_label(value) == words

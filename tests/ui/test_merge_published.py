@@ -1,0 +1,16 @@
+import pytest
+
+from mloss_core.evaluation.published import published_rows
+from ui.merge_published import published_frame
+
+
+def test_published_rows_are_shown_in_percent_as_recorded():
+    frame = published_frame(published_rows(1, "ViT-B/32")).set_index("Method")
+    assert frame.loc["M-TIES", "Average"] == pytest.approx(73.232)
+    assert frame.loc["M-TIES", "RESISC45"] == pytest.approx(72.60)
+    assert frame.loc["M-TIES", "Variance"] == pytest.approx(172.2, abs=0.1)
+    assert frame.loc["TIES", "Setting"] == "k 0.2, global"
+
+
+def test_every_table_has_its_rows():
+    assert [len(published_frame(published_rows(number))) for number in (1, 2, 3)] == [12, 3, 3]

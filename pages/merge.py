@@ -9,7 +9,7 @@ from ui.merge_comparison import comparison
 
 zoo = frame.page("Merge", "How close does one merged model come to the Ensemble of all of them?")
 entries = merge_state.entries(zoo)
-merge_state.mirror()
+merge_state.mirror(zoo)
 note = merge_state.take_note()
 if note:
     st.warning(note, icon=":material/link_off:")

@@ -12,6 +12,7 @@ from ui.merge_entries import Entry, row_labels
 from ui.merge_figures import bars_sentence, gap_bars, realised_lines, task_bars
 from ui.merge_keep import KeepProfile, budget_sentence, keep_heatmap
 from ui.merge_published import published_tab
+from ui.merge_recorded import NOTE
 from ui.merge_results import Comparison, compare
 from ui.merge_row_actions import row_actions
 from ui.merge_rows import ENSEMBLE, Row, best_merge, find, table_csv, table_frame, table_markdown
@@ -118,7 +119,7 @@ def _table_tab(zoo: ZooFacts, rows: Sequence[Row], entries: Sequence[Entry], bas
         st.info("The baselines are being measured. Add a recipe on the left to compare it.", icon=":material/info:")
         return
     keys = _table(zoo, rows, baseline)
-    st.caption(legend())
+    st.caption(f"{legend()} {NOTE}" if any(row.recorded for row in rows) else legend())
     row_actions(zoo, rows, entries, keys)
     verdicts(rows, entries, offer=not keys)
     chart = shown_rows(rows, keys, baseline)

@@ -41,12 +41,6 @@ class Entry:
         return self.name or describe(self.recipe)
 
 
-def starting_entries() -> tuple[Entry, ...]:
-    """What a first visit compares: the plainest merge, TIES, and the paper's M-TIES."""
-    m_ties = Recipe(method="m_ties", options={"keep_rate": 0.8, "span": 0.1})
-    return tuple(Entry(tidy(recipe)) for recipe in (Recipe(method="average"), Recipe(method="ties"), m_ties))
-
-
 def tidy(recipe: Recipe) -> Recipe:
     """The same merge with options at their defaults left out, so that equal merges are equal recipes."""
     method, options = check_recipe(recipe)

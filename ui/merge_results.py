@@ -8,6 +8,7 @@ from mloss_core.errors import MLossCoreError
 from ui import jobs
 from ui.cached import ZooFacts
 from ui.merge_entries import Entry, row_labels
+from ui.merge_recorded import recorded_baselines, recorded_merge
 from ui.merge_rows import Row, ordered
 from ui.merge_state import row_key
 
@@ -50,7 +51,7 @@ def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str) -> Comparison:
     """Submit what is not yet known and gather what is: the baselines first, then the recipes in their order."""
     gathering = _Gathering()
     payload = gathering.ask(BASELINES, baseline_request(zoo, split), "Zero-shot, Individual and Ensemble", None)
-    rows = baseline_rows(payload) if payload is not None else []
+    rows = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
     labels = row_labels(entries)
     for entry in entries:
         label = labels[entry.key]
@@ -59,7 +60,8 @@ def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str) -> Comparison:
         if payload is not None:
             rows.append(recipe_row(payload, entry, label))
         else:
-            rows.append(_waiting_row(entry, label, gathering.status))
+            recorded = recorded_merge(zoo.card, split, entry, row_key(entry.recipe), label)
+            rows.append(recorded or _waiting_row(entry, label, gathering.status))
     return Comparison(tuple(ordered(rows)), tuple(gathering.active), tuple(gathering.problems))
 
 

@@ -32,6 +32,7 @@ class Row:
         correct: by task, whether each image was classified correctly (image,), for paired differences.
         agreement: share of images whose top class is the Ensemble's; `kl` is KL(ensemble || model) in nats.
         kept: fraction of the moving weights that survive.
+        recorded: whether the numbers come from the zoo's model card instead of being measured here.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Row:
     correct: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     realised: Mapping[str, float] = dataclasses.field(default_factory=dict)
     recipe: Recipe | None = None
+    recorded: bool = False
 
     @property
     def done(self) -> bool:
@@ -134,7 +136,7 @@ def table_frame(rows: Sequence[Row], tasks: Sequence[str], baseline: Row | None)
     for row in rows:
         gap = difference(row, baseline) if baseline is not None and baseline.key != row.key else None
         records.append({
-            "model": row.label if row.done else f"{row.label} ({row.status})",
+            "model": row.label + _remark(row),
             "average": _percent(row.average),
             "standard_error": _percent(row.standard_error),
             "difference": _percent(gap.value) if gap else None,
@@ -185,6 +187,12 @@ def table_markdown(rows: Sequence[Row], tasks: Sequence[str]) -> str:
         is_best = best is not None and row.key == best.key
         lines.append(_markdown_line([f"**{cell}**" if is_best and cell else cell for cell in cells]))
     return "\n".join(lines) + "\n"
+
+
+def _remark(row: Row) -> str:
+    if row.recorded:
+        return " (recorded)"
+    return "" if row.done else f" ({row.status})"
 
 
 def _pairs(row: Row, other: Row, task: str) -> bool:

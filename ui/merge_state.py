@@ -18,8 +18,8 @@ from ui.merge_entries import (
     entries_to_text,
     remove,
     rename,
-    starting_entries,
 )
+from ui.merge_recorded import starting_entries
 from ui.options_form import fill_form
 
 PAGE = "mg"
@@ -52,17 +52,19 @@ def entries(zoo: ZooFacts) -> tuple[Entry, ...]:
     """The recipes of the comparison: of this session, else of the link, else a first visit's."""
     if _ENTRIES not in st.session_state:
         text = st.query_params.get(RECIPES)
-        found, problem = (starting_entries(), "") if text is None else entries_from_text(text, zoo.tasks, zoo.layers)
+        found, problem = (
+            (starting_entries(zoo.card), "") if text is None else entries_from_text(text, zoo.tasks, zoo.layers)
+        )
         st.session_state[_ENTRIES] = found
         st.session_state[_NOTE] = problem
     return st.session_state[_ENTRIES]
 
 
-def mirror() -> None:
+def mirror(zoo: ZooFacts) -> None:
     """Write the recipes to the URL, unless they are a first visit's; one that is too long stays out of it."""
     held: tuple[Entry, ...] = st.session_state.get(_ENTRIES, ())
     text = entries_to_text(held)
-    usual = held == starting_entries()
+    usual = held == starting_entries(zoo.card)
     state.write(RECIPES, None if usual or len(text) > MAX_TEXT else text)
     if len(text) > MAX_TEXT:
         st.caption("The comparison is too long for a link: the address does not hold its recipes.")

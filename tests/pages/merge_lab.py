@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,10 @@ TASKS = ("digits", "letters", "shapes", "signs")
 LAYERS, NODES, IMAGES = 12, 16, 200
 
 
-def zoo(tasks: tuple[str, ...] = TASKS) -> ZooFacts:
+def zoo(tasks: tuple[str, ...] = TASKS, card: Mapping[str, Any] = MappingProxyType({})) -> ZooFacts:
     """Facts of a small zoo."""
     return ZooFacts(
-        name="demo", digest="d" * 64, tasks=tasks, layers=LAYERS, nodes=NODES, width=8, parameters=1000, card={}
+        name="demo", digest="d" * 64, tasks=tasks, layers=LAYERS, nodes=NODES, width=8, parameters=1000, card=card
     )
 
 
@@ -52,14 +52,14 @@ class FakeLab:
         self.submitted: list[tuple[str, dict[str, Any]]] = []
         self.forgotten: list[tuple[str, dict[str, Any]]] = []
         self.watched: list[str] = []
-        self.tasks = TASKS
+        self.tasks, self.card = TASKS, {}
         self.file = ""
 
     def install(self, monkeypatch: Any) -> "FakeLab":
         """Replace `ui.jobs` and the zoo for one test."""
         for name in ("submit", "payload_of", "job_payload", "watch", "forget"):
             monkeypatch.setattr(f"ui.jobs.{name}", getattr(self, name))
-        monkeypatch.setattr("ui.frame.zoo_facts", lambda name: zoo(self.tasks))
+        monkeypatch.setattr("ui.frame.zoo_facts", lambda name: zoo(self.tasks, self.card))
         return self
 
     def submit(self, kind: str, params: Mapping[str, Any], on: str | None = None) -> FakeJob:

@@ -1,13 +1,15 @@
-"""How sure an M-Loss is: resampling images, and how many of them are enough."""
+"""How sure an M-Loss is: resampling images, and how many of them are enough. Imports no torch: pages draw the curve."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mloss_core.mloss.report import MLossReport
+if TYPE_CHECKING:
+    from mloss_core.mloss.report import MLossReport
 
 REPLICATES = 200
 
@@ -23,7 +25,7 @@ def resampled_counts(task: NDArray, replicates: int = REPLICATES, seed: int = 0)
 
 
 def stability_curve(
-    report: MLossReport, counts: Sequence[int] | None = None, repeats: int = 8, seed: int = 0
+    report: "MLossReport", counts: Sequence[int] | None = None, repeats: int = 8, seed: int = 0
 ) -> pd.DataFrame:
     """Rank correlation of node M-Loss between a few images a task and all of the report's.
 
@@ -51,7 +53,7 @@ def stability_curve(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _agreement(report: MLossReport, count: int, draw: np.random.Generator) -> list[float]:
+def _agreement(report: "MLossReport", count: int, draw: np.random.Generator) -> list[float]:
     tasks = np.unique(report.image_task)
     picked = np.concatenate(
         [draw.choice(np.flatnonzero(report.image_task == task), count, replace=False) for task in tasks]

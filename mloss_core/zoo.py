@@ -17,6 +17,9 @@ from mloss_core.types import StateDict
 from mloss_core.vision import Architecture, build_tower, resolve_device
 
 
+CPU = torch.device("cpu")
+
+
 @dataclasses.dataclass(frozen=True)
 class Encoder:
     """The weights of one image encoder, under canonical open_clip visual names.
@@ -64,7 +67,7 @@ class Zoo:
     finetuned: Mapping[str, Encoder]
     heads: Mapping[str, Tensor]
     datasets: Mapping[str, Dataset]
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -1,0 +1,128 @@
+"""The model card's figures: everything is chosen on validation images, then measured once on test images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mloss_core.evaluation import EvaluationRow, compare_rows, evaluate_rows
+from mloss_core.merging import MergeResult, merge
+from mloss_core.mloss import MLossReport, measure_mloss
+from mloss_core.recipe import Recipe
+from mloss_core.types import Progress, part, silent
+from mloss_core.zoo import Zoo
+
+TASK_ARITHMETIC_SCALES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+TIES_KEEP_RATES = (0.2, 0.5, 0.8)
+TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
+RANDOM_SEEDS = 5
+_ROWS = {"Zero-shot": "zero_shot", "Ensemble": "ensemble_logits", "Ensemble (features)": "ensemble_features"}
+
+
+def measure_card(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
+    """Accuracies, the choices made on validation images, the controls and the M-Loss profile, as plain values."""
+    tuned = _tuned(zoo, part(progress, 0, 0.5))
+    report = measure_mloss(zoo)
+    controls = _control_recipes()
+    results = {**tuned, **{name: merge(zoo, recipe, report) for name, recipe in controls.items()}}
+    tables = {}
+    for position, split in enumerate(("val", "test")):
+        step = part(progress, 0.5 + 0.25 * position, 0.75 + 0.25 * position)
+        tables[split] = _table(zoo, results, split, step)
+    return {
+        "accuracy": {split: {name: dict(row.accuracy) for name, row in rows.items() if name not in controls}
+                     for split, rows in tables.items()},
+        "average": {split: {name: _summary(row) for name, row in rows.items()} for split, rows in tables.items()},
+        "counts": {split: dict(rows["zero_shot"].counts) for split, rows in tables.items()},
+        "chosen": {name: result.recipe.to_dict() for name, result in tuned.items()},
+        "controls": {split: _control_rows(rows, results, controls) for split, rows in tables.items()},
+        "mloss": _profile(report), "task_vectors": _geometry(zoo),
+    }  # fmt: skip
+
+
+def _tuned(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
+    """Simple Average, and the Task Arithmetic and TIES merges that are best on validation images."""
+    average = merge(zoo, Recipe(method="average"))
+    arithmetic = [Recipe(method="task_arithmetic", options={"scale": s}) for s in TASK_ARITHMETIC_SCALES]
+    ties = [Recipe(method="ties", options={"keep_rate": k, "scale": s}) for k in TIES_KEEP_RATES for s in TIES_SCALES]
+    return {
+        "simple_average": average,
+        "task_arithmetic": _best(zoo, arithmetic, part(progress, 0, 0.3)),
+        "ties": _best(zoo, ties, part(progress, 0.3, 1)),
+    }
+
+
+def _best(zoo: Zoo, recipes: Sequence[Recipe], progress: Progress) -> MergeResult:
+    results = [merge(zoo, recipe) for recipe in recipes]
+    rows = evaluate_rows(zoo, results, "val", progress=progress)[1 : 1 + len(results)]
+    return results[int(np.argmax([row.average for row in rows]))]
+
+
+def _control_recipes() -> dict[str, Recipe]:
+    """M-TIES at the paper's setting and at a hard prune, each with what it must beat."""
+    recipes = {}
+    for keep in (0.8, 0.2):
+        base = Recipe(method="m_ties", options={"keep_rate": keep, "span": 0.1})
+        name = f"m_ties k={keep:g} e=0.1"
+        recipes[name] = base
+        recipes[f"{name}, blocks 8,9,10"] = base.replace(blocks=(8, 9, 10))
+        recipes[f"{name}, blocks 0,1,2"] = base.replace(blocks=(0, 1, 2))
+        recipes[f"{name}, reversed rank"] = _with(base, ranking="reversed")
+        recipes[f"{name}, same budget"] = _with(base, ranking="uniform")
+        recipes[f"m_ties k={keep:g} e=0"] = _with(base, span=0.0)
+        for seed in range(RANDOM_SEEDS):
+            recipes[f"{name}, random rank {seed}"] = _with(base, ranking="random").replace(seed=seed)
+    return recipes
+
+
+def _with(recipe: Recipe, **options: Any) -> Recipe:
+    return recipe.replace(options={**recipe.options, **options})
+
+
+def _table(zoo: Zoo, results: Mapping[str, MergeResult], split: str, progress: Progress) -> dict[str, EvaluationRow]:
+    rows = evaluate_rows(zoo, list(results.values()), split, progress=progress)
+    named = dict(zip(results, rows[1 : 1 + len(results)], strict=True))
+    others = {_ROWS.get(row.model, "individual"): row for row in rows if row.kind != "merged"}
+    return {**others, **named}
+
+
+def _summary(row: EvaluationRow) -> dict[str, float]:
+    return {"average": row.average, "standard_error": row.standard_error, "normalised": row.normalised}
+
+
+def _control_rows(
+    rows: Mapping[str, EvaluationRow], results: Mapping[str, MergeResult], controls: Mapping[str, Recipe]
+) -> list[dict[str, Any]]:
+    """Each control with its difference from the M-TIES row it stands beside, paired over images."""
+    listed = []
+    for name in controls:
+        main = f"m_ties k={name.split('k=')[1].split()[0]} e=0.1"
+        difference = compare_rows(rows[main], rows[name])
+        listed.append(
+            {
+                "name": name, "average": rows[name].average, "standard_error": rows[name].standard_error,
+                "m_ties_minus_this": difference.difference, "paired_standard_error": difference.standard_error,
+                "discordant": list(difference.discordant), "kept_fraction": results[name].kept_fraction,
+            }
+        )  # fmt: skip
+    return listed
+
+
+def _profile(report: MLossReport) -> dict[str, Any]:
+    layers = report.layers
+    return {
+        "layers": layers.to_dict("records"), "share_8_9_10": report.share((8, 9, 10)),
+        "images": len(report.image_task), "options": report.options.to_dict(),
+    }  # fmt: skip
+
+
+def _geometry(zoo: Zoo) -> dict[str, float]:
+    """Mean cosine between task vectors, and their mean length relative to the pretrained weights."""
+    base = np.concatenate([t.double().numpy().ravel() for t in zoo.pretrained.weights.values()])
+    flat = np.stack(
+        [np.concatenate([t.double().numpy().ravel() for t in e.weights.values()]) - base for e in zoo.sources()]
+    )
+    lengths = np.linalg.norm(flat, axis=1)
+    cosine = (flat @ flat.T) / np.outer(lengths, lengths)
+    off = cosine[~np.eye(len(flat), dtype=bool)]
+    return {"mean_cosine": float(off.mean()), "relative_length": float((lengths / np.linalg.norm(base)).mean())}

@@ -1,0 +1,111 @@
+"""The zoo's datasets: images drawn from their key when they are asked for, and the real scans."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mloss_core.caching import digest_of
+from mloss_core.data.datasets import check_split, normalise
+from mloss_core.demo.tasks import TASKS, Task
+from mloss_core.demo.tasks.canvas import SIDE, finish, stream
+from mloss_core.errors import DatasetError
+
+GENERATOR_VERSION = 1
+"""Raise when a change of the drawing code changes any pixel."""
+MEAN, STD = (0.5, 0.5, 0.5), (0.28, 0.28, 0.28)
+EASY, HARD = (0.0, 0.2), (0.8, 1.0)
+"""Hardness of the images that pretraining sees, and of the tasks' own."""
+SIZES = {"pretraining": 12_000, "train": 6000, "val": 500, "test": 1000}
+SCANNED_SIZES = {"pretraining": 12_000, "train": 997, "val": 200, "test": 600}
+_SAMPLE = 4
+
+
+class ProceduralDataset:
+    """One task's images, each keyed by (seed, task, split, index) and drawn on its own.
+
+    `pretraining` is a further split of easy images; the public ones are train, val and test.
+    """
+
+    def __init__(self, task: Task, seed: int = 0, sizes: dict[str, int] | None = None) -> None:
+        self.task, self.seed = task, seed
+        self.name, self.classes, self.templates = task.name, task.classes, task.templates
+        self.sizes = {**(SCANNED_SIZES if task.scanned else SIZES), **(sizes or {})}
+        if task.scanned:
+            self.sizes = {split: min(size, SCANNED_SIZES[split]) for split, size in self.sizes.items()}
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of what images follow from, with a sample of pixels: another drawing library changes it."""
+        return digest_of(self.name, self.seed, self.sizes, GENERATOR_VERSION, EASY, HARD, self.pixel_digest)
+
+    @functools.cached_property
+    def pixel_digest(self) -> str:
+        """SHA-256 of a few images of every class's generator."""
+        drawn = [self._image("val", index).tobytes().hex() for index in range(min(_SAMPLE, self.sizes["val"]))]
+        return digest_of(drawn)
+
+    def size(self, split: str) -> int:
+        """Number of images in a split."""
+        return self.sizes[split if split == "pretraining" else check_split(split)]
+
+    def labels(self, split: str) -> Tensor:
+        """Class of every image, int64 (image,); nothing is drawn for it."""
+        if self._is_scanned(split):
+            first = self._first(split)
+            return torch.from_numpy(_scans()[1][first : first + self.size(split)].astype(np.int64))
+        return torch.tensor([self._label(split, index) for index in range(self.size(split))])
+
+    def pixels(self, split: str, indices: Sequence[int]) -> np.ndarray:
+        """Chosen images, uint8 (image, side, side, 3)."""
+        count = self.size(split)
+        wrong = [index for index in indices if not 0 <= index < count]
+        if wrong:
+            raise DatasetError(f"{self.name} has {count} {split} images (0 to {count - 1}); found index {wrong[0]}.")
+        if not len(indices):
+            return np.zeros((0, SIDE, SIDE, 3), np.uint8)
+        return np.stack([self._image(split, int(index)) for index in indices])
+
+    def images(self, split: str, indices: Sequence[int], preprocess: str = "model") -> Tensor:
+        """Chosen images for the encoder, float32 (image, 3, side, side)."""
+        mean, std = (MEAN, STD) if preprocess == "model" else ((0.0,) * 3, (1.0,) * 3)
+        return normalise(self.pixels(split, indices), mean, std)
+
+    def _is_scanned(self, split: str) -> bool:
+        return self.task.scanned and split != "pretraining"
+
+    def _first(self, split: str) -> int:
+        """Where a split of the scans begins in their shuffled order: train, then val, then test."""
+        before = {"train": (), "val": ("train",), "test": ("train", "val")}[split]
+        return sum(SCANNED_SIZES[name] for name in before)
+
+    def _label(self, split: str, index: int) -> int:
+        return int(stream(self.seed, self.name, split, index).integers(len(self.classes)))
+
+    def _image(self, split: str, index: int) -> np.ndarray:
+        if self._is_scanned(split):
+            scan = Image.fromarray(_scans()[0][self._first(split) + index])
+            enlarged = np.asarray(scan.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+            return np.repeat(enlarged[..., None], 3, 2)
+        random = stream(self.seed, self.name, split, index)
+        label = int(random.integers(len(self.classes)))
+        hardness = float(random.uniform(*(EASY if split == "pretraining" else HARD)))
+        return finish(self.task.draw(random, label, hardness), random, hardness)
+
+
+@functools.lru_cache(maxsize=1)
+def _scans() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's bundled digits, shuffled once: uint8 (image, 8, 8) and labels (image,)."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    order = stream("scanned digits").permutation(len(digits.target))
+    return (digits.images[order] * 15.9375).astype(np.uint8), digits.target[order]
+
+
+def demo_datasets(seed: int = 0, sizes: dict[str, int] | None = None) -> dict[str, ProceduralDataset]:
+    """The eight datasets by name."""
+    return {name: ProceduralDataset(task, seed, sizes) for name, task in TASKS.items()}

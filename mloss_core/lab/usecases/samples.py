@@ -1,0 +1,27 @@
+"""A few images of a task, to look at."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mloss_core.data.datasets import check_split
+from mloss_core.errors import InvalidOptionError, ZooError
+from mloss_core.lab.kinds import Payload
+from mloss_core.types import Progress
+from mloss_core.zoo import Zoo
+
+MOST = 64
+
+
+def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
+    """Pixels and labels of the chosen images."""
+    task, indices = params["task"], params["indices"]
+    zoo.check_tasks((task,))
+    if task not in zoo.datasets:
+        raise ZooError(f"this zoo has no dataset for {task}.")
+    if len(indices) > MOST or not all(isinstance(index, int) for index in indices):
+        raise InvalidOptionError(f"indices must be at most {MOST} whole numbers; found {len(indices)}.")
+    split, dataset = check_split(params["split"]), zoo.datasets[task]
+    pixels = dataset.pixels(split, indices)
+    labels = dataset.labels(split)[indices].tolist()
+    names = [dataset.classes[label] for label in labels]
+    return Payload({"task": task, "split": split, "classes": names}, {"pixels": pixels})

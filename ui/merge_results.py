@@ -71,8 +71,9 @@ def baseline_request(zoo: ZooFacts, split: str) -> dict[str, Any]:
 
 
 def recipe_request(zoo: ZooFacts, entry: Entry, split: str) -> dict[str, Any]:
-    """The request for a recipe's row."""
-    return {"zoo": zoo.name, "recipe": entry.recipe.to_dict(), "split": split}
+    """The request for a recipe's row, on all tasks of the zoo, so that rows of merges of fewer models compare too."""
+    params = {"zoo": zoo.name, "recipe": entry.recipe.to_dict(), "split": split}
+    return params if entry.recipe.tasks is None else {**params, "tasks": list(zoo.tasks)}
 
 
 def baseline_rows(payload: "Payload") -> list[Row]:

@@ -39,6 +39,12 @@ def test_baselines_are_asked_for_first_and_the_recipe_goes_out_whole(lab):
     assert lab.submitted[1][1] == {"zoo": "demo", "recipe": ENTRY.recipe.to_dict(), "split": "val"}
 
 
+def test_a_merge_of_fewer_models_is_evaluated_on_all_tasks():
+    few = Entry(Recipe(method="ties", tasks=("digits", "shapes")))
+    assert recipe_request(zoo(), few, "test")["tasks"] == list(TASKS)
+    assert "tasks" not in recipe_request(zoo(), ENTRY, "test")
+
+
 @pytest.mark.parametrize(("status", "word"), [("queued", "waiting"), ("running", "running")])
 def test_jobs_under_way_are_rows_without_numbers(monkeypatch, status, word):
     FakeLab({"ties": status}).install(monkeypatch)

@@ -16,7 +16,6 @@ from mloss_core.errors import ZooError, unknown_name
 from mloss_core.types import StateDict
 from mloss_core.vision import Architecture, build_tower, resolve_device
 
-
 CPU = torch.device("cpu")
 
 

@@ -1,0 +1,35 @@
+"""`cache`: how much is kept, and clearing it. Everything in it can be computed again."""
+
+import argparse
+from typing import Any
+
+from mloss_core.caching import Cache
+from mloss_core.cli.common import emit, table
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("cache", help="how much is kept on disk; 'cache clear' removes it")
+    parser.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="show (default) or clear")
+    parser.add_argument("--kind", metavar="KIND", help="one kind of entries alone (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object; sizes in bytes")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Show or clear."""
+    cache = Cache()
+    if options.action == "clear":
+        freed = cache.clear(options.kind)
+        if options.json:
+            emit({"root": str(cache.root), "freed": freed})
+        else:
+            print(f"freed {freed / 1e6:.1f} MB in {cache.root}")
+        return
+    sizes = {k: v for k, v in cache.sizes().items() if options.kind in (None, k)}
+    if options.json:
+        emit({"root": str(cache.root), "limit": cache.limit, "kinds": sizes, "total": sum(sizes.values())})
+        return
+    rows = [[kind, f"{size / 1e6:.1f}"] for kind, size in sorted(sizes.items())]
+    print(table(["kind", "MB"], [*rows, ["total", f"{sum(sizes.values()) / 1e6:.1f}"]]))
+    print(f"{cache.root}, at most {cache.limit / 1e9:.1f} GB")

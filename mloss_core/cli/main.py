@@ -1,0 +1,48 @@
+"""Parsing of the command line, and the one place where its errors become a line and an exit code."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from mloss_core.errors import InvalidOptionError, MLossCoreError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+COMMANDS = ("zoo", "measure", "merge", "evaluate", "demo", "cache")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line on stderr."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage, so that `main` words every error alike."""
+        raise InvalidOptionError(f"{message}. See '{self.prog} --help'.")
+
+
+def build_parser() -> Parser:
+    """The parser with all commands."""
+    parser = Parser(
+        prog="mloss_core",
+        description="Measure where fine-tuned CLIP image encoders disagree, merge them, and compare with the Ensemble.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    for name in COMMANDS:
+        importlib.import_module(f"mloss_core.cli.{name}_command").add(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
+    try:
+        options = build_parser().parse_args(arguments)
+        options.run(options)
+    except MLossCoreError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted; nothing was half-written.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 0

@@ -1,0 +1,59 @@
+"""`measure`: M-Loss of a zoo's models, block by block."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from mloss_core.caching import write_atomically
+from mloss_core.cli.common import add_common, emit, names, progress_bar, table, zoo_facts
+from mloss_core.errors import InvalidOptionError
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("measure", help="M-Loss by block, with standard errors")
+    add_common(parser)
+    parser.add_argument("--tasks", metavar="A,B", help="models to measure, at least two (default: all)")
+    parser.add_argument("--samples", type=int, default=None, help="images from each task (default: 16)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the image draw (default: 0)")
+    parser.add_argument("--preset", default="paper", help="paper or reference (default: paper)")
+    parser.add_argument("--out", metavar="FILE", help="also write: .json the answer, .csv the value of every node")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure and print."""
+    out = None if options.out is None else Path(options.out)
+    if out is not None and out.suffix not in {".json", ".csv"}:
+        raise InvalidOptionError(f"--out must end in .json or .csv; found {out.name!r}.")
+    from mloss_core.mloss import measure_mloss
+    from mloss_core.mloss.measure import require_two
+    from mloss_core.zoo import open_zoo
+
+    zoo = open_zoo(options.zoo, device=options.device)
+    tasks = zoo.check_tasks(names(options.tasks))
+    require_two(tasks)
+    with progress_bar(not options.json) as progress:
+        report = measure_mloss(zoo, tasks, options.samples, options.seed, options.preset, progress=progress)
+    answer = {
+        "zoo": zoo_facts(zoo), "tasks": list(report.tasks), "samples_per_task": report.options.samples_per_task,
+        "preset": options.preset, "options": report.options.to_dict(), "activation": report.activation,
+        "images": len(report.image_task), "layers": report.layers.to_dict("records"), "notes": list(report.notes),
+        "seconds": report.seconds,
+    }  # fmt: skip
+    if out is not None:
+        data = json.dumps(answer, indent=2) if out.suffix == ".json" else report.to_frame(1).to_csv(index=False)
+        write_atomically(out, data.encode())
+    if options.json:
+        emit(answer)
+        return
+    print(f"{zoo.name}: {len(report.tasks)} models, {len(report.image_task)} unlabeled images, {report.activation}")
+    rows = [
+        [str(r["block"]), f"{r['mloss']:.3e}", f"{r['standard_error']:.1e}", f"{r['normalised']:.4f}",
+         f"{100 * report.share((r['block'],)):.1f} %"]
+        for r in answer["layers"]
+    ]  # fmt: skip
+    print(table(["block", "M-Loss", "standard error", "normalised", "share"], rows))
+    for note in report.notes:
+        print(f"note: {note}")

@@ -1,0 +1,55 @@
+"""`merge`: make the merged weights of a recipe and write them."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from mloss_core.cli.common import (
+    add_common,
+    add_recipe,
+    emit,
+    progress_bar,
+    recipe_from_file,
+    recipe_from_options,
+    zoo_facts,
+)
+from mloss_core.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from mloss_core.merging import MergeResult
+    from mloss_core.zoo import Zoo
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("merge", help="write the merged weights of a recipe")
+    add_common(parser)
+    add_recipe(parser, many=False)
+    parser.add_argument("--out", required=True, metavar="FILE", help="the safetensors file to write")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Merge, write and print what came out."""
+    if (options.recipe is None) == (options.method is None):
+        raise InvalidOptionError("give one recipe: either --recipe FILE or --method NAME.")
+    recipe = recipe_from_file(options.recipe) if options.recipe else recipe_from_options(options)
+    from mloss_core.merging import merge
+    from mloss_core.zoo import open_zoo
+
+    zoo = open_zoo(options.zoo, device=options.device)
+    with progress_bar(not options.json) as progress:
+        result = merge(zoo, recipe, out=options.out, progress=progress)
+    if options.json:
+        emit(_answer(zoo, result, str(options.out)))
+        return
+    print(f"{result.name}: {options.out}")
+    print(f"digest {result.digest}")
+    print(f"kept {100 * result.kept_fraction:.1f} % of the task vectors' entries; {result.seconds:.2f} s")
+
+
+def _answer(zoo: "Zoo", result: "MergeResult", out: str) -> dict[str, Any]:
+    return {
+        "zoo": zoo_facts(zoo), "recipe": result.recipe.to_dict(), "out": out, "digest": result.digest,
+        "realised_keep": dict(result.realised_keep), "kept_fraction": result.kept_fraction,
+        "inputs": dict(result.inputs), "versions": dict(result.versions), "seconds": result.seconds,
+    }  # fmt: skip

@@ -142,8 +142,11 @@ def _second_moment(mu: Array, sigma: Array, share: Array, product: Product) -> f
     coefficient = np.concatenate([[1.0], -share])
     a, b = np.meshgrid(np.arange(len(mean)), np.arange(len(mean)), indexing="ij")
     var = np.clip(np.diag(cov), 0, None)
-    values = product(mean[a], mean[b], var[a], var[b], cov)
-    return max(0.0, float(coefficient @ values @ coefficient))
+    with np.errstate(over="ignore", under="ignore"):
+        value = float(coefficient @ product(mean[a], mean[b], var[a], var[b], cov) @ coefficient)
+    if not np.isfinite(value):
+        raise InvalidOptionError(f"means and variances must be of ordinary size; E[M] comes out as {value}.")
+    return max(0.0, value)
 
 
 def _pdf(x: Array) -> Array:
@@ -181,7 +184,8 @@ def _relu_product(ma: Array, mb: Array, va: Array, vb: Array, c: Array) -> Array
         value = (ma * mb + c) * _bivariate_cdf(alpha, beta, r) + mb * sa * cross_a + ma * sb * cross_b
         value = value + sa * sb * s**2 * joint
         same = (ma * mb + c) * ndtr(np.minimum(alpha, beta)) + _comonotone(ma, mb, sa, sb, alpha, beta)
-    value = np.where(r >= 1 - 1e-14, same, value)
+        against = _countermonotone(ma, mb, sa, sb, alpha, beta)
+    value = np.where(r >= 1 - 1e-14, same, np.where(r <= -1 + 1e-14, against, value))
     mean_a = np.where(sa > 0, ma * ndtr(np.nan_to_num(alpha)) + sa * _pdf(np.nan_to_num(alpha)), np.maximum(ma, 0))
     mean_b = np.where(sb > 0, mb * ndtr(np.nan_to_num(beta)) + sb * _pdf(np.nan_to_num(beta)), np.maximum(mb, 0))
     return np.where((sa > 0) & (sb > 0), value, mean_a * mean_b)
@@ -191,6 +195,15 @@ def _comonotone(ma: Array, mb: Array, sa: Array, sb: Array, alpha: Array, beta: 
     """The rest of E[relu(a) relu(b)] at correlation one: both stand on one normal above -min(alpha, beta)."""
     low = np.minimum(alpha, beta)
     return (ma * sb + mb * sa - sa * sb * low) * _pdf(low)
+
+
+def _countermonotone(ma: Array, mb: Array, sa: Array, sb: Array, alpha: Array, beta: Array) -> Array:
+    """E[relu(a) relu(b)] at correlation minus one: one normal x with a = ma + sa x, b = mb - sb x, both positive."""
+    low, high = -alpha, np.maximum(beta, -alpha)
+    mass = ndtr(high) - ndtr(low)
+    first = _pdf(low) - _pdf(high)
+    second = mass + low * _pdf(low) - high * _pdf(high)
+    return ma * mb * mass + (sa * mb - ma * sb) * first - sa * sb * second
 
 
 def _gelu_product(ma: Array, mb: Array, va: Array, vb: Array, c: Array) -> Array:

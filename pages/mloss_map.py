@@ -6,8 +6,8 @@ from ui import frame, jobs
 from ui.figures.heatmap import heatmap_height
 from ui.mloss_map_controls import group_control, measured_controls, shown_controls
 from ui.mloss_map_data import gather
-from ui.mloss_map_payload import map_of
 from ui.mloss_map_extras import measurement_facts, stability_section
+from ui.mloss_map_payload import map_of
 from ui.mloss_map_view import draw_map
 from ui.node_card import node_section
 from ui.node_choice import chosen_node
@@ -35,4 +35,4 @@ with main:
 with aside:
     measurement_facts(result, data)
 node_section(zoo, result, data, chosen)
-stability_section(result, data)
+stability_section(zoo, measured)

@@ -24,6 +24,7 @@ _JOB_WORDS = {
 
 def current_zoo() -> ZooFacts:
     """Facts of the open zoo; the page ends with one sentence when it cannot be opened."""
+    _run_under_app()
     name = st.session_state.get(ZOO) or DEFAULT_ZOO
     try:
         return zoo_facts(name if name in ZOOS else DEFAULT_ZOO)
@@ -41,6 +42,7 @@ def page(title: str, question: str = "") -> ZooFacts:
         >>> zoo = frame.page("M-Loss map", "Where do the fine-tuned models disagree?")
     """
     _leave_bare_page()
+    _run_under_app()
     st.title(title, anchor=False)
     if question:
         st.markdown(f":gray[{question}]")
@@ -91,6 +93,17 @@ def jobs_panel() -> None:
 def start_worker() -> None:
     """Start the worker process of the chosen device once, so that it is warm when the first job comes."""
     _worker(jobs.device())
+
+
+def _run_under_app() -> None:
+    """Start over through `app.py` when Streamlit ran the page without it.
+
+    Until `st.navigation` has been called once, Streamlit takes a `pages` folder for an older kind of app. A link to a
+    page that is the first thing a fresh server sees would show that page without its frame.
+    """
+    if getattr(PagesManager, "uses_pages_directory", False):
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def _device_choice() -> None:

@@ -4,6 +4,7 @@ The work runs in a worker process and is recorded on disk, so it survives a relo
 asks for a payload on every run; the same request never runs twice.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.35
 """Seconds a page waits for a quick job before it shows a progress line."""
-_ACTIVE = ("queued", "running")
+ACTIVE = ("queued", "running")
 _POLL = 0.5
 _STEP = 0.02
 
@@ -70,6 +71,12 @@ def submit(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job"
     job = store().submit(kind, dict(params), device=on or device())
     known[request] = job.key
     return job
+
+
+def prefetch(kind: str, params: Mapping[str, Any]) -> None:
+    """Have an answer made that the next page is likely to need. What goes wrong shows where it is really asked for."""
+    with contextlib.suppress(MLossCoreError):
+        submit(kind, params)
 
 
 def forget(kind: str, params: Mapping[str, Any], on: str | None = None) -> None:
@@ -127,7 +134,7 @@ def job_result(
         return Result(payload, params)
     earlier = _earlier(held.get(name))
     if job is not None:
-        active = job.status in _ACTIVE
+        active = job.status in ACTIVE
         with aside if aside is not None and active and earlier.payload is not None else st.container():
             _show_pending(job, label, kind, params, on)
             if earlier.payload is not None:
@@ -191,14 +198,14 @@ def _request(kind: str, params: Mapping[str, Any], on: str | None) -> str:
 
 def _wait(job: "Job", patience: float) -> "Job":
     end = time.monotonic() + patience
-    while job.status in _ACTIVE and time.monotonic() < end:
+    while job.status in ACTIVE and time.monotonic() < end:
         time.sleep(_STEP)
         job = store().job(job.key) or job
     return job
 
 
 def _show_pending(job: "Job", label: str, kind: str, params: Mapping[str, Any], on: str | None) -> None:
-    if job.status in _ACTIVE:
+    if job.status in ACTIVE:
         watch([job], [label])
         return
     if job.status == "failed":
@@ -214,7 +221,7 @@ def _show_pending(job: "Job", label: str, kind: str, params: Mapping[str, Any], 
 def _watch(keys: list[str], labels: list[str]) -> None:
     for key, label in zip(keys, labels, strict=True):
         job = store().job(key)
-        if job is None or job.status not in _ACTIVE:
+        if job is None or job.status not in ACTIVE:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(min(1.0, max(0.0, job.fraction)), text=f"{label} · {remaining(job)}")

@@ -13,6 +13,7 @@ from ui.cached import ZooFacts
 from ui.mloss_map_data import SCALES
 
 PAGE = "map"
+DEFAULT_IMAGES = 16
 IMAGES = (2, 4, 8, 16, 32, 64, 128)
 VIEWS = ("M-Loss", "Keep rate")
 _PRESETS = {"paper": "Paper", "reference": "Code"}
@@ -63,7 +64,7 @@ def measured_controls(zoo: ZooFacts) -> Measured:
         help="The fine-tuned models that would be merged. M-Loss is measured between exactly these.",
     )  # fmt: skip
     images = st.select_slider(
-        "Images per task", IMAGES, value=16, key=state.key(PAGE, "images"), bind=state.BIND,
+        "Images per task", IMAGES, value=DEFAULT_IMAGES, key=state.key(PAGE, "images"), bind=state.BIND,
         help="Unlabeled training images drawn from each task to measure on. The paper uses 16.",
     )  # fmt: skip
     preset = st.segmented_control(
@@ -75,10 +76,15 @@ def measured_controls(zoo: ZooFacts) -> Measured:
     return Measured(_known(tasks, zoo.tasks), measure_options(preset, images))
 
 
+def default_measured(zoo: ZooFacts) -> Measured:
+    """What a first visit measures: all models, the paper's preset."""
+    return Measured(zoo.tasks, measure_options("paper", DEFAULT_IMAGES))
+
+
 def measure_options(preset: str | None, images: int | None) -> MLossOptions:
     """The options of a preset; a choice that is none of the offered ones falls back to the default."""
     name = preset if preset in _PRESETS else "paper"
-    return MLossOptions.preset(name, samples_per_task=images if images in IMAGES else 16)
+    return MLossOptions.preset(name, samples_per_task=images if images in IMAGES else DEFAULT_IMAGES)
 
 
 def group_control(zoo: ZooFacts) -> int:

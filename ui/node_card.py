@@ -1,22 +1,19 @@
 """The card of one node: what goes in, how the models' rows lie, and the images they cannot agree on."""
 
-from typing import Any
-
-import numpy as np
 import streamlit as st
-from PIL import Image
 
 from ui import jobs, theme
 from ui.cached import ZooFacts
 from ui.figures.node import angle_figure, density_figure
 from ui.formats import count, engineering, measured
+from ui.images import enlarged
 from ui.jobs import Result
 from ui.mloss_map_data import MapData
 from ui.node_choice import node_controls, node_place
 from ui.node_data import DisputedImage, NodeView, angle_sentence, node_of
 
 SIDE = 96
-"""Side in pixels that small images are enlarged to, without smoothing."""
+"""Side in pixels of the disputed images."""
 
 
 def node_section(zoo: ZooFacts, result: Result, data: MapData, chosen: tuple[int, int] | None) -> None:
@@ -35,7 +32,7 @@ def node_section(zoo: ZooFacts, result: Result, data: MapData, chosen: tuple[int
         f"of {count(data.node.size)} · {_times(value / data.block[row])} its block's mean"
     )
     payload = jobs.job_result(
-        "node", "node", {**result.params, "block": block, "node": node}, label="Looking inside the node", reserve=410
+        "node", "node", {**result.params, "block": block, "node": node}, label="Looking inside the node", reserve=390
     )
     if payload.payload is not None:
         _card(node_of(payload.payload), chosen, payload.stale or result.stale)
@@ -78,18 +75,9 @@ def _image_grid(top: tuple[DisputedImage, ...]) -> None:
         for image in shown:
             words = f"{image.task}: merged {image.merged:.3f}, ensemble {image.ensemble:.3f}"
             st.image(
-                enlarged(image.pixels), width=SIDE, alt=words,
+                enlarged(image.pixels, SIDE), width=SIDE, alt=words,
                 caption=f"{image.task}  \n{image.merged:.3f} → {image.ensemble:.3f}",
             )  # fmt: skip
-
-
-def enlarged(pixels: Any, side: int = SIDE) -> np.ndarray:
-    """A small picture made larger by repeating its pixels, so that every pixel stays crisp."""
-    height = np.asarray(pixels).shape[0]
-    times = max(1, round(side / height))
-    return np.asarray(
-        Image.fromarray(np.asarray(pixels)).resize((height * times, height * times), Image.Resampling.NEAREST)
-    )
 
 
 def _times(ratio: float) -> str:

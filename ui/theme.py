@@ -7,6 +7,7 @@ use these names and never a fixed colour, and follow a switch between light and 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
 import streamlit as st
@@ -143,7 +144,8 @@ def click_layer(
         size: side of the square that reacts, in pixels.
     """
     return go.Scatter(
-        x=list(x), y=list(y), customdata=[[item] for item in ids], text=list(text), mode="markers", opacity=0,
+        x=np.asarray(x), y=np.asarray(y), customdata=np.array([[item] for item in ids], dtype=object),
+        text=np.array(text, dtype=object), mode="markers", opacity=0,
         marker={"symbol": "square", "size": size}, hovertemplate="%{text}<extra></extra>", showlegend=False,
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip

@@ -15,7 +15,7 @@ ACTIVATION_WORDS = {
 _CURVE_POINTS = 121
 
 
-def density_figure(view: NodeView, height: int = 410) -> go.Figure:
+def density_figure(view: NodeView, height: int = 390) -> go.Figure:
     """How often each model gives this node which pre-activation, with the activation that follows on the right axis.
 
     The two averages are marked where the merged node sits on average: the activation of the averaged pre-activation,
@@ -27,7 +27,7 @@ def density_figure(view: NodeView, height: int = 410) -> go.Figure:
     centres = (view.edges[:-1] + view.edges[1:]) / 2
     for position, name in enumerate(view.tasks):
         fig.add_scatter(
-            x=centres, y=view.densities[name], name=name, mode="lines",
+            x=centres, y=view.densities[name], name=name, mode="lines", showlegend=False,
             line={"width": 1.2, "color": theme.task_colour(position), "shape": "spline"},
             hovertemplate=f"{name}: z around %{{x:.2f}}, density %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
@@ -39,20 +39,27 @@ def density_figure(view: NodeView, height: int = 410) -> go.Figure:
     fig.update_yaxes(rangemode="tozero", nticks=4, fixedrange=True)
     fig.update_xaxes(fixedrange=True)
     _add_activation(fig, view)
-    fig.update_layout(legend={"y": -0.2, "yanchor": "top"}, margin={"t": 38})
+    fig.update_layout(legend={"y": -0.2, "yanchor": "top", "entrywidth": 100}, margin={"t": 38})
     return fig
 
 
-def angle_figure(view: NodeView, height: int = 410) -> go.Figure:
-    """Angle between the weight rows of this node, for the models and the pretrained encoder."""
-    fig = theme.figure("Angles between weight rows, degrees", height=height)
+def angle_figure(view: NodeView, height: int = 390) -> go.Figure:
+    """Angle between the weight rows of this node, for the models and the pretrained encoder.
+
+    The names carry the colours of the models' densities and so serve as their legend.
+    """
+    fig = theme.figure("Angles between rows, degrees", height=height)
     names = list(view.row_names)
     fig.add_heatmap(
         x=names, y=names, z=view.angles, colorscale=theme.SEQUENTIAL, showscale=False, zmin=0,
         zmax=float(view.angles.max()) or 1.0, text=np.round(view.angles).astype(int), texttemplate="%{text}",
         textfont={"size": 10}, hovertemplate="%{y} and %{x}: rows %{z:.1f} degrees apart<extra></extra>",
     )  # fmt: skip
-    fig.update_yaxes(autorange="reversed", showgrid=False, ticks="", fixedrange=True)
+    coloured = [
+        f'{name} <span style="color:{theme.task_colour(place)}">■</span>' if place < len(view.tasks) else name
+        for place, name in enumerate(names)
+    ]
+    fig.update_yaxes(autorange="reversed", showgrid=False, ticks="", fixedrange=True, tickvals=names, ticktext=coloured)
     fig.update_xaxes(tickangle=-50, showgrid=False, ticks="", fixedrange=True)
     fig.update_layout(margin={"t": 38})
     return fig

@@ -1,5 +1,7 @@
 """How many images are enough: rank correlation of the nodes with the full set against the number of images."""
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -27,7 +29,22 @@ def stability_figure(curve: pd.DataFrame, current: int, height: int = 300) -> go
             x=counts, y=curve[column], name=name, mode="lines+markers", line={"color": colour, "dash": dash},
             marker={"color": colour, "size": 6}, hovertemplate=hover,
         )  # fmt: skip
-    fig.add_vline(x=current, line={"color": theme.INK, "width": 1}, annotation_text="now", annotation_position="top")
-    fig.update_xaxes(type="log", tickvals=list(counts), ticktext=[str(count) for count in counts])
-    fig.update_yaxes(range=[min(0.9, float(curve["spearman_worst"].min())) - 0.02, 1.005])
+    fig.add_vline(x=current, line={"color": theme.INK, "width": 1})
+    # On a logarithmic axis annotations are placed by the logarithm, lines by the value.
+    fig.add_annotation(
+        x=math.log10(current),
+        y=0,
+        yref="paper",
+        text="now",
+        showarrow=False,
+        xanchor="left",
+        yanchor="bottom",
+        xshift=4,
+    )
+    low, high = math.log10(min(counts.min(), current)), math.log10(max(counts.max(), current))
+    fig.update_xaxes(
+        type="log", tickvals=list(counts), ticktext=[str(count) for count in counts], range=[low - 0.1, high + 0.1],
+        fixedrange=True,
+    )  # fmt: skip
+    fig.update_yaxes(range=[min(0.9, float(curve["spearman_worst"].min())) - 0.02, 1.005], fixedrange=True)
     return fig

@@ -41,23 +41,11 @@ def page(title: str, question: str = "") -> ZooFacts:
     Example:
         >>> zoo = frame.page("M-Loss map", "Where do the fine-tuned models disagree?")
     """
-    _leave_bare_page()
     _run_under_app()
     st.title(title, anchor=False)
     if question:
         st.markdown(f":gray[{question}]")
     return current_zoo()
-
-
-def _leave_bare_page() -> None:
-    """Run `app.py` when the page was started without it.
-
-    A fresh server takes a `pages` folder for the older kind of multipage app until `st.navigation` ran once: a link to
-    a page that comes first would show the page alone, without frame and layout.
-    """
-    if getattr(PagesManager, "uses_pages_directory", False):
-        PagesManager.uses_pages_directory = False
-        st.rerun()
 
 
 def request(zoo: ZooFacts, **values: Any) -> dict[str, Any]:

@@ -115,8 +115,8 @@ def task_difference(row: Row, other: Row, task: str) -> Difference | None:
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:
-    """Rows as the table shows them: Zero-shot, merges in their order, Ensemble, Individual."""
-    return sorted(rows, key=lambda row: ORDER.index(row.kind))
+    """Rows as the table shows them: Zero-shot, merges in their order, the Ensembles, Individual."""
+    return sorted(rows, key=lambda row: (ORDER.index(row.kind), row.key == "ensemble_features"))
 
 
 def best_merge(rows: Sequence[Row]) -> Row | None:

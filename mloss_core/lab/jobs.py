@@ -7,19 +7,17 @@ import contextlib
 import dataclasses
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mloss_core
 from mloss_core.caching import Cache, cache_root
-from mloss_core.errors import CacheError
 from mloss_core.lab.identity import lane, request_key
-from mloss_core.lab.kinds import KINDS, Payload, check_request
-from mloss_core.lab.records import Job, Records, alive
+from mloss_core.lab.kinds import KINDS, Payload, canonical
+from mloss_core.lab.processes import process_id
+from mloss_core.lab.records import Job, Records, writing
+from mloss_core.lab.staff import Staff
 
 __all__ = ["Job", "JobStore"]
 
@@ -27,6 +25,8 @@ RESULTS = "jobs-results"
 MAX_ATTEMPTS = 2
 GRACE = 5.0
 """Seconds that a running job has to stop by itself before its worker is ended."""
+PATIENCE = 60.0
+"""Seconds after which a waiting job goes first, whatever its kind."""
 
 
 class JobStore:
@@ -39,6 +39,7 @@ class JobStore:
     def __init__(self, root: "Path | str | None" = None) -> None:
         self.root = Path(root) if root is not None else cache_root() / "jobs"
         self.records = Records(self.root)
+        self.staff = Staff(self.root)
         self.cache = Cache(self.root.parent)
 
     def submit(self, kind: str, params: Mapping[str, Any], device: str = "auto") -> Job:
@@ -48,16 +49,16 @@ class JobStore:
             UnknownNameError, InvalidOptionError: no such kind, or parameters that it does not take.
             CacheError: the cache folder cannot be written.
         """
-        check_request(kind, params)
+        params = canonical(kind, params)
         key = request_key(kind, params, device)
         job = self.job(key)
-        if job is not None and job.active:
+        if job is None or not (job.active or (job.status == "done" and self._kept(kind, key))):
+            with self.records.locked():
+                job = self.records.read(key)
+                if job is None or not job.active:
+                    job = self.records.write(self._new(key, kind, params, device))
+        if job.active:
             self.ensure_worker(device)
-            return job
-        if job is not None and job.status == "done" and self.cache.path(RESULTS, key).exists():
-            return job
-        job = self.records.write(Job(key=key, kind=kind, params=dict(params), device=device, created=time.time()))
-        self.ensure_worker(device)
         return job
 
     def job(self, key: str) -> Job | None:
@@ -70,101 +71,123 @@ class JobStore:
             return job
         if job.status == "running":
             return self._checked(job)
-        ahead = sum(1 for other in self.records.active() if _order(other) < _order(job) and other.device == job.device)
-        return dataclasses.replace(job, queue_position=ahead + 1)
+        return self._waiting(job)
 
     def active(self) -> list[Job]:
         """Jobs that wait or run, oldest first."""
         return [job for one in self.records.active() if (job := self.job(one.key)) is not None and job.active]
 
     def result(self, key: str) -> Payload | None:
-        """The answer of a finished job, or None."""
+        """The answer of a finished job, or None when there is none (any more)."""
         entry = self.cache.get(RESULTS, key)
         return None if entry is None else Payload(entry.meta, entry.arrays)
 
     def cancel(self, key: str) -> None:
-        """Ask a job to stop: one that waits is cancelled at once, a running one between two steps."""
-        job = self.records.read(key)
-        if job is None or not job.active:
-            return
-        if job.status == "queued":
-            self.records.write(dataclasses.replace(job, status="cancelled", finished=time.time()))
-            return
-        flag = self.records.flag(key)
-        try:
+        """Ask a job to stop: one that waits is cancelled at once, a running one between two steps.
+
+        Raises:
+            CacheError: the cache folder cannot be written.
+        """
+        with self.records.locked(), writing(self.root):
+            job = self.records.read(key)
+            if job is None or not job.active:
+                return
+            if job.status == "queued":
+                self.records.write(ended(job, "cancelled"))
+                return
+            flag = self.records.flag(key)
             flag.parent.mkdir(parents=True, exist_ok=True)
-            flag.touch(exist_ok=True)
-        except OSError as error:
-            raise CacheError(f"cannot write {flag.parent}: {error.strerror or error}.") from error
+            if not flag.exists():
+                flag.touch()
 
     def ensure_worker(self, device: str = "auto") -> None:
-        """Start the device's worker process unless one runs. Returns at once."""
-        name = lane(device)
-        if alive(self.worker_pid(name)):
-            return
-        folder = self.root / "workers"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / f"{_file_name(name)}.log").open("ab") as log:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "mloss_core.lab.worker", "--device", name, "--root", str(self.root),
-                     "--parent", str(os.getpid())],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment(),
-                )  # fmt: skip
-            (folder / f"{_file_name(name)}.pid").write_text(str(process.pid))
-        except OSError as error:
-            raise CacheError(f"cannot start a worker in {folder}: {error.strerror or error}.") from error
+        """Start the device's worker process unless one runs. Returns at once.
 
-    def worker_pid(self, name: str) -> int | None:
-        """Process of a device's worker, alive or not; None before the first."""
-        try:
-            return int((self.root / "workers" / f"{_file_name(name)}.pid").read_text())
-        except (OSError, ValueError):
-            return None
+        Raises:
+            CacheError: the cache folder cannot be written.
+        """
+        name = lane(device)
+        if not self.staff.start(name):
+            self._give_up(name)
+
+    def _new(self, key: str, kind: str, params: Mapping[str, Any], device: str) -> Job:
+        """A job that waits, or that is done because its answer is still there."""
+        now = time.time()
+        job = Job(key=key, kind=kind, params=params, device=device, created=now)
+        return ended(job, "done", fraction=1.0) if self._kept(kind, key) else job
+
+    def _kept(self, kind: str, key: str) -> bool:
+        """Whether the answer to a request is there."""
+        if not self.cache.path(RESULTS, key).exists():
+            return False
+        if not KINDS[kind].writes_file:
+            return True
+        payload = self.result(key)
+        return payload is not None and Path(payload.meta["path"]).is_file()
+
+    def _waiting(self, job: Job) -> Job:
+        """A waiting job with its place in the line; whoever looks at it also sees to it that the line moves."""
+        name, now = lane(job.device), time.time()
+        self.ensure_worker(job.device)
+        others = [other for other in self.records.active() if lane(other.device) == name and other.key != job.key]
+        for other in others:
+            if other.status == "running":
+                self._checked(other)
+        ahead = sum(1 for other in others if _order(other, now) < _order(job, now))
+        fresh = self.records.read(job.key) or job
+        return dataclasses.replace(fresh, queue_position=ahead + 1) if fresh.status == "queued" else fresh
 
     def _checked(self, job: Job) -> Job:
         """A running job, after looking whether its process lives and whether it stops when asked."""
-        if not alive(job.pid):
+        flagged = self.records.flagged_for(job.key)
+        if self.staff.present(lane(job.device), job.worker):
+            if flagged is None or flagged < 2 * GRACE:
+                return job
+            pid = process_id(job.worker)
+            with contextlib.suppress(ProcessLookupError):
+                if pid is not None:
+                    os.kill(pid, signal.SIGKILL)
+        with self.records.locked():
             fresh = self.records.read(job.key)
-            if fresh is None or fresh.status != "running":
+            if fresh is None or fresh.status != "running" or fresh.worker != job.worker:
                 return fresh or job
-            if job.attempts >= MAX_ATTEMPTS:
-                return self._ended(
-                    job, "failed", "the worker process ended twice during this work, perhaps for lack of memory."
-                )
-            again = dataclasses.replace(job, status="queued", fraction=0.0, started=None, pid=None)
-            self.records.write(again)
+            job = self.records.write(after_death(fresh, flagged is not None))
+        if job.active:
             self.ensure_worker(job.device)
-            return again
-        with contextlib.suppress(OSError):
-            if time.time() - self.records.flag(job.key).stat().st_mtime > GRACE:
-                os.kill(job.pid or 0, signal.SIGKILL)
-                return self._ended(job, "cancelled", None)
         return job
 
-    def _ended(self, job: Job, status: str, error: str | None) -> Job:
-        return self.records.write(
-            dataclasses.replace(job, status=status, error=error, error_kind=None, finished=time.time())
-        )
+    def _give_up(self, name: str) -> None:
+        """Fail the jobs that wait for a worker which does not start."""
+        sentence = f"the worker process does not start; details are in {self.staff.log(name)}."
+        with self.records.locked():
+            for job in self.records.active():
+                if job.status == "queued" and lane(job.device) == name:
+                    self.records.write(ended(job, "failed", error=sentence, error_kind="WorkerError"))
 
 
-def _order(job: Job) -> tuple[int, int, float]:
-    """The order in which jobs are taken: the running one, then by priority, then by age."""
-    return (job.status != "running", KINDS[job.kind].priority if job.kind in KINDS else 9, job.created)
+def ended(job: Job, status: str, **changes: Any) -> Job:
+    """The job when it is over."""
+    return dataclasses.replace(job, status=status, finished=time.time(), message="", **changes)
 
 
-def next_job(jobs: list[Job], name: str) -> Job | None:
-    """The job that a device's worker takes next."""
+def after_death(job: Job, asked_to_stop: bool) -> Job:
+    """What becomes of a running job whose worker is gone: it waits again once, and fails the second time."""
+    if asked_to_stop:
+        return ended(job, "cancelled")
+    if job.attempts >= MAX_ATTEMPTS:
+        sentence = "the worker process ended twice during this work, perhaps for lack of memory."
+        return ended(job, "failed", error=sentence, error_kind="WorkerError")
+    return dataclasses.replace(job, status="queued", fraction=0.0, message="", started=None, worker=None)
+
+
+def next_job(jobs: Sequence[Job], name: str) -> Job | None:
+    """The job that a device's worker takes next: what a page waits for first, what has waited too long before all."""
     waiting = [job for job in jobs if job.status == "queued" and lane(job.device) == name]
-    return min(waiting, key=_order, default=None)
+    now = time.time()
+    return min(waiting, key=lambda job: _order(job, now), default=None)
 
 
-def _file_name(device: str) -> str:
-    return device.replace(":", "-")
-
-
-def _environment() -> dict[str, str]:
-    """The caller's environment, with this project importable wherever the caller was started."""
-    project = str(Path(mloss_core.__file__).resolve().parent.parent)
-    paths = [project, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+def _order(job: Job, now: float) -> tuple[int, int, float]:
+    """The order in which jobs are taken: the running one, then by priority, then by age."""
+    priority = KINDS[job.kind].priority if job.kind in KINDS else 9
+    return (job.status != "running", 0 if now - job.created > PATIENCE else priority, job.created)

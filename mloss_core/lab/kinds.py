@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.lab.identity import zoo_name
+from mloss_core.recipe import MLossOptions, Recipe
 
 if TYPE_CHECKING:
     from mloss_core.types import Progress
@@ -29,8 +31,9 @@ class Kind:
     Args:
         name: its name.
         module: the module whose function `run(zoo, params, progress)` does it; imported by the worker alone.
-        required: parameters that must be there; optional: those that may be.
+        required: parameters that must be there; optional: those that may be. Each also takes `zoo`.
         priority: smaller goes first; what a person waits for with the page open is 0.
+        writes_file: whether the payload's `path` names a file without which it is worth nothing.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Kind:
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     priority: int = 0
+    writes_file: bool = False
 
     def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
         """The function that does the work."""
@@ -52,34 +56,83 @@ KINDS: dict[str, Kind] = {
         Kind(name="node", module=f"{_HERE}.node", required=("mloss", "block", "node"), optional=("tasks",)),
         Kind(name="samples", module=f"{_HERE}.samples", required=("task", "split", "indices")),
         Kind(name="pairs", module=f"{_HERE}.pairs", required=("mloss",), optional=("tasks", "metrics"), priority=1),
+        Kind(
+            name="merged_file", module=f"{_HERE}.merged_file", required=("recipe",), priority=1, writes_file=True
+        ),
         Kind(name="baselines", module=f"{_HERE}.baselines", required=("split",), optional=("tasks",), priority=2),
         Kind(name="recipe", module=f"{_HERE}.recipe", required=("recipe", "split"), optional=("tasks",), priority=3),
-        Kind(name="merged_file", module=f"{_HERE}.merged_file", required=("recipe",), priority=1),
     )
-}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "mloss": (dict,), "recipe": (dict,), "tasks": (list, type(None)), "metrics": (list, type(None)), "block": (int,),
-    "node": (int,), "task": (str,), "split": (str,), "indices": (list,), "zoo": (str,),
 }  # fmt: skip
 
 
-def check_request(kind: str, params: Mapping[str, Any]) -> Kind:
-    """The kind of a request whose parameters are the known ones and of the right types.
+def canonical(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a request in their one spelling: every option spelt out, what is None left out.
 
     Raises:
-        UnknownNameError: no such kind. InvalidOptionError: a parameter is missing, unknown or of the wrong type.
+        UnknownNameError: no such kind, method or processor.
+        InvalidOptionError: a parameter is missing, unknown, of the wrong type or out of range.
     """
     if kind not in KINDS:
         raise unknown_name("kind of work", kind, tuple(KINDS))
     record = KINDS[kind]
     known = ("zoo", *record.required, *record.optional)
+    given = {name: value for name, value in params.items() if value is not None}
     unknown = sorted(set(params) - set(known))
-    missing = [name for name in ("zoo", *record.required) if name not in params]
+    missing = [name for name in ("zoo", *record.required) if name not in given]
     if unknown or missing:
         found = f"unknown {', '.join(unknown)}" if unknown else f"no {', '.join(missing)}"
         raise InvalidOptionError(f"{kind} takes {', '.join(known)}; found {found}.")
-    for name, value in params.items():
-        if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
-            words = " or ".join(t.__name__ for t in _TYPES[name])
-            raise InvalidOptionError(f"{name} of {kind} must be {words}; found {value!r}.")
-    return record
+    return {name: _SPELLINGS[name](name, value) for name, value in given.items()}
+
+
+def _words(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidOptionError(f"{name} must be a word; found {value!r}.")
+    return value
+
+
+def _zoo(name: str, value: Any) -> str:
+    return zoo_name(_words(name, value))
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidOptionError(f"{name} must be a whole number; found {value!r}.")
+    return value
+
+
+def _names(name: str, value: Any) -> list[str]:
+    """A choice of names: their order and repetitions mean nothing, the zoo keeps its own order."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        raise InvalidOptionError(f"{name} must be a list of names; found {value!r}.")
+    return sorted(set(value))
+
+
+def _indices(name: str, value: Any) -> list[int]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidOptionError(f"{name} must be a list of whole numbers; found {value!r}.")
+    return [_whole(name, one) for one in value]
+
+
+def _mloss(name: str, value: Any) -> dict[str, Any]:
+    return MLossOptions.from_dict(_fields(name, value)).to_dict()
+
+
+def _recipe(name: str, value: Any) -> dict[str, Any]:
+    from mloss_core.merging.methods import check_recipe
+
+    recipe = Recipe.from_dict(_fields(name, value))
+    check_recipe(recipe)
+    return recipe.to_dict()
+
+
+def _fields(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
+        raise InvalidOptionError(f"{name} must be options by name; found {value!r}.")
+    return value
+
+
+_SPELLINGS: dict[str, Callable[[str, Any], Any]] = {
+    "zoo": _zoo, "mloss": _mloss, "recipe": _recipe, "tasks": _names, "metrics": _names, "block": _whole,
+    "node": _whole, "task": _words, "split": _words, "indices": _indices,
+}  # fmt: skip

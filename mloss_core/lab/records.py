@@ -6,13 +6,17 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from mloss_core.errors import CacheError
 
 ACTIVE = ("queued", "running")
+KEPT_RECORDS = 500
+_STALE_SECONDS = 300
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class Job:
         fraction: share of the work that is done, 0 to 1; `message` says what is going on.
         created, started, finished: times in seconds since the epoch, None before they come.
         error: one sentence when it failed; `error_kind` is the error's class.
-        pid: process that runs it; attempts: how often it was begun.
+        worker: name of the process that runs it; attempts: how often it was begun.
         queue_position: 1 for the next in line, None when it does not wait.
     """
 
@@ -42,7 +46,7 @@ class Job:
     finished: float | None = None
     error: str | None = None
     error_kind: str | None = None
-    pid: int | None = None
+    worker: str | None = None
     attempts: int = 0
     queue_position: int | None = None
 
@@ -60,10 +64,23 @@ class Job:
 
 
 class Records:
-    """The records below one folder: `records/KEY.json`, with `active/KEY` while a job waits or runs."""
+    """The records below one folder: `records/KEY.json`, with `active/KEY` while a job waits or runs.
+
+    Whoever changes a record from what it has read does so inside `locked`; reading alone needs no lock.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the records still. Not to be nested.
+
+        Raises:
+            CacheError: the folder cannot be written.
+        """
+        with lock_of(self.root / "records.lock"):
+            yield
 
     def read(self, key: str) -> Job | None:
         """The record, or None when there is none or it cannot be read."""
@@ -79,20 +96,15 @@ class Records:
             CacheError: the folder cannot be written.
         """
         values = {**dataclasses.asdict(job), "queue_position": None}
-        try:
+        marker = self.root / "active" / job.key
+        with writing(self.root):
             self._replace(self.root / "records" / f"{job.key}.json", json.dumps(values))
-            marker = self.root / "active" / job.key
             if job.active:
                 marker.parent.mkdir(parents=True, exist_ok=True)
                 marker.touch()
             else:
                 marker.unlink(missing_ok=True)
                 self.flag(job.key).unlink(missing_ok=True)
-        except OSError as error:
-            raise CacheError(
-                f"cannot write {self.root}: {error.strerror or error}. Free some space or make the folder writable; "
-                "MLOSS_CACHE names another cache folder."
-            ) from error
         return job
 
     def active(self) -> list[Job]:
@@ -108,6 +120,28 @@ class Records:
         """The file whose presence asks a running job to stop."""
         return self.root / "cancel" / key
 
+    def flagged_for(self, key: str) -> float | None:
+        """Seconds since the job was asked to stop; None when it was not."""
+        try:
+            return time.time() - self.flag(key).stat().st_mtime
+        except OSError:
+            return None
+
+    def prune(self, keep: int = KEPT_RECORDS) -> None:
+        """Forget all but the newest jobs that are over, and what killed writers left. Results stay in the cache."""
+        ended, now = [], time.time()
+        for path in (self.root / "records").glob("*.json*"):
+            with contextlib.suppress(OSError):
+                age = now - path.stat().st_mtime
+                if path.name.startswith("."):
+                    if age > _STALE_SECONDS:
+                        path.unlink()
+                elif not (self.root / "active" / path.stem).exists():
+                    ended.append((age, path))
+        for _, path in sorted(ended)[keep:]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
     def _replace(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
@@ -120,17 +154,36 @@ class Records:
             raise
 
 
-def alive(pid: int | None) -> bool:
-    """Whether a process still runs (a finished child that nobody waited for does not count)."""
-    if pid is None:
-        return False
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong while writing below a folder into one sentence.
+
+    Raises:
+        CacheError: see `mloss_core.errors`.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+        yield
+    except CacheError:
+        raise
+    except OSError as error:
+        raise CacheError(
+            f"cannot write {folder}: {error.strerror or error}. Free some space or make the folder writable; "
+            "MLOSS_CACHE names another cache folder."
+        ) from error
+
+
+@contextlib.contextmanager
+def lock_of(path: Path) -> Iterator[None]:
+    """Hold a lock file against other processes and other threads of this one.
+
+    Raises:
+        CacheError: the folder cannot be written.
+    """
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, poll_interval=0.003)
+        lock.acquire()
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (OSError, IndexError):
-        return True
+        yield
+    finally:
+        lock.release()

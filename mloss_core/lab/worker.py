@@ -1,95 +1,91 @@
 """The process that owns a device: it takes jobs one at a time and keeps what it opened.
 
-Started by `JobStore.ensure_worker`: `python -m mloss_core.lab.worker --device cpu --root FOLDER --parent PID`.
+Started by `Staff.start`: `python -m mloss_core.lab.worker --device cpu --root FOLDER --parent PROCESS`.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import logging
+import os
 import sys
+import threading
 import time
 import traceback
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mloss_core.errors import JobCancelledError, MLossCoreError
-from mloss_core.lab.identity import zoo_identity
-from mloss_core.lab.jobs import RESULTS, JobStore, next_job
-from mloss_core.lab.kinds import KINDS, Payload, check_request
-from mloss_core.lab.records import Job, alive
+from mloss_core.errors import CacheError, JobCancelledError, MLossCoreError
+from mloss_core.lab.identity import lane
+from mloss_core.lab.jobs import GRACE, RESULTS, JobStore, after_death, ended, next_job
+from mloss_core.lab.kinds import KINDS, Payload
+from mloss_core.lab.processes import runs, this_process
+from mloss_core.lab.records import Job
+from mloss_core.lab.running import Zoos, run_now
 
-if TYPE_CHECKING:
-    from mloss_core.types import Progress
-    from mloss_core.zoo import Zoo
-
-IDLE_SECONDS = 900.0
 ORPHAN_SECONDS = 10.0
+"""Seconds without work after which a worker ends whose parent is gone."""
 _NAP = 0.02
 _REPORT_EVERY = 0.2
-_OPEN_ZOOS = 3
+_BEAT_EVERY = 0.5
+_LOOK_EVERY = 1.0
+_SEAT_SECONDS = 5.0
+_KILLED = 3
 log = logging.getLogger(__name__)
 
 
-class Zoos:
-    """The zoos a process has open, the last few of them."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self._open: OrderedDict[tuple[str, str], Zoo] = OrderedDict()
-
-    def get(self, name: str) -> "Zoo":
-        """The zoo of that name, opened anew when its files changed."""
-        from mloss_core.zoo import open_zoo
-
-        key = (name, zoo_identity(name))
-        if key not in self._open:
-            self._open[key] = open_zoo(name, device=self.device)
-        self._open.move_to_end(key)
-        while len(self._open) > _OPEN_ZOOS:
-            self._open.popitem(last=False)
-        return self._open[key]
-
-
-def run_now(kind: str, params: Mapping[str, Any], zoos: Zoos, progress: "Progress") -> Payload:
-    """Do a piece of work in this process."""
-    record = check_request(kind, params)
-    return record.load()(zoos.get(params["zoo"]), params, progress)
-
-
 class Worker:
-    """Takes the jobs of one device from a store, one at a time."""
+    """Takes the jobs of one device from a store, one at a time.
 
-    def __init__(self, store: JobStore, device: str, pid: int, zoos: Zoos | None = None) -> None:
-        self.store, self.device, self.pid = store, device, pid
-        self.zoos = zoos or Zoos(device)
+    Args:
+        store: where the jobs are.
+        device: as in `lane`.
+        run: what does the work: (job, progress) -> Payload.
+    """
+
+    def __init__(self, store: JobStore, device: str, run: "Callable[[Job, Reporter], Payload] | None" = None) -> None:
+        self.store, self.device, self.name = store, device, this_process()
+        self.zoos = Zoos()
+        self.job: Job | None = None
+        self._run = run or self._work
+
+    def recover(self) -> None:
+        """Take up what an earlier worker of this device left: there is one at a time, so it is gone."""
+        with self.store.records.locked():
+            for job in self.store.records.active():
+                if job.status == "running" and lane(job.device) == self.device and job.worker != self.name:
+                    asked = self.store.records.flagged_for(job.key) is not None
+                    self.store.records.write(after_death(job, asked))
+        self.store.records.prune()
 
     def step(self) -> bool:
         """Run the next job, if there is one."""
-        job = next_job(self.store.records.active(), self.device)
-        if job is None:
+        records = self.store.records
+        if next_job(records.active(), self.device) is None:
             return False
-        self._run(
-            self.store.records.write(
-                dataclasses.replace(
-                    job,
-                    status="running",
-                    started=time.time(),
-                    pid=self.pid,
-                    attempts=job.attempts + 1,
-                    message="starting",
-                )
-            )
-        )
+        with records.locked():
+            job = next_job(records.active(), self.device)
+            if job is None:
+                return False
+            begun = {"status": "running", "started": time.time(), "worker": self.name, "message": "starting"}
+            job = records.write(dataclasses.replace(job, attempts=job.attempts + 1, **begun))
+        self.job = job
+        try:
+            self._do(job)
+        finally:
+            self.job = None
         return True
 
-    def _run(self, job: Job) -> None:
-        reporter = _Reporter(self.store, job)
+    def _work(self, job: Job, progress: "Reporter") -> Payload:
+        return run_now(job.kind, job.params, job.device, progress, self.zoos)
+
+    def _do(self, job: Job) -> None:
+        reporter = Reporter(self.store, job)
         try:
-            payload = run_now(job.kind, job.params, self.zoos, reporter)
+            payload = self._run(job, reporter)
             self.store.cache.put(RESULTS, job.key, dict(payload.meta), dict(payload.arrays))
             reporter.end("done", fraction=1.0)
         except JobCancelledError:
@@ -98,81 +94,132 @@ class Worker:
             reporter.end("failed", error=str(error), error_kind=type(error).__name__)
         except Exception as error:  # A fault of ours must end the job, not the worker.
             traceback.print_exc()
-            where = self.store.root / "workers"
-            sentence = f"internal error: {type(error).__name__}: {error}. Details are in the worker's log in {where}."
-            reporter.end("failed", error=sentence, error_kind=type(error).__name__)
+            where = self.store.staff.log(self.device)
+            sentence = f"internal error: {type(error).__name__}: {error}; details are in {where}."
+            reporter.end("failed", error=" ".join(sentence.split()), error_kind=type(error).__name__)
 
 
-class _Reporter:
+class Reporter:
     """The progress callback of a job: writes the record now and then, and stops the work when asked to."""
 
     def __init__(self, store: JobStore, job: Job) -> None:
-        self.store, self.job = store, job
-        self._flag = store.records.flag(job.key)
+        self.records, self.job = store.records, job
         self._last = 0.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        if self._flag.exists():
+        if self.records.flagged_for(self.job.key) is not None:
             raise JobCancelledError("cancelled.")
         now = time.monotonic()
         if now - self._last < _REPORT_EVERY:
             return
         self._last = now
-        self.job = dataclasses.replace(self.job, fraction=min(1.0, max(0.0, fraction)), message=message)
-        self.store.records.write(self.job)
+        if not self._update(fraction=min(1.0, max(0.0, fraction)), message=message):
+            raise JobCancelledError("the job went to another worker.")
 
     def end(self, status: str, **changes: Any) -> None:
-        self.job = dataclasses.replace(self.job, status=status, finished=time.time(), message="", **changes)
-        self.store.records.write(self.job)
+        """Record how the work ended, unless the job is no longer ours."""
+        self._update(**{"status": status, "finished": time.time(), "message": "", **changes})
+
+    def _update(self, **changes: Any) -> bool:
+        with self.records.locked():
+            found = self.records.read(self.job.key)
+            ours = found is not None and found.status == "running" and found.worker == self.job.worker
+            if ours:
+                self.job = self.records.write(dataclasses.replace(found, **changes))
+        return ours
 
 
-def _warm(zoos: Zoos) -> None:
+class Watch(threading.Thread):
+    """Beats while the worker lives, and ends the process when a job does not stop within `GRACE` of being asked."""
+
+    def __init__(self, worker: Worker, leave: Callable[[int], Any] = os._exit, grace: float = GRACE) -> None:
+        super().__init__(daemon=True, name="watch")
+        self.worker, self.leave, self.grace = worker, leave, grace
+
+    def run(self) -> None:
+        """Look twice a second."""
+        while True:
+            with contextlib.suppress(CacheError):
+                self.look()
+            time.sleep(_BEAT_EVERY)
+
+    def look(self) -> None:
+        """One beat, one look at the job."""
+        store, job = self.worker.store, self.worker.job
+        store.staff.beat(self.worker.device)
+        flagged = None if job is None else store.records.flagged_for(job.key)
+        if job is None or flagged is None or flagged < self.grace:
+            return
+        with store.records.locked():
+            found = store.records.read(job.key)
+            if found is None or found.status != "running" or found.worker != self.worker.name:
+                return
+            store.records.write(ended(found, "cancelled"))
+        self.leave(_KILLED)
+
+
+def serve(worker: Worker, parent: str) -> None:
+    """Take jobs until nobody needs this worker.
+
+    Args:
+        worker: whose device this process owns.
+        parent: name of the process that wanted it.
+    """
+    last = looked = time.monotonic()
+    while True:
+        try:
+            if worker.step():
+                last = time.monotonic()
+                continue
+        except CacheError as error:
+            log.warning("%s", error)
+            time.sleep(1.0)
+        now = time.monotonic()
+        if now - looked > _LOOK_EVERY:
+            looked = now
+            if not needed(worker, parent, now - last):
+                return
+        time.sleep(_NAP)
+
+
+def needed(worker: Worker, parent: str, idle: float) -> bool:
+    """Whether a worker without a job stays: its parent lives, or it worked until a moment ago, and none replaced it."""
+    post = worker.store.staff.post(worker.device)
+    return post is not None and post.worker == worker.name and (idle < ORPHAN_SECONDS or runs(parent))
+
+
+def _warm(zoos: Zoos, device: str) -> None:
     """Import what the first job needs and open the embedded zoo, so that nobody waits for it."""
     import open_clip.transformer  # noqa: F401
 
     for kind in KINDS.values():
         kind.load()
     try:
-        zoos.get("demo")
+        zoos.get("demo", device)
     except MLossCoreError as error:
         log.warning("%s", error)
 
 
-def serve(store: JobStore, device: str, parent: int, pid: int) -> None:
-    """Take jobs until nobody needs this worker: long idle, or its parent gone and nothing to do."""
-    worker = Worker(store, device, pid)
-    _warm(worker.zoos)
-    last = time.monotonic()
-    while True:
-        if worker.step():
-            last = time.monotonic()
-            continue
-        idle = time.monotonic() - last
-        if idle > IDLE_SECONDS or (idle > ORPHAN_SECONDS and not alive(parent)):
-            return
-        time.sleep(_NAP)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the worker process."""
-    import os
-
     parser = argparse.ArgumentParser(prog="mloss_core.lab.worker")
     parser.add_argument("--device", required=True)
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--parent", type=int, default=0)
+    parser.add_argument("--parent", required=True)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
     store = JobStore(options.root)
-    folder = store.root / "workers"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = options.device.replace(":", "-")
+    worker = Worker(store, options.device)
     try:
-        with FileLock(folder / f"{name}.lock", timeout=0):
-            (folder / f"{name}.pid").write_text(str(os.getpid()))
-            serve(store, options.device, options.parent, os.getpid())
+        with FileLock(store.staff.seat(options.device), timeout=_SEAT_SECONDS):
+            Watch(worker).start()
+            _warm(worker.zoos, options.device)
+            worker.recover()
+            store.staff.arrive(options.device, worker.name)
+            serve(worker, options.parent)
+            store.staff.leave(options.device, worker.name)
     except Timeout:
-        return 0
+        log.warning("another worker of %s runs.", options.device)
     return 0
 
 

@@ -1,0 +1,79 @@
+"""Processes by a name that no other process ever has, so that a number which was given out again fools nobody."""
+
+import functools
+import os
+import socket
+import time
+from pathlib import Path
+
+SILENCE = 30.0
+"""Seconds without a heartbeat after which a process of another machine counts as gone."""
+
+
+def process_name(pid: int) -> str:
+    """Machine, start of the machine, process number and start of the process: `host/boot:pid:start`."""
+    return f"{_machine()}:{pid}:{_start(pid)}"
+
+
+def this_process() -> str:
+    """The name of the process that asks."""
+    return process_name(os.getpid())
+
+
+def process_id(name: str | None) -> int | None:
+    """The number of a process of this machine; None for another machine's."""
+    machine, pid, _ = (name or "::").split(":")
+    return int(pid) if machine == _machine() else None
+
+
+def runs(name: str | None, heartbeat: Path | None = None) -> bool:
+    """Whether a named process still runs (a finished child that nobody waited for does not).
+
+    Args:
+        name: of `process_name`; None for no process.
+        heartbeat: a file that it touches; all that is known of a process of another machine (or container) that shares
+            the folder.
+    """
+    pid = process_id(name)
+    if name and pid is None:
+        try:
+            return heartbeat is not None and time.time() - heartbeat.stat().st_mtime < SILENCE
+        except OSError:
+            return False
+    return pid is not None and exists(pid) and process_name(pid) == name
+
+
+def exists(pid: int) -> bool:
+    """Whether there is such a process on this machine, not counting finished ones."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _fields(pid)[:1] != ["Z"]
+
+
+def _start(pid: int) -> str:
+    """Clock ticks from the machine's start to the process's; empty on systems that do not tell."""
+    fields = _fields(pid)
+    return fields[19] if len(fields) > 19 else ""
+
+
+def _fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+@functools.cache
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname().replace(':', '-')}/{boot}"

@@ -79,7 +79,7 @@ def columns(tasks: Sequence[str], baseline: Row | None) -> dict[str, Any]:
             help="KL(Ensemble || model) of the predicted classes, in nats: 0 when they predict alike.",
         ),
         "kept": number("Kept", help="Moving weights that survive pruning: the realised budget.", **percent),
-        "seconds": number("Seconds", format="%.1f", width=_NARROW, help="Time that the merge took, without its evaluation."),
+        "seconds": number("Seconds", format="%.1f", width=_NARROW, help="Time of the merge, without its evaluation."),
     }  # fmt: skip
 
 

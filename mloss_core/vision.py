@@ -145,10 +145,19 @@ def resolve_device(device: "str | torch.device" = "auto") -> torch.device:
     return chosen
 
 
-def build_tower(architecture: Architecture, state: StateDict, device: "str | torch.device" = "cpu") -> torch.nn.Module:
-    """open_clip's `VisionTransformer` with these weights, in evaluation mode, without gradients.
+def build_tower(
+    architecture: Architecture, state: StateDict, device: "str | torch.device" = "cpu", *, trainable: bool = False
+) -> torch.nn.Module:
+    """open_clip's `VisionTransformer` with these weights, in evaluation mode.
 
     Its forward takes normalised images (image, 3, side, side) and gives features (image, embed_dim).
+
+    Args:
+        architecture: of the weights.
+        state: canonical weights.
+        device: where the tower runs.
+        trainable: copy the weights and ask for gradients. Else there are none, and float32 weights on the same device
+            are shared with `state`: never change them.
     """
     from open_clip.transformer import LayerNorm, VisionTransformer
 
@@ -159,9 +168,9 @@ def build_tower(architecture: Architecture, state: StateDict, device: "str | tor
             output_dim=architecture.embed_dim, act_layer=activation_layer(architecture.activation),
             norm_layer=lambda size: LayerNorm(size, eps=architecture.layer_norm_eps),
         )  # fmt: skip
-    weights = {key: tensor.detach().to(device, torch.float32) for key, tensor in state.items()}
+    weights = {key: tensor.detach().to(device, torch.float32, copy=trainable) for key, tensor in state.items()}
     tower.load_state_dict(weights, assign=True)
-    return tower.eval().requires_grad_(False)
+    return tower.eval().requires_grad_(trainable)
 
 
 def activation_layer(name: str) -> Callable[[], torch.nn.Module]:

@@ -123,8 +123,7 @@ def _finetuned(
     progress: Progress,
 ) -> tuple[dict[str, Tensor], list[float]]:  # fmt: skip
     """The image tower fine-tuned on one task with its head frozen, in the precision that ships."""
-    state = {key: value.float() for key, value in clip.visual.state_dict().items()}
-    tower = build_tower(demo_architecture(), state, device).requires_grad_(True)
+    tower = build_tower(demo_architecture(), clip.visual.state_dict(), device, trainable=True)
     images = dataset.images("train", range(dataset.size("train")))
     losses = finetune(
         tower, head.to(device), images, dataset.labels("train"), _steps(FINETUNING, scale), augment=jitter, seed=seed,

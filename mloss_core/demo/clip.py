@@ -75,7 +75,7 @@ def demo_architecture() -> Architecture:
 
 def demo_heads(clip: torch.nn.Module) -> dict[str, Tensor]:
     """The zero-shot head of every task, from the text tower."""
-    scale = float(clip.logit_scale.exp())
+    scale = float(clip.logit_scale.detach().exp())
     tokenize = demo_tokenizer()
     return {
         name: build_head(clip.encode_text, tokenize, task.classes, task.templates, scale)

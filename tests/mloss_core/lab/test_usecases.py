@@ -1,0 +1,82 @@
+"""Each kind of work on a tiny zoo: the payload has what pages and the command line read."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mloss_core import MLossOptions, Recipe
+from mloss_core.errors import InvalidOptionError, ZooError
+from mloss_core.lab.kinds import KINDS
+from mloss_core.lab.usecases.measuring import notice
+from mloss_core.mloss import measure_mloss
+from mloss_core.types import silent
+from tests.zoos import tiny_zoo
+
+MLOSS = MLossOptions(samples_per_task=4).to_dict()
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    return tiny_zoo(3)
+
+
+def _run(zoo, kind, **params):
+    payload = KINDS[kind].load()(zoo, {"zoo": "tiny", **params}, silent)
+    json.dumps(payload.meta, allow_nan=False)
+    assert all(isinstance(array, np.ndarray) for array in payload.arrays.values())
+    return payload
+
+
+def test_measure(zoo):
+    payload = _run(zoo, "measure", mloss=MLOSS)
+    assert payload.arrays["node/blocks.0.mlp.c_fc"].shape == (64,)
+    assert payload.meta["zoo"]["name"] == "tiny" and payload.meta["notice"].startswith("Block")
+    with pytest.raises(InvalidOptionError, match="at least two models"):
+        _run(zoo, "measure", mloss=MLOSS, tasks=["boats"])
+
+
+def test_the_notice_names_the_shortest_run_with_half(zoo):
+    report = measure_mloss(zoo, samples_per_task=4)
+    words = notice(report)
+    first, _, last = words.split()[1].partition("-")
+    share = report.share(tuple(range(int(first), int(last or first) + 1)))
+    assert share >= 0.5 and f"{share:.0%}" in words
+
+
+def test_node(zoo):
+    payload = _run(zoo, "node", mloss=MLOSS, block=1, node=2)
+    assert payload.arrays["pixels"].shape == (6, 16, 16, 3) and len(payload.meta["top"]) == 6
+
+
+def test_samples(zoo):
+    payload = _run(zoo, "samples", task="boats", split="val", indices=[0, 1])
+    assert payload.meta["classes"] == ["boats 0", "boats 1"] and payload.arrays["pixels"].dtype == np.uint8
+    with pytest.raises(InvalidOptionError, match="at most 64"):
+        _run(zoo, "samples", task="boats", split="val", indices=list(range(65)))
+
+
+def test_pairs(zoo):
+    payload = _run(zoo, "pairs", mloss=MLOSS)
+    assert len(payload.meta["pairs"]) == 3 and len(payload.meta["blocks"]) == 12
+    assert payload.meta["pairs"][0]["task_vector_cosine"] is not None
+    with pytest.raises(ZooError, match="two models"):
+        _run(zoo, "pairs", mloss=MLOSS, tasks=["boats"])
+
+
+def test_baselines_and_recipe(zoo):
+    rows = _run(zoo, "baselines", split="val").meta["rows"]
+    assert [row["kind"] for row in rows] == ["zero_shot", "ensemble", "ensemble", "individual"]
+    recipe = Recipe(method="m_ties", options={"keep_rate": 0.8, "span": 0.1}, mloss=MLossOptions(samples_per_task=4))
+    payload = _run(zoo, "recipe", recipe=recipe.to_dict(), split="val")
+    assert payload.meta["row"]["kind"] == "merged" and 0 < payload.meta["kept_fraction"] < 1
+    assert payload.meta["alignment"]["images"] > 0 and len(payload.arrays) == 3
+    assert payload.meta["row"]["tasks"].keys() == payload.meta["row"]["counts"].keys()
+
+
+def test_merged_file(zoo):
+    payload = _run(zoo, "merged_file", recipe=Recipe(method="average").to_dict())
+    from mloss_core.checkpoints import open_checkpoint
+
+    with open_checkpoint(payload.meta["path"]) as weights:
+        assert weights.digest == payload.meta["digest"] and set(weights) == set(zoo.pretrained.weights)

@@ -28,24 +28,22 @@ st.set_page_config(page_title="M-Loss Lab", page_icon=ASSETS / "icon.svg", layou
 def main() -> None:
     """Draw the frame and the chosen page in it."""
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
-    groups = {group: [_page(*row) for row in rows if _file(row[0]).exists()] for group, rows in PAGES.items()}
-    chosen = st.navigation({group: pages for group, pages in groups.items() if pages}, expanded=True)
+    chosen = st.navigation({group: [_page(*row) for row in rows] for group, rows in PAGES.items()}, expanded=True)
     frame.start_worker()
     frame.zoo_panel()
-    try:
-        chosen.run()
-    finally:
-        # Also after a page that stopped early: the jobs it submitted must show.
-        frame.jobs_panel()
-
-
-def _file(name: str) -> Path:
-    return Path(__file__).parent / "pages" / f"{name}.py"
+    chosen.run()
+    # Last, because the page may have submitted jobs. Pages return early rather than stop, so that this is reached.
+    frame.jobs_panel()
 
 
 def _page(name: str, title: str, icon: str, words: str) -> "st.Page":
     return st.Page(
-        _file(name), title=title, icon=f":material/{icon}:", url_path=name, help=words, default=name == "overview"
+        f"pages/{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=name,
+        help=words,
+        default=name == "overview",
     )
 
 

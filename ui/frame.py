@@ -1,5 +1,6 @@
 """The frame around every page: the open zoo, the device, running jobs, and the head of a page."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,8 +80,12 @@ def jobs_panel() -> None:
 
 
 def start_worker() -> None:
-    """Start the worker process of the chosen device once, so that it is warm when the first job comes."""
-    _worker(jobs.device())
+    """Start the worker process of the chosen device once, so that it is warm when the first job comes.
+
+    A cache folder that cannot be written shows where a page asks for work.
+    """
+    with contextlib.suppress(MLossCoreError):
+        _worker(jobs.device())
 
 
 def _run_under_app() -> None:

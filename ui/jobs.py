@@ -165,7 +165,7 @@ def cancel(key: str) -> None:
     store().cancel(key)
 
 
-@st.cache_resource(max_entries=96, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner=False)
 def _payload(root: str, key: str) -> "Payload":
     payload = store().result(key)
     if payload is None:

@@ -121,6 +121,22 @@ def test_nodes_can_be_reached_without_the_mouse(store):
     assert not at.exception
 
 
+def test_how_many_images_are_enough_is_measured_only_when_opened(store):
+    at = page()
+    assert [params["mloss"]["samples_per_task"] for params in asked(store, "measure")] == [16]
+    at = page(map_enough="true")
+    assert [params["mloss"]["samples_per_task"] for params in asked(store, "measure")][-1] == 128
+    assert "16 images a task order the nodes of a block as 128 do" in texts(at)
+    assert len(at.get("plotly_chart")) == 2
+    assert not at.exception
+
+
+def test_largest_set_is_not_compared_with_itself(store):
+    at = page(map_enough="true", map_images="128")
+    assert "128 images a task is the largest set here" in texts(at)
+    assert not at.exception
+
+
 def test_map_on_its_way_shows_progress_and_controls_stay(store):
     store.states["measure"] = "running"
     at = page()

@@ -107,5 +107,5 @@ def _next_draw() -> None:
 
 def _angle_words(node: Node) -> str:
     if node.shared > node.correlation:
-        return f"{node.models} rows cannot lie more than {node.angle:.0f}° apart: correlation {node.shared:.2f}."
+        return f"{node.models} rows cannot lie more than {node.angle:.0f}° apart: correlation −{-node.shared:.2f}."
     return f"Rows {node.angle:.0f}° apart"

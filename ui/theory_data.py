@@ -13,6 +13,8 @@ KINKED = ("relu", "leaky_relu")
 DRAWS = 2000
 """Random inputs behind every dot: few enough that its error bar shows."""
 _CURVE, _DOTS, _POINTS = 37, 9, 241
+_NOISE = 91
+"""Chosen so that the first draw falls where the averages differ: an exhibit opens with its point."""
 _NEAREST, _FARTHEST = 0.01, 2.0
 
 
@@ -137,7 +139,7 @@ class Draw:
 
 def one_draw(node: Node, draw: int) -> Draw:
     """One random input. The noise depends on `draw` alone, so that the picture moves smoothly with the sliders."""
-    noise = np.random.default_rng(draw).standard_normal(8)[: node.models]
+    noise = np.random.default_rng([_NOISE, draw]).standard_normal(8)[: node.models]
     own = math.sqrt(1 - node.shared)
     common = (math.sqrt(max(0.0, 1 + (node.models - 1) * node.shared)) - own) / node.models
     z = node.mean + node.spread * (own * noise + common * noise.sum())
@@ -199,6 +201,6 @@ def energy_share(epsilon: float, models: int, activation: str) -> float:
 
 def gap_profile(epsilon: float, activation: str) -> tuple[np.ndarray, np.ndarray]:
     """Squared gap of two models at m - epsilon and m + epsilon, against the shared m."""
-    m = np.linspace(-3, 3, _POINTS)
+    m = np.union1d(np.linspace(-3, 3, _POINTS), np.linspace(-epsilon, epsilon, _POINTS))
     phi = numpy_activation(activation)
     return m, (phi(m) - (phi(m - epsilon) + phi(m + epsilon)) / 2) ** 2

@@ -11,10 +11,11 @@ from ui.theory_data import DRAWS, KINKED, Draw, Node
 
 _SHARES = ((0.99, 2.0), (0.9, 1.4), (0.5, 0.8))
 """Fraction of inputs inside an ellipse, and its line width."""
+_TINT = theme.CATEGORY[4]
 _MODEL = theme.ROLES["individual"]
 
 
-def joint_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
+def joint_figure(node: Node, draw: Draw, height: int = 290) -> go.Figure:
     """Joint density of two models' pre-activations: lines that hold 50, 90 and 99 % of all inputs.
 
     The kink of the activation is a line for each model; where their signs differ, the quadrant is tinted.
@@ -25,7 +26,15 @@ def joint_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
     if node.activation in KINKED:
         for x0, x1, y0, y1 in ((-reach, 0, 0, reach), (0, reach, -reach, 0)):
             fig.add_shape(
-                type="rect", x0=x0, x1=x1, y0=y0, y1=y1, fillcolor=theme.FAINT, line={"width": 0}, layer="below"
+                type="rect",
+                x0=x0,
+                x1=x1,
+                y0=y0,
+                y1=y1,
+                fillcolor=_TINT,
+                opacity=0.14,
+                line={"width": 0},
+                layer="below",
             )
     kink = {"color": theme.MUTED, "width": 1, "dash": "dash"}
     fig.add_shape(type="line", x0=0, x1=0, y0=-reach, y1=reach, line=kink)
@@ -47,16 +56,18 @@ def joint_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
         hovertemplate="The input on the right: (%{x:.2f}, %{y:.2f})<extra></extra>",
     )  # fmt: skip
     fig.add_annotation(
-        x=0, y=1, yref="paper", text=f"{name} bends at 0", showarrow=False, xanchor="left", yanchor="top", xshift=4,
+        x=0, y=0, yref="paper", text=f"{name} bends at 0", showarrow=False, xanchor="left", yanchor="bottom",
+        xshift=4,
         font={"color": theme.MUTED, "size": 11},
     )  # fmt: skip
-    _fixed(fig, showlegend=False)
-    fig.update_xaxes(range=[-reach, reach], nticks=7)
-    fig.update_yaxes(range=[-reach, reach], nticks=7)
+    _fixed(fig, showlegend=False, margin={"t": 38})
+    # A square, so that the shape of the density is that of the correlation.
+    fig.update_xaxes(range=[-reach, reach], nticks=7, constrain="domain", constraintoward="left")
+    fig.update_yaxes(range=[-reach, reach], nticks=7, scaleanchor="x", constrain="domain")
     return fig
 
 
-def draw_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
+def draw_figure(node: Node, draw: Draw, height: int = 290) -> go.Figure:
     """The activation with one input: every model's point, and the merged and the ensembled answer above their mean."""
     name = ACTIVATION_WORDS[node.activation]
     phi = numpy_activation(node.activation, node.slope)
@@ -90,7 +101,9 @@ def draw_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
             marker={"color": theme.ROLES[role], "size": 10, "symbol": symbol},
             hovertemplate=f"{words.capitalize()}, the {why}: {value:.3f}<extra></extra>",
         )  # fmt: skip
-    _fixed(fig)
+    # The activation is low on the left: the legend has room there.
+    inside = {"orientation": "v", "x": 0.02, "y": 1, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"}
+    _fixed(fig, margin={"t": 38}, legend=inside)
     return fig
 
 
@@ -106,13 +119,15 @@ def angle_figure(
         law: angles and (t - sin t) / (4 pi), where it holds.
     """
     form = "by integration" if node.activation == "quick_gelu" else "closed form"
+    grows = bool(np.all(np.diff(curve[1]) >= -1e-9 * curve[1].max())) and curve[1].max() > 0
     fig = theme.figure(
-        "Averaged over all inputs: M-Loss grows with the angle between the rows" if node.mean == 0 and node.models == 2
-        else "Averaged over all inputs: M-Loss against the angle between the rows",
+        f"Averaged over all inputs: M-Loss {'grows with' if grows else 'against'} the angle between the rows",
         x="Angle between two models' rows, degrees", y="M-Loss", height=height,
     )  # fmt: skip
     fig.add_scatter(
-        x=curve[0], y=curve[1], mode="lines", name=form, line={"color": theme.ACCENT, "width": 2},
+        x=curve[0], y=curve[1], mode="lines", name=form,
+        line={"color": theme.ACCENT, "width": 2 if law is None else 5, "shape": "spline"},
+        opacity=1 if law is None else 0.45,
         hovertemplate="Rows %{x:.0f}° apart: M-Loss %{y:.4g} " + form + "<extra></extra>",
     )  # fmt: skip
     if law is not None:
@@ -136,7 +151,8 @@ def angle_figure(
     )  # fmt: skip
     _fixed(fig)
     fig.update_xaxes(range=[-2, node.widest + 2], dtick=30 if node.widest > 100 else 15)
-    fig.update_yaxes(rangemode="tozero", exponentformat="power", nticks=5)
+    top = 1.08 * max(float(curve[1].max()), float((dots[1] + 2 * dots[2]).max()), 1e-6)
+    fig.update_yaxes(range=[-0.04 * top, top], exponentformat="power", nticks=5)
     return fig
 
 

@@ -14,7 +14,7 @@ def vectors_figure(layer: Layer, height: int = 330) -> go.Figure:
     """Task vectors of all models side by side, one row a node; a cross marks what is trimmed."""
     models = len(layer.vectors)
     fig = theme.figure("Row i makes node i: changes of each model", x="Input", height=height)
-    fig.update_layout(margin={"t": 64})
+    fig.update_layout(margin={"t": 64, "b": 52})
     largest = float(np.abs(layer.vectors).max())
     gap = 0.03
     width = (1 - gap * (models - 1)) / models
@@ -26,7 +26,7 @@ def vectors_figure(layer: Layer, height: int = 330) -> go.Figure:
             {f"xaxis{axis[1:]}": {
                 "domain": [left, left + width], "anchor": "y", "showgrid": False, "fixedrange": True, "ticks": "",
                 "title": {"text": "Input", "standoff": 8}, "dtick": 3, "tickmode": "linear", "tick0": 0,
-                "range": [-0.5, COLUMNS - 0.5],
+                "range": [-0.5, COLUMNS - 0.5], "automargin": False,
             }}
         )  # fmt: skip
         fig.add_annotation(
@@ -40,7 +40,7 @@ def vectors_figure(layer: Layer, height: int = 330) -> go.Figure:
 def nodes_figure(layer: Layer, height: int = 330) -> go.Figure:
     """M-Loss of each node from its rows, before and after trimming; logarithmic."""
     fig = theme.figure("M-Loss of each node", x="M-Loss (logarithmic)", height=height)
-    fig.update_layout(margin={"t": 64})
+    fig.update_layout(margin={"t": 64, "b": 52})
     for row in range(ROWS):
         fig.add_scatter(
             x=[layer.trimmed_mloss[row], layer.mloss[row]], y=[_NODES[row]] * 2, mode="lines", hoverinfo="skip",
@@ -60,15 +60,15 @@ def nodes_figure(layer: Layer, height: int = 330) -> go.Figure:
         text=[engineering(value) for value in layer.trimmed_mloss],
         hovertemplate="%{y} after trimming: M-Loss %{text}<extra></extra>",
     )  # fmt: skip
-    fig.update_xaxes(type="log", dtick=1, exponentformat="power", fixedrange=True)
-    _rows(fig)
+    fig.update_xaxes(type="log", dtick=1, exponentformat="power", fixedrange=True, automargin=False)
+    _rows(fig, named=False)
     return fig
 
 
 def rates_figure(layer: Layer, keep_rate: float, height: int = 330) -> go.Figure:
     """Keep rate of each row, in percent, with k as a line."""
     fig = theme.figure("Keep rate k − e · rank", x="Kept, %", height=height)
-    fig.update_layout(margin={"t": 64})
+    fig.update_layout(margin={"t": 64, "b": 52})
     fig.add_bar(
         x=100 * layer.rates, y=_NODES, orientation="h", marker_color=theme.ACCENT, textposition="inside",
         text=[f"{count} of {COLUMNS}" for count in layer.counts], insidetextanchor="end", showlegend=False,
@@ -76,8 +76,8 @@ def rates_figure(layer: Layer, keep_rate: float, height: int = 330) -> go.Figure
         hovertemplate="%{y}, rank %{customdata} of 6: keep rate %{x:.0f} %, %{text} changes stay<extra></extra>",
     )  # fmt: skip
     fig.add_vline(x=100 * keep_rate, line={"color": theme.INK, "width": 1, "dash": "dash"})
-    fig.update_xaxes(range=[0, 103], tickvals=[0, 50, 100], fixedrange=True)
-    _rows(fig)
+    fig.update_xaxes(range=[0, 103], tickvals=[0, 50, 100], fixedrange=True, automargin=False)
+    _rows(fig, named=False)
     return fig
 
 
@@ -96,9 +96,10 @@ def _panel(fig: go.Figure, layer: Layer, model: int, axis: str, largest: float) 
     )  # fmt: skip
 
 
-def _rows(fig: go.Figure) -> None:
+def _rows(fig: go.Figure, named: bool = True) -> None:
+    """The nodes from top to bottom. The pictures stand side by side, so one of them names the nodes for all."""
     fig.update_yaxes(
-        categoryorder="array", categoryarray=_NODES, range=[ROWS - 0.5, -0.5], showgrid=False, ticks="",
-        fixedrange=True,
+        categoryorder="array", categoryarray=_NODES, range=[ROWS - 0.5, -0.5], showgrid=not named, ticks="",
+        fixedrange=True, showticklabels=named,
     )  # fmt: skip
     fig.update_layout(dragmode=False)

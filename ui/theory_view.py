@@ -80,7 +80,7 @@ def row_exhibit() -> None:
             "A node's pre-activation is one row of the weight matrix times the input, so M-Loss gives every row a "
             "score. The more a node conflicts, the fewer of its row's changes are kept."
         )
-        first, second, third = st.columns([2, 1.15, 1], gap="small")
+        first, second, third = st.columns([2, 1.1, 1], gap="small")
         with first:
             words = "Task vectors of the models, with trimmed entries crossed out."
             theme.show(vectors_figure(layer), key="th_vectors", alt=f"{words} {lines[0]}")

@@ -67,9 +67,8 @@ def distance_sentences(models: int, near: float, far: float) -> list[str]:
         f"{powers['relu']:.1f} and {powers['gelu']:.1f}."
     )
     lines.append(
-        f"Against the mean square of the node's own answer, the near fine-tunes lose {_share(shares['relu'][0])} "
-        f"(ReLU) and {_share(shares['gelu'][0])} (GELU), the distant ones {_share(shares['relu'][1])} and "
-        f"{_share(shares['gelu'][1])}."
+        f"As a fraction of the node's own mean square: near {_share(shares['relu'][0])} (ReLU) and "
+        f"{_share(shares['gelu'][0])} (GELU), distant {_share(shares['relu'][1])} and {_share(shares['gelu'][1])}."
     )
     return lines
 
@@ -108,7 +107,7 @@ def _percent(fraction: float) -> str:
 
 
 def _share(fraction: float) -> str:
-    return f"{100 * fraction:.2g} %" if fraction >= 1e-5 else f"{engineering(1e6 * fraction)} parts per million"
+    return f"{100 * fraction:.2g} %" if fraction >= 1e-4 else engineering(fraction, 2)
 
 
 def _times(ratio: float) -> str:

@@ -96,6 +96,7 @@ class Staff:
     def beat(self, device: str) -> None:
         """A worker says that it lives."""
         with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.heartbeat(device).touch()
 
     def leave(self, device: str, worker: str) -> None:

@@ -123,6 +123,7 @@ def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int
         "papers'.",
     )  # fmt: skip
     choice = choice if choice in choices else ALL
+    merge_state.restore_custom_blocks(zoo.layers)
     custom = merge_state.held(merge_state.CUSTOM_BLOCKS) or []
     picked = chosen_blocks(choice, custom, zoo.layers, mloss)
     shown = tuple(range(zoo.layers)) if picked is None else picked
@@ -130,14 +131,14 @@ def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int
         block_strip(zoo.layers, shown, mloss), key=_STRIP, on_select=_strip_clicked(shown, zoo.layers),
         alt=f"Blocks whose keep rate follows M-Loss: {', '.join(map(str, shown)) or 'none'}.",
     )  # fmt: skip
-    if choice != CUSTOM:
-        return picked
-    state.prune(merge_state.CUSTOM_BLOCKS, range(zoo.layers))
-    custom = st.pills(
-        "Custom blocks", range(zoo.layers), selection_mode="multi", key=merge_state.CUSTOM_BLOCKS, bind=state.BIND,
-        wrap=True, label_visibility="collapsed",
-    )  # fmt: skip
-    return chosen_blocks(CUSTOM, custom or [], zoo.layers, mloss)
+    if choice == CUSTOM:
+        custom = st.pills(
+            "Custom blocks", range(zoo.layers), selection_mode="multi", key=merge_state.CUSTOM_BLOCKS,
+            persist_state="session", wrap=True, label_visibility="collapsed",
+        )  # fmt: skip
+        picked = chosen_blocks(CUSTOM, custom or [], zoo.layers, mloss)
+    merge_state.mirror_custom_blocks(choice == CUSTOM)
+    return picked
 
 
 def _strip_clicked(shown: Sequence[int], layers: int) -> Callable[[], None]:

@@ -105,6 +105,23 @@ def open_in_builder(recipe: Recipe, options_type: type) -> None:
     st.session_state[SEED] = recipe.seed
 
 
+def restore_custom_blocks(layers: int) -> None:
+    """Give the custom blocks' widget the link's value before it is first drawn, and only blocks that exist.
+
+    The widget is not bound to the address: clicks on the strip set it before it is there, which a bound one loses.
+    """
+    if CUSTOM_BLOCKS not in st.session_state:
+        words = st.query_params.get(CUSTOM_BLOCKS, "")[:200].split(",")
+        st.session_state[CUSTOM_BLOCKS] = sorted({int(word) for word in words if word.isascii() and word.isdigit()})
+    state.prune(CUSTOM_BLOCKS, range(layers))
+
+
+def mirror_custom_blocks(used: bool) -> None:
+    """Write the custom blocks to the URL while they are in use."""
+    held = ",".join(map(str, st.session_state.get(CUSTOM_BLOCKS) or ()))
+    state.write(CUSTOM_BLOCKS, held if used and held else None)
+
+
 def use_as_baseline(key: str) -> None:
     """Show differences to this row. A callback."""
     st.session_state[BASELINE] = key

@@ -14,7 +14,7 @@ _STRONGEST = 0.5
 _ABOVE = {"light": (33, 113, 181), "dark": (96, 165, 230)}
 _BELOW = {"light": (217, 95, 2), "dark": (240, 140, 60)}
 _SHADED = ("average", "worst")
-_WIDE, _NARROW = 172, 68
+_WIDE, _NARROW = 200, 66
 
 
 def shade(gap: float, mode: str = "light") -> str:

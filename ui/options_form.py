@@ -53,6 +53,12 @@ def choice_label(value: str) -> str:
     return value.upper() if value in _NAMES else value.replace("_", " ").capitalize()
 
 
+def decimals(step: float) -> int:
+    """Decimals that tell neighbouring values of a slider apart: 0.025 needs 3, at least 1."""
+    text = f"{step:.6f}".rstrip("0")
+    return max(1, len(text.partition(".")[2]))
+
+
 def widget_key(key: str, name: str) -> str:
     """The state key, and the name in the URL, of one option's widget in the form `key`."""
     return f"{key}_{name}"
@@ -152,8 +158,9 @@ def _draw(field: FormField, key: str) -> Any:
 def _slider(field: FormField, shared: dict[str, Any]) -> float | int:
     kind = int if all(isinstance(end, int) for end in (field.default, field.minimum, field.step)) else float
     value = st.slider(
-        field.label, kind(field.minimum), kind(field.maximum), kind(field.default), kind(field.step), **shared
-    )
+        field.label, kind(field.minimum), kind(field.maximum), kind(field.default), kind(field.step),
+        format="%d" if kind is int else f"%.{decimals(field.step)}f", **shared,
+    )  # fmt: skip
     return value if kind is int else round(value, 6)
 
 

@@ -134,6 +134,17 @@ def test_custom_blocks_start_empty_and_can_be_picked(lab):
     assert recipes(lab)[-1].blocks == (2, 5)
 
 
+def test_custom_blocks_are_in_the_link(lab):
+    test = page(mg_blocks="Custom", mg_custom="2,5,99,x")
+    assert test.pills(key="mg_custom").value == [2, 5]
+    test.pills(key="mg_custom").set_value([1, 2]).run()
+    assert test.query_params["mg_custom"] == "1,2"
+    test.segmented_control(key="mg_blocks").set_value("all").run()
+    assert "mg_custom" not in test.query_params
+    test.segmented_control(key="mg_blocks").set_value("custom").run()
+    assert test.pills(key="mg_custom").value == [1, 2]
+
+
 def test_running_recipes_show_progress_and_keep_their_place(lab):
     lab.status = {"m_ties": "running", "ties": "queued"}
     test = page()

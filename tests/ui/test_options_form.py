@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from mloss_core.options import check_options, option
 from mloss_core.recipe import MLossOptions
-from ui.options_form import changed_values, choice_label, form_fields
+from ui.options_form import changed_values, choice_label, decimals, form_fields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,3 +113,8 @@ def test_changed_values_are_those_that_differ():
 )
 def test_choices_are_shown_as_words(value, words):
     assert choice_label(value) == words
+
+
+@pytest.mark.parametrize(("step", "places"), [(0.05, 2), (0.025, 3), (0.5, 1), (1.0, 1), (0.1, 1)])
+def test_sliders_show_the_decimals_of_their_step(step, places):
+    assert decimals(step) == places

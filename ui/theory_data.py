@@ -62,6 +62,11 @@ class Node:
         """Whether (t - sin t) / (4 pi) holds: two models, zero mean, ReLU or Leaky ReLU."""
         return self.models == 2 and self.mean == 0 and self.activation in KINKED
 
+    @property
+    def kinked(self) -> bool:
+        """Whether the activation is straight but for a kink at 0."""
+        return self.activation == "relu" or (self.activation == "leaky_relu" and self.slope != 1)
+
     def at_angle(self, degrees: float) -> "Node":
         """The same node with its rows at another angle."""
         return replace(self, correlation=math.cos(math.radians(degrees)))

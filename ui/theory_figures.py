@@ -7,7 +7,7 @@ from mloss_core.mloss.theory import numpy_activation
 from ui import theme
 from ui.figures.node import ACTIVATION_WORDS
 from ui.formats import engineering, measured
-from ui.theory_data import DRAWS, KINKED, Draw, Node
+from ui.theory_data import DRAWS, Draw, Node
 
 _SHARES = ((0.99, 2.0), (0.9, 1.4), (0.5, 0.8))
 """Fraction of inputs inside an ellipse, and its line width."""
@@ -15,7 +15,7 @@ _TINT = theme.CATEGORY[4]
 _MODEL = theme.ROLES["individual"]
 
 
-def joint_figure(node: Node, draw: Draw, height: int = 290) -> go.Figure:
+def joint_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
     """Joint density of two models' pre-activations: lines that hold 50, 90 and 99 % of all inputs.
 
     The kink of the activation is a line for each model; where their signs differ, the quadrant is tinted.
@@ -23,7 +23,7 @@ def joint_figure(node: Node, draw: Draw, height: int = 290) -> go.Figure:
     name = ACTIVATION_WORDS[node.activation]
     fig = theme.figure("All inputs, seen by two models", x="z of model 1", y="z of model 2", height=height)
     reach = max(3.2 * node.spread + abs(node.mean), float(np.abs(draw.z[:2]).max()) * 1.1)
-    if node.activation in KINKED:
+    if node.kinked:
         for x0, x1, y0, y1 in ((-reach, 0, 0, reach), (0, reach, -reach, 0)):
             fig.add_shape(
                 type="rect",
@@ -67,7 +67,7 @@ def joint_figure(node: Node, draw: Draw, height: int = 290) -> go.Figure:
     return fig
 
 
-def draw_figure(node: Node, draw: Draw, height: int = 290) -> go.Figure:
+def draw_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
     """The activation with one input: every model's point, and the merged and the ensembled answer above their mean."""
     name = ACTIVATION_WORDS[node.activation]
     phi = numpy_activation(node.activation, node.slope)
@@ -109,7 +109,7 @@ def draw_figure(node: Node, draw: Draw, height: int = 290) -> go.Figure:
 
 def angle_figure(
     node: Node, value: float, curve: tuple[np.ndarray, np.ndarray], dots: tuple[np.ndarray, np.ndarray, np.ndarray],
-    law: tuple[np.ndarray, np.ndarray] | None = None, height: int = 250,
+    law: tuple[np.ndarray, np.ndarray] | None = None, height: int = 235,
 ) -> go.Figure:  # fmt: skip
     """Expected M-Loss against the angle between rows: closed form, simulation, and where the sliders stand.
 

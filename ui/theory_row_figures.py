@@ -55,7 +55,7 @@ def nodes_figure(layer: Layer, height: int = 330) -> go.Figure:
         hovertemplate="%{y}, %{text}<extra></extra>",
     )  # fmt: skip
     fig.add_scatter(
-        x=layer.trimmed_mloss, y=_NODES, mode="markers", name="after trimming",
+        x=layer.trimmed_mloss, y=_NODES, mode="markers", name="trimmed",
         marker={"color": theme.CATEGORY[1], "size": 8, "symbol": "diamond"},
         text=[engineering(value) for value in layer.trimmed_mloss],
         hovertemplate="%{y} after trimming: M-Loss %{text}<extra></extra>",

@@ -23,7 +23,7 @@ def node_exhibit() -> None:
         node, draw = node_controls()
     sample, value = one_draw(node, draw), mloss_of(node)
     with right:
-        first, second = st.columns(2, gap="medium")
+        first, second = st.columns([3, 4], gap="medium")
         with first:
             words = joint_sentence(node)
             theme.show(joint_figure(node, sample), key="th_joint", alt=f"Pre-activations of two models. {words}")
@@ -74,7 +74,7 @@ def row_exhibit() -> None:
     with left:
         models, activation, keep_rate, span = row_controls()
     layer = layer_of(models, activation, keep_rate, span)
-    lines = row_sentences(layer, keep_rate, span)
+    lines = row_sentences(layer, span)
     with right:
         st.markdown(
             "A node's pre-activation is one row of the weight matrix times the input, so M-Loss gives every row a "

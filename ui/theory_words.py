@@ -21,15 +21,19 @@ def joint_sentence(node: Node) -> str:
     """Where two models can disagree at all."""
     if node.shared > 1 - 1e-12:
         return "The models always agree: every input lies on the diagonal."
-    if node.activation in KINKED:
+    if node.activation in KINKED and not node.kinked:
+        return "A slope of 1 leaves no kink: both averages agree for every input."
+    if node.kinked:
         return (
             f"In the tinted quadrants the models lie on different sides of the kink: {_percent(opposite_share(node))} "
             "of inputs. Elsewhere both averages agree."
             if node.models == 2
-            else f"Two of the models lie on different sides of the kink (tinted) for "
-            f"{_percent(opposite_share(node))} of inputs. Only such inputs add M-Loss."
+            else f"Two given models lie on different sides of the kink (tinted) for "
+            f"{_percent(opposite_share(node))} of inputs. An input adds M-Loss only where some two do."
         )
-    return "The activation is curved, most around 0, so the further an input lies from the diagonal, the wider the gap."
+    return (
+        "The activation curves around 0: the gap is widest far from the diagonal, with the models on different sides."
+    )
 
 
 def draw_sentence(draw: Draw) -> str:
@@ -73,7 +77,7 @@ def distance_sentences(models: int, near: float, far: float) -> list[str]:
     return lines
 
 
-def row_sentences(layer: Layer, keep_rate: float, span: float) -> list[str]:
+def row_sentences(layer: Layer, span: float) -> list[str]:
     """The most conflicted row, and what the schedule does to the layer."""
     worst, best = int(layer.mloss.argmax()), int(layer.mloss.argmin())
     first = (

@@ -114,4 +114,4 @@ def test_device_choice_shows_only_where_there_is_one(store, monkeypatch):
     assert not app().sidebar.selectbox
     monkeypatch.setattr(frame, "devices", lambda: ("cpu", "cuda:0"))
     at = app()
-    assert at.sidebar.selectbox(key="device").options == ["Automatic", "CPU", "cuda:0"]
+    assert at.sidebar.selectbox(key="device").options == ["Automatic", "CPU", "GPU 0"]

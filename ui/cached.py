@@ -54,7 +54,6 @@ class ZooFacts:
         return f"ViT, {self.layers} blocks, width {self.width}"
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
 def zoo_facts(name: str) -> ZooFacts:
     """Facts of a zoo from its manifest and the header of one weight file, so that the app's process needs no torch.
 
@@ -63,13 +62,19 @@ def zoo_facts(name: str) -> ZooFacts:
     """
     folder = Path(mloss_core.__file__).parent / "demo" / "weights"
     try:
-        card = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return facts_of(name, card, count_weights(folder / _PRETRAINED))
+        return _facts(name, folder, (folder / "manifest.json").stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ZooError(
             f"the zoo {name!r} cannot be opened: its manifest or {_PRETRAINED} is missing or damaged. "
             "Run `python -m mloss_core demo build` to make it anew."
         ) from error
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _facts(name: str, folder: Path, changed: int) -> ZooFacts:
+    """Kept until the manifest changes, at the time `changed`."""
+    card = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return facts_of(name, card, count_weights(folder / _PRETRAINED))
 
 
 def facts_of(name: str, card: Mapping[str, Any], parameters: int) -> ZooFacts:

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from mloss_core.errors import MLossCoreError
+from mloss_core.lab.identity import lane
 from ui import jobs
 from ui.cached import ZooFacts, devices, zoo_facts
 from ui.errors import stop
@@ -103,11 +104,15 @@ def _device_choice() -> None:
     found = devices()
     if len(found) > 1:
         st.selectbox(
-            "Device", ["auto", *found], key=DEVICE, bind=BIND, format_func=lambda name: _DEVICE_WORDS.get(name, name),
+            "Device", ["auto", *found], key=DEVICE, bind=BIND, format_func=device_words,
             help="Where encoders run. Automatic takes the first GPU.",
         )  # fmt: skip
-    else:
-        st.badge("CPU", icon=":material/memory:", color="gray")
+    st.badge(device_words(lane(jobs.device())), icon=":material/memory:", color="gray")
+
+
+def device_words(name: str) -> str:
+    """A device for people: `cuda:0` is GPU 0."""
+    return _DEVICE_WORDS.get(name, name.replace("cuda:", "GPU "))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -1,10 +1,12 @@
 """What the Overview shows, read from the zoo's model card: figures measured once, on test images, when it was made."""
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mloss_core.errors import ZooError
 from mloss_core.merging.labels import describe
 from mloss_core.recipe import Recipe
 from ui.cached import ZooFacts
@@ -46,7 +48,36 @@ class ModelFacts:
 
 
 def models_of(zoo: ZooFacts) -> list[ModelFacts]:
-    """The zoo's models in its order."""
+    """The zoo's models in its order.
+
+    Raises:
+        ZooError: the model card lacks their figures.
+    """
+    with _complete_card():
+        return _models(zoo)
+
+
+def answerers_of(zoo: ZooFacts) -> list[Answerer]:
+    """Rows of the card from the untouched encoder over the merges and the Ensemble to the specialists.
+
+    Raises:
+        ZooError: the model card lacks their figures.
+    """
+    with _complete_card():
+        return _answerers(zoo)
+
+
+@contextlib.contextmanager
+def _complete_card() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise ZooError(
+            f"the zoo's model card is incomplete (no {error}). Run `python -m mloss_core demo build` to make it anew."
+        ) from error
+
+
+def _models(zoo: ZooFacts) -> list[ModelFacts]:
     accuracy, counts = zoo.card["accuracy"][SPLIT], zoo.card["counts"][SPLIT]
     found = []
     for task in zoo.tasks:
@@ -63,8 +94,7 @@ def models_of(zoo: ZooFacts) -> list[ModelFacts]:
     return found
 
 
-def answerers_of(zoo: ZooFacts) -> list[Answerer]:
-    """Rows of the card from the untouched encoder over the merges and the Ensemble to the specialists."""
+def _answerers(zoo: ZooFacts) -> list[Answerer]:
     merges = sorted(zoo.card["chosen"], key=lambda name: zoo.card["average"][SPLIT][name]["average"])
     rows = [("zero_shot", *_NAMES["zero_shot"])]
     rows += [(name, describe(Recipe.from_dict(zoo.card["chosen"][name])), "merged") for name in merges]

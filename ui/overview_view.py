@@ -11,6 +11,7 @@ from ui.cached import ZooFacts, devices
 from ui.figures.dumbbell import Answerer, dumbbell_figure
 from ui.figures.idea import idea_figure
 from ui.formats import count, listing, percent, short_digest, size
+from ui.frame import device_words
 from ui.overview_data import SPLIT, ModelFacts, control_sentence
 
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
@@ -135,7 +136,7 @@ def machine_line(zoo: ZooFacts) -> None:
     """Where the work runs, and how much memory there is."""
     memory = psutil.virtual_memory()
     cores = psutil.cpu_count() or 1
-    words = listing([device.upper() if device == "cpu" else device for device in devices()])
+    words = listing([device_words(device) for device in devices()])
     st.caption(
         f":material/memory: Devices: {words} · {cores} processor cores · {size(memory.available)} of "
         f"{size(memory.total)} memory free · zoo digest `{short_digest(zoo.digest)}`"

@@ -103,3 +103,12 @@ def test_next_steps_lead_to_pages_that_exist(store):
     root = Path(PAGE).parents[1]
     assert all((root / path).exists() for path, *_ in STEPS)
     assert len(page().button) == len(STEPS)
+
+
+def test_incomplete_card_is_one_sentence(store, monkeypatch):
+    card = fake_manifest()
+    del card["average"]
+    monkeypatch.setattr("ui.frame.zoo_facts", lambda name: facts_of("demo", card, 10))
+    at = page()
+    assert not at.exception
+    assert at.error[0].value.startswith("the zoo's model card is incomplete (no 'average')")

@@ -53,9 +53,26 @@ def test_zoo_without_a_manifest_is_one_sentence(monkeypatch, tmp_path):
     import mloss_core
 
     monkeypatch.setattr(mloss_core, "__file__", str(tmp_path / "__init__.py"))
-    cached.zoo_facts.clear()
     with pytest.raises(ZooError, match="the zoo 'demo' cannot be opened"):
         cached.zoo_facts("demo")
+
+
+def test_rebuilt_zoo_is_read_again(monkeypatch, tmp_path):
+    import os
+
+    import mloss_core
+
+    folder = tmp_path / "demo" / "weights"
+    folder.mkdir(parents=True)
+    header(folder / "pretrained.safetensors", {"a": {"shape": [5]}})
+    (folder / "manifest.json").write_text(json.dumps(manifest()))
+    monkeypatch.setattr(mloss_core, "__file__", str(tmp_path / "__init__.py"))
+    assert cached.zoo_facts("demo").layers == 3
+    other = manifest()
+    other["architecture"]["layers"] = 4
+    (folder / "manifest.json").write_text(json.dumps(other))
+    os.utime(folder / "manifest.json", ns=(1, 1))
+    assert cached.zoo_facts("demo").layers == 4
 
 
 def test_devices_without_a_gpu_build(monkeypatch):

@@ -54,10 +54,14 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
 
 
 def shown_rows(rows: Sequence[Row], keys: Sequence[str], baseline: Row | None = None) -> list[Row]:
-    """The finished rows to chart: the selected ones, a single one with the baseline; else the best merge with all."""
+    """The finished rows to chart: the selected ones, a single one with the baseline (or the Ensemble) beside it.
+
+    Without a selection these are the best merge, Zero-shot, the Ensemble and Individual.
+    """
     chosen = [row for row in rows if row.key in keys and row.done]
-    if len(chosen) == 1 and baseline is not None and baseline.done and baseline.key not in keys:
-        return [*chosen, baseline]
+    if len(chosen) == 1:
+        beside = (baseline, find(rows, ENSEMBLE))
+        return [*chosen, *[row for row in beside if row and row.done and row.key not in keys][:1]]
     if chosen:
         return chosen
     best = best_merge(rows)

@@ -1,12 +1,14 @@
 """What can be done with the selected rows of the comparison."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from mloss_core.merging.labels import command
-from mloss_core.merging.methods import METHODS
+from mloss_core.merging.methods import METHODS, check_recipe
+from mloss_core.recipe import Recipe
 from ui import jobs, merge_state
 from ui.cached import ZooFacts
 from ui.formats import short_digest, size
@@ -71,7 +73,7 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
         st.code(command(recipe, zoo.name), language="bash", wrap_lines=True)
     with st.popover("Download", icon=":material/download:"):
         st.download_button(
-            "Recipe (JSON)", recipe.to_json(), f"{_file_stem(entry)}.json", "application/json", key="mg_get_recipe",
+            "Recipe (JSON)", full_json(recipe), f"{file_stem(entry)}.json", "application/json", key="mg_get_recipe",
             on_click="ignore", icon=":material/description:", width="stretch",
         )  # fmt: skip
         st.button(
@@ -96,12 +98,21 @@ def _file(zoo: ZooFacts, entry: Entry) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
-            f"Save {size(payload.meta['bytes'])}", path.read_bytes, f"{_file_stem(entry)}.safetensors",
+            f"Save {size(payload.meta['bytes'])}", path.read_bytes, f"{file_stem(entry)}.safetensors",
             "application/octet-stream", key="mg_save_weights", on_click="ignore", icon=":material/save:",
         )  # fmt: skip
         st.caption(f"Merged weights of {entry.label}, SHA-256 {short_digest(payload.meta['digest'], 16)}…")
 
 
-def _file_stem(entry: Entry) -> str:
-    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in entry.label.lower())
-    return "-".join(part for part in kept.split("-") if part) or entry.recipe.method
+def file_stem(entry: Entry) -> str:
+    """A file name for a recipe: its label in plain letters."""
+    words = entry.label.lower().replace("λ", "scale")
+    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter == ".") else "-" for letter in words)
+    parts = (part.strip(".") for part in kept.split("-"))
+    return "-".join(part for part in parts if part) or entry.recipe.method
+
+
+def full_json(recipe: Recipe) -> str:
+    """The recipe with every option written out, so that it means the same should a default change."""
+    _, options = check_recipe(recipe)
+    return recipe.replace(options=dataclasses.asdict(options)).to_json()

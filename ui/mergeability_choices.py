@@ -63,7 +63,9 @@ def number_text(metric: Metric, value: float) -> str:
     """The number as the page writes it; a word when there is none."""
     if not np.isfinite(value):
         return "none"
-    return formats.engineering(value) if metric.unit in _ENGINEERING else f"{value:.3f}".replace("-", "−")
+    if metric.unit in _ENGINEERING:
+        return formats.engineering(value)
+    return (f"{value:.3g}" if abs(value) < 0.1 else f"{value:.3f}").replace("-", "−")
 
 
 def direction(metric: Metric) -> str:

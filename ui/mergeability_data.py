@@ -119,10 +119,9 @@ def block_profile(blocks: pd.DataFrame, first: str, second: str, column: str) ->
     return blocks[forward | backward].set_index("block")[column].sort_index()
 
 
-def mean_profile(blocks: pd.DataFrame, tasks: Sequence[str], column: str) -> pd.Series:
-    """The mean over all pairs of the chosen tasks in each block."""
-    chosen = blocks[blocks["task_a"].isin(tasks) & blocks["task_b"].isin(tasks)]
-    return chosen.groupby("block")[column].mean()
+def mean_profile(blocks: pd.DataFrame, column: str) -> pd.Series:
+    """The mean over all pairs of the zoo in each block: what one pair is held against, whatever is chosen."""
+    return blocks.groupby("block")[column].mean()
 
 
 def pair_sentence(view: View, first: str, second: str, title: str, profile: pd.Series, mean: pd.Series) -> str:
@@ -132,7 +131,7 @@ def pair_sentence(view: View, first: str, second: str, title: str, profile: pd.S
         return f"There is no {title} for {first} and {second}."
     position, count = place
     parts = [f"**{first}** and **{second}** {_place_words(position, count)} by {title}."]
-    if len(profile) and float(mean.sum()) > 0:
+    if len(profile) and float(mean.sum()) > 0 and profile.sum() > 0:
         ratio = float(profile.sum() / mean.sum())
         parts.append(f"Their M-Loss is {ratio:.2g} times that of the mean pair{_where(profile, mean)}.")
     return " ".join(parts)

@@ -86,7 +86,7 @@ def profile_figure(profile: pd.Series, mean: pd.Series, pair: str, height: int =
     factor, unit = unit_of(np.concatenate([profile.to_numpy(float), mean.to_numpy(float)]))
     fig = theme.figure(
         f"M-Loss by block ({unit})" if unit else "M-Loss by block", x="Block", height=height,
-        subtitle=f"Bars: {pair}. Line: mean of all pairs",
+        subtitle=f"Bars: {pair}. Line: mean of all pairs of the zoo",
     )  # fmt: skip
     fig.add_bar(
         name=pair, x=list(profile.index), y=profile.to_numpy(float) * factor, marker_color=theme.ACCENT,
@@ -94,7 +94,7 @@ def profile_figure(profile: pd.Series, mean: pd.Series, pair: str, height: int =
         hovertemplate=f"Block %{{x}}: {pair} %{{text}}<extra></extra>",
     )  # fmt: skip
     fig.add_scatter(
-        name="mean of all pairs", x=list(mean.index), y=mean.to_numpy(float) * factor, mode="lines+markers",
+        name="mean pair", x=list(mean.index), y=mean.to_numpy(float) * factor, mode="lines+markers",
         line={"color": theme.INK, "width": 1.5}, marker={"color": theme.INK, "size": 5},
         text=[formats.engineering(value) for value in mean],
         hovertemplate="Block %{x}: the mean pair %{text}<extra></extra>",

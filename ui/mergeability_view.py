@@ -168,7 +168,7 @@ def _chosen(tasks: Sequence[str]) -> tuple[str, str] | None:
 def _card(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str]) -> None:
     first, second = chosen
     column = BY_BLOCK.get(choice.metric.name, "mloss")
-    profile, mean = block_profile(pairs.blocks, first, second, column), mean_profile(pairs.blocks, choice.tasks, column)
+    profile, mean = block_profile(pairs.blocks, first, second, column), mean_profile(pairs.blocks, column)
     title = choice.metric.title + ("" if choice.block is None else f" in block {choice.block}")
     with st.container(border=True):
         st.markdown(pair_sentence(view, first, second, title, profile, mean))
@@ -197,7 +197,7 @@ def _table(pairs: Pairs, choice: Choice) -> None:
     names = [metric.name for metric in pairs.metrics]
     name = choice.metric.name
     table = pair_table(pairs.numbers, choice.tasks, names, name, descending=bool(choice.metric.higher_is_better))
-    with st.expander(f"All {len(table)} pairs as a table", icon=":material/table:"):
+    with st.expander(f"Table of pairs ({len(table)})", icon=":material/table:"):
         st.dataframe(
             table, hide_index=True, height="content" if len(table) <= 12 else 440, placeholder="",
             column_config=_table_columns(names),

@@ -34,7 +34,7 @@ def test_a_first_visit_shows_the_hardest_pair_beside_the_matrix(lab):
     assert len(test.get("plotly_chart")) == 2
     assert "**shapes** and **signs** promise the worst merge of all 6 pairs by Pairwise M-Loss." in texts(test)
     assert metrics(test)["Pairwise M-Loss"] == "39.0 × 10⁻⁶"
-    assert metrics(test)["Task-vector cosine"] == "0.050"
+    assert metrics(test)["Task-vector cosine"] == "0.05"
     assert len(lab.kinds("pairs")) == 1
 
 

@@ -54,4 +54,5 @@ def test_every_metric_has_a_sentence_a_direction_and_a_place(name):
 def test_numbers_are_written_as_their_kind_is():
     assert number_text(METRICS[DEFAULT], 2.5e-6) == "2.50 × 10⁻⁶"
     assert number_text(METRICS["task_vector_cosine"], -0.12345) == "−0.123"
+    assert number_text(METRICS["mloss_normalised"], 0.0028123) == "0.00281"
     assert diverging(METRICS["task_vector_cosine"]) and not diverging(METRICS["mloss"])

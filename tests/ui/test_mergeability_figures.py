@@ -70,7 +70,7 @@ def test_a_diverging_scale_is_symmetric_around_zero():
 
 
 def test_the_profile_shows_the_pair_against_the_mean():
-    fig = profile_figure(block_profile(BLOCKS, "a", "b", "mloss"), mean_profile(BLOCKS, TASKS, "mloss"), "a and b")
+    fig = profile_figure(block_profile(BLOCKS, "a", "b", "mloss"), mean_profile(BLOCKS, "mloss"), "a and b")
     assert list(fig.data[0].y) == [2.0, 4.0] and list(fig.data[1].y) == [2.0, 2.0]
     assert list(fig.data[0].x) == [0, 1]
 

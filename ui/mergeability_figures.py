@@ -67,17 +67,10 @@ def matrix_figure(
         texttemplate="%{z:.3g}" if written else None, colorbar=theme.colourbar(unit), **colours,
     )  # fmt: skip
     fig.add_trace(_clicks(view, label, reasons, text, size=max(12, (height - 120) // count)))
-    for place, other in _both_ways(view, chosen):
-        fig.add_shape(
-            type="rect", x0=place - 0.5, x1=place + 0.5, y0=other - 0.5, y1=other + 0.5,
-            line={"color": theme.CATEGORY[1], "width": 3}, layer="above",
-        )  # fmt: skip
-    ticks = {"tickmode": "array", "tickvals": list(range(count)), "ticktext": list(view.tasks), "showgrid": False}
-    fig.update_xaxes(range=[-0.5, count - 0.5], ticks="", fixedrange=True, **ticks)
-    top = 1.0 - (_TREE_SHARE if tree is not None else 0.0)
-    fig.update_yaxes(range=[count - 0.5, -0.5], ticks="", fixedrange=True, domain=[0, top], **ticks)
+    _frame_pair(fig, view, chosen)
+    _axes(fig, view, 1.0 - (_TREE_SHARE if tree is not None else 0.0))
     if tree is not None:
-        _add_tree(fig, tree, top)
+        _add_tree(fig, tree)
     return fig
 
 
@@ -128,19 +121,32 @@ def _clicks(
     return theme.click_layer([column for _, column in places], [row for row, _ in places], texts, ids, size=size)
 
 
-def _both_ways(view: View, chosen: tuple[str, str] | None) -> list[tuple[int, int]]:
+def _frame_pair(fig: go.Figure, view: View, chosen: tuple[str, str] | None) -> None:
+    """Frame both cells of the chosen pair, if both models are there."""
     if chosen is None or any(task not in view.tasks for task in chosen):
-        return []
+        return
     first, second = (view.tasks.index(task) for task in chosen)
-    return [(first, second), (second, first)]
+    for column, row in ((first, second), (second, first)):
+        fig.add_shape(
+            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
+            line={"color": theme.CATEGORY[1], "width": 3}, layer="above",
+        )  # fmt: skip
 
 
-def _add_tree(fig: go.Figure, tree: np.ndarray, top: float) -> None:
+def _axes(fig: go.Figure, view: View, top: float) -> None:
+    count = len(view.tasks)
+    ticks = {"tickmode": "array", "tickvals": list(range(count)), "ticktext": list(view.tasks), "showgrid": False}
+    fig.update_xaxes(range=[-0.5, count - 0.5], ticks="", fixedrange=True, **ticks)
+    fig.update_yaxes(range=[count - 0.5, -0.5], ticks="", fixedrange=True, domain=[0, top], **ticks)
+
+
+def _add_tree(fig: go.Figure, tree: np.ndarray) -> None:
     for places, heights in branches(tree):
         fig.add_scatter(
             x=places, y=heights, yaxis="y2", mode="lines", line={"color": theme.MUTED, "width": 1}, hoverinfo="skip",
             showlegend=False,
         )  # fmt: skip
+    domain = [1.0 - _TREE_SHARE + 0.01, 1]
     fig.update_layout(
-        yaxis2={"domain": [top + 0.01, 1], "visible": False, "range": [0, 1.05], "fixedrange": True, "anchor": "x"}
+        yaxis2={"domain": domain, "visible": False, "range": [0, 1.05], "fixedrange": True, "anchor": "x"}
     )

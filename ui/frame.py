@@ -13,23 +13,21 @@ from ui import jobs
 from ui.cached import ZooFacts, devices, zoo_facts
 from ui.errors import stop
 from ui.formats import count
-from ui.state import BIND, DEVICE, ZOO
+from ui.state import BIND, DEVICE
 
-DEFAULT_ZOO = "demo"
-ZOOS = (DEFAULT_ZOO,)
+OPEN_ZOO = "demo"
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
 _JOB_WORDS = {
     "measure": "M-Loss", "node": "One node", "baselines": "Baselines", "recipe": "Merge", "pairs": "Pairs",
-    "merged_file": "Merged file", "samples": "Images", "overview": "Zoo",
+    "merged_file": "Merged file", "samples": "Images",
 }  # fmt: skip
 
 
 def current_zoo() -> ZooFacts:
     """Facts of the open zoo; the page ends with one sentence when it cannot be opened."""
     _run_under_app()
-    name = st.session_state.get(ZOO) or DEFAULT_ZOO
     try:
-        return zoo_facts(name if name in ZOOS else DEFAULT_ZOO)
+        return zoo_facts(OPEN_ZOO)
     except MLossCoreError as error:
         stop(error)
         raise
@@ -50,16 +48,11 @@ def page(title: str, question: str = "") -> ZooFacts:
     return current_zoo()
 
 
-def request(zoo: ZooFacts, **values: Any) -> dict[str, Any]:
-    """The parameters of a job on this zoo."""
-    return {"zoo": zoo.name, **values}
-
-
 def zoo_panel() -> None:
     """The sidebar's part about the open zoo and the device."""
     with st.sidebar:
         try:
-            zoo = zoo_facts(DEFAULT_ZOO)
+            zoo = zoo_facts(OPEN_ZOO)
         except MLossCoreError:
             st.caption("No zoo is open.")
             return

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-ZOO = "zoo"
 DEVICE = "device"
 JOBS = "_jobs"
 RESULTS = "_results"
@@ -29,18 +28,6 @@ def read_whole(name: str, low: int, high: int) -> int | None:
         return None
     number = int(text)
     return number if low <= number <= high else None
-
-
-def read_choice(name: str, allowed: Sequence[str]) -> str | None:
-    """The word that the link carries under `name` if it is one of `allowed`, else None."""
-    word = st.query_params.get(name)
-    return word if word in allowed else None
-
-
-def read_list(name: str, allowed: Sequence[str]) -> tuple[str, ...]:
-    """The words that the link carries under `name` and that are allowed, in the order of `allowed`."""
-    found = set(st.query_params.get_all(name))
-    return tuple(word for word in allowed if word in found)
 
 
 def write(name: str, value: object | None) -> None:

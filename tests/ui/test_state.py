@@ -31,15 +31,6 @@ def test_read_whole_takes_numbers_in_range_only():
     assert run({}, "st.session_state.out = state.read_whole('n', 0, 11)").session_state["out"] is None
 
 
-def test_read_choice_and_list_keep_known_words_only():
-    at = run({"s": "Log"}, "st.session_state.out = state.read_choice('s', ['Linear', 'Log'])")
-    assert at.session_state["out"] == "Log"
-    at = run({"s": "<b>"}, "st.session_state.out = state.read_choice('s', ['Linear', 'Log'])")
-    assert at.session_state["out"] is None
-    at = run({"t": ["c", "evil", "a"]}, "st.session_state.out = state.read_list('t', ['a', 'b', 'c'])")
-    assert at.session_state["out"] == ("a", "c")
-
-
 def test_write_mirrors_and_takes_out():
     at = run({}, "state.write('n', 3)")
     assert at.query_params["n"] == "3"

@@ -38,7 +38,7 @@ def mloss_figure(data: MapData, cells: Cells, scale: str, chosen: tuple[int, int
         "Per block": theme.colourbar("Share of the block's largest", **_BAR),
     }[scale]
     means = _means_title(f"Block mean, {_times(unit)}") | {"rangemode": "tozero"}
-    fig = _frame("M-Loss of every node group", data, cells, means)
+    fig = _frame(f"M-Loss of every {_cell_word(cells)}", data, cells, means)
     ends = {"zmin": 0.0, "zmax": float(z.max())} if scale != "Log" and z.max() > 0 else {}
     fig.add_traces(
         [
@@ -60,7 +60,7 @@ def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[in
     counts = cells.last - cells.first + 1
     shown = 100 * np.add.reduceat(rates, cells.first, axis=1) / counts
     axis = _means_title("Block mean, %") | {"range": [0, 100], "tickvals": [0, 50, 100]}
-    fig = _frame("Keep rate of every node group", data, cells, axis)
+    fig = _frame(f"Keep rate of every {_cell_word(cells)}", data, cells, axis)
     low, high = float(shown.min()), float(shown.max())
     ends = {"zmin": low, "zmax": high} if high > low else {"zmin": low - 1, "zmax": high + 1}
     text = [
@@ -87,7 +87,7 @@ def _frame(title: str, data: MapData, cells: Cells, means: dict[str, Any]) -> go
     Args:
         means: more of the axis of block means: its title, range, type.
     """
-    size = int(cells.last[0] - cells.first[0] + 1)
+    size = _group_size(cells)
     words = "Node of the block" if size == 1 else f"Node of the block, in groups of {size}"
     # A drag would move the map away under the reader's hand; there is nothing to see beyond its edges.
     still = {"fixedrange": True, "zeroline": False}
@@ -105,6 +105,14 @@ def _frame(title: str, data: MapData, cells: Cells, means: dict[str, Any]) -> go
         },
     )  # fmt: skip
     return fig
+
+
+def _group_size(cells: Cells) -> int:
+    return int(cells.last[0] - cells.first[0] + 1)
+
+
+def _cell_word(cells: Cells) -> str:
+    return "node" if _group_size(cells) == 1 else "node group"
 
 
 def _means_title(words: str) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def joint_figure(node: Node, draw: Draw, height: int = 270) -> go.Figure:
     for share, width in reversed(_SHARES):
         x, y = _ellipse(node, share)
         fig.add_scatter(
-            x=x, y=y, mode="lines", line={"color": theme.ACCENT, "width": width}, opacity=1.35 - share if share > 0.5 else 0.8,
+            x=x, y=y, mode="lines", line={"color": theme.ACCENT, "width": width},
+            opacity=1.35 - share if share > 0.5 else 0.8,
             name=f"{share:.0%} of inputs", hovertemplate=f"{100 * share:.0f} % of inputs fall inside<extra></extra>",
         )  # fmt: skip
     fig.add_scatter(

@@ -64,9 +64,7 @@ def tiny_weights(width: int = 16, layers: int = 4, seed: int = 0) -> dict[str, T
 def tiny_architecture(weights: dict[str, Tensor], activation: str = "gelu") -> Architecture:
     """The architecture of `tiny_weights`."""
     heads = max(1, weights["conv1.weight"].shape[0] // 8)
-    return infer_architecture(
-        weights, heads=heads, activation=activation, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
-    )
+    return infer_architecture(weights, heads=heads, activation=activation, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
 
 def tiny_zoo(

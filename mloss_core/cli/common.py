@@ -3,12 +3,17 @@
 import argparse
 import contextlib
 import json
+import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mloss_core.errors import InvalidOptionError
+from mloss_core.caching import write_atomically
+from mloss_core.errors import CacheError, InvalidOptionError
+from mloss_core.merging.methods import METHODS, check_recipe, get_method
+from mloss_core.options import parse_option
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import Progress, silent
 
@@ -26,13 +31,14 @@ def add_recipe(parser: argparse.ArgumentParser, *, many: bool) -> None:
     group = parser.add_argument_group("recipe", "a file, or a method with its options (fractions, never percent)")
     group.add_argument(
         "--recipe", action="append" if many else "store", metavar="FILE", default=[] if many else None,
-        help="recipe as JSON" + ("; may be repeated" if many else ""),
+        help="recipe as JSON" + ("; repeatable" if many else ""),
     )  # fmt: skip
-    group.add_argument("--method", metavar="NAME", help="average, task_arithmetic, ties, dare, m_ties, m_dare, ...")
+    group.add_argument("--method", metavar="NAME", help=f"one of {', '.join(METHODS)}")
     group.add_argument(
-        "--option", action="append", default=[], metavar="FIELD=VALUE", help="option of the method; may be repeated"
+        "--option", action="append", default=[], metavar="FIELD=VALUE", help="of the method (below); repeatable"
     )
-    group.add_argument("--tasks", metavar="A,B", help="models to merge (default: all)")
+    tasks = "models to merge, whose tasks are evaluated" if many else "models to merge"
+    group.add_argument("--tasks", metavar="A,B", help=f"{tasks} (default: all)")
     group.add_argument("--blocks", metavar="8,9,10", help="blocks whose keep rates follow M-Loss (default: all)")
     group.add_argument("--seed", type=int, default=0, help="seed of random masks (default: 0)")
 
@@ -80,13 +86,10 @@ def recipe_from_options(options: argparse.Namespace) -> Recipe | None:
         InvalidOptionError, UnknownNameError: an unknown method or option, or a bad value.
     """
     if options.method is None:
-        given = [name for name in ("option", "blocks") if getattr(options, name)]
+        given = [name for name in ("option", "blocks", "seed") if getattr(options, name)]
         if given:
             raise InvalidOptionError(f"--{given[0]} belongs to a method; say which with --method NAME.")
         return None
-    from mloss_core.merging import check_recipe, get_method
-    from mloss_core.options import parse_option
-
     method = get_method(options.method)
     values = {}
     for text in options.option:
@@ -102,10 +105,41 @@ def recipe_from_options(options: argparse.Namespace) -> Recipe | None:
     return recipe
 
 
+def out_file(text: str, suffixes: Sequence[str] = ()) -> Path:
+    """The file that `--out` names, refused before any work when it cannot be written there.
+
+    Raises:
+        InvalidOptionError: another suffix, no such folder, or a folder where a file should be.
+    """
+    path = Path(text)
+    if suffixes and path.suffix not in suffixes:
+        raise InvalidOptionError(f"--out must end in {' or '.join(suffixes)}; found {path.name!r}.")
+    if path.is_dir():
+        raise InvalidOptionError(f"--out must name a file; {path} is a folder.")
+    if not path.parent.is_dir():
+        raise InvalidOptionError(f"--out must lie in a folder that exists; there is no {path.parent}.")
+    if not os.access(path.parent, os.W_OK):
+        raise InvalidOptionError(f"--out must lie in a folder that can be written; {path.parent} cannot.")
+    return path
+
+
+def write_out(path: Path, text: str) -> None:
+    """Write all of a text file or nothing.
+
+    Raises:
+        InvalidOptionError: the disk is full, or the file cannot be written.
+    """
+    try:
+        write_atomically(path, text.encode())
+    except CacheError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error.__cause__
+        raise InvalidOptionError(f"--out: cannot write {path}: {reason}. Nothing was kept.") from error
+
+
 @contextlib.contextmanager
-def progress_bar(shown: bool) -> Iterator[Progress]:
-    """A progress bar on a terminal's stderr; silent elsewhere."""
-    if not shown or not sys.stderr.isatty():
+def progress_bar() -> Iterator[Progress]:
+    """A progress bar on stderr when that is a terminal; silent elsewhere."""
+    if not sys.stderr.isatty():
         yield silent
         return
     from tqdm import tqdm
@@ -121,7 +155,20 @@ def progress_bar(shown: bool) -> Iterator[Progress]:
 
 def emit(value: Mapping[str, Any]) -> None:
     """Print one JSON object on stdout."""
-    print(json.dumps(value, indent=2, default=float))
+    print(json_text(value))
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Strict JSON: a number that is undefined becomes null."""
+    return json.dumps(_plain(value), indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

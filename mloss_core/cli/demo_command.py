@@ -1,11 +1,14 @@
 """`demo`: the embedded zoo, rebuilt from a seed."""
 
 import argparse
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from mloss_core.cli.common import emit, percent, progress_bar, table
 from mloss_core.errors import InvalidOptionError
+
+_MANIFEST = "manifest.json"
 
 
 def add(commands: Any) -> None:
@@ -24,18 +27,20 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Build the zoo and print its accuracies."""
+    """Build the zoo beside its place, put it there when it is whole, and print its accuracies."""
     if not 0 < options.scale <= 1:
         raise InvalidOptionError(f"--scale must be above 0 and at most 1; found {options.scale:g}.")
     if options.seed < 0:
         raise InvalidOptionError(f"--seed must be at least 0; found {options.seed}.")
+    out = _folder(options.out)
     from mloss_core.demo.build import build_demo_zoo
 
-    out = Path(options.out)
-    if out.exists() and not out.is_dir():
-        raise InvalidOptionError(f"--out must be a folder; {out} is a file.")
-    with progress_bar(not options.json) as progress:
-        manifest = build_demo_zoo(out, seed=options.seed, device=options.device, scale=options.scale, progress=progress)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as place:
+        with progress_bar() as progress:
+            manifest = build_demo_zoo(
+                Path(place), seed=options.seed, device=options.device, scale=options.scale, progress=progress
+            )
+        _move(Path(place), out)
     if options.json:
         emit(manifest)
         return
@@ -44,4 +49,23 @@ def run(options: argparse.Namespace) -> None:
         for name, values in manifest["average"]["val"].items()
     ]
     print(table(["model", "validation %", "test %"], rows))
-    print(f"written to {out}; open it with --zoo {out}")
+    print(f"written to {out}; open it with --zoo {options.out}")
+
+
+def _folder(text: str) -> Path:
+    """Where the zoo goes, refused before the training when it cannot go there."""
+    out = Path(text).absolute()
+    if out.exists() and not out.is_dir():
+        raise InvalidOptionError(f"--out must be a folder; {out} is a file.")
+    if not out.parent.is_dir():
+        raise InvalidOptionError(f"--out must lie in a folder that exists; there is no {out.parent}.")
+    if out.is_dir() and any(out.iterdir()) and not (out / _MANIFEST).is_file():
+        raise InvalidOptionError(f"--out must be new, empty or a zoo to replace; {out} holds other files.")
+    return out
+
+
+def _move(place: Path, out: Path) -> None:
+    """Put the files where they belong, the manifest last: a zoo is what its manifest says."""
+    out.mkdir(exist_ok=True)
+    for path in sorted(place.iterdir(), key=lambda path: path.name == _MANIFEST):
+        path.replace(out / path.name)

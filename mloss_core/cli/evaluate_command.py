@@ -16,6 +16,7 @@ from mloss_core.cli.common import (
     table,
     zoo_facts,
 )  # fmt: skip
+from mloss_core.cli.method_help import method_listing
 from mloss_core.types import part
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("evaluate", help="accuracy table of merges, Zero-shot, Ensemble and Individual")
+    parser = commands.add_parser(
+        "evaluate", help="accuracy table of merges, Zero-shot, Ensemble and Individual", epilog=method_listing(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     add_common(parser)
     add_recipe(parser, many=True)
     parser.add_argument("--weights", action="append", default=[], metavar="FILE", help="evaluate a merged file as well")
@@ -46,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     check_split(options.split)
     zoo = open_zoo(options.zoo, device=options.device)
     tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
-    with progress_bar(not options.json) as progress:
+    with progress_bar() as progress:
         results = _models(zoo, recipes, options.weights, part(progress, 0, 0.2))
         rows = evaluate_rows(zoo, results, options.split, tasks, progress=part(progress, 0.2, 1))
     if options.json:

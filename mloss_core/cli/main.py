@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -23,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 def build_parser() -> Parser:
     """The parser with all commands."""
     parser = Parser(
-        prog="mloss_core",
+        prog="python -m mloss_core",
         description="Measure where fine-tuned CLIP image encoders disagree, merge them, and compare with the Ensemble.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
@@ -37,12 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = build_parser().parse_args(arguments)
         options.run(options)
+        sys.stdout.flush()
     except MLossCoreError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted; nothing was half-written.", file=sys.stderr)
+        print("interrupted; nothing is half-written.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output has enough; without this the interpreter would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        print(f"error: cannot use{where}: {error.strerror or error}.", file=sys.stderr)
+        return BAD_INPUT
     return 0

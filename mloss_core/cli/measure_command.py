@@ -1,13 +1,19 @@
 """`measure`: M-Loss of a zoo's models, block by block."""
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import write_atomically
-from mloss_core.cli.common import add_common, emit, names, progress_bar, table, zoo_facts
-from mloss_core.errors import InvalidOptionError
+from mloss_core.cli.common import (
+    add_common,
+    emit,
+    json_text,
+    names,
+    out_file,
+    progress_bar,
+    table,
+    write_out,
+    zoo_facts,
+)
 
 
 def add(commands: Any) -> None:
@@ -24,9 +30,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and print."""
-    out = None if options.out is None else Path(options.out)
-    if out is not None and out.suffix not in {".json", ".csv"}:
-        raise InvalidOptionError(f"--out must end in .json or .csv; found {out.name!r}.")
+    out = None if options.out is None else out_file(options.out, (".json", ".csv"))
+    from mloss_core.lab.usecases.measuring import notice
     from mloss_core.mloss import measure_mloss
     from mloss_core.mloss.measure import require_two
     from mloss_core.zoo import open_zoo
@@ -34,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     zoo = open_zoo(options.zoo, device=options.device)
     tasks = zoo.check_tasks(names(options.tasks))
     require_two(tasks)
-    with progress_bar(not options.json) as progress:
+    with progress_bar() as progress:
         report = measure_mloss(zoo, tasks, options.samples, options.seed, options.preset, progress=progress)
     answer = {
         "zoo": zoo_facts(zoo), "tasks": list(report.tasks), "samples_per_task": report.options.samples_per_task,
@@ -43,8 +48,7 @@ def run(options: argparse.Namespace) -> None:
         "seconds": report.seconds,
     }  # fmt: skip
     if out is not None:
-        data = json.dumps(answer, indent=2) if out.suffix == ".json" else report.to_frame(1).to_csv(index=False)
-        write_atomically(out, data.encode())
+        write_out(out, json_text(answer) if out.suffix == ".json" else report.to_frame(1).to_csv(index=False))
     if options.json:
         emit(answer)
         return
@@ -55,5 +59,6 @@ def run(options: argparse.Namespace) -> None:
         for r in answer["layers"]
     ]  # fmt: skip
     print(table(["block", "M-Loss", "standard error", "normalised", "share"], rows))
+    print(notice(report))
     for note in report.notes:
         print(f"note: {note}")

@@ -7,11 +7,13 @@ from mloss_core.cli.common import (
     add_common,
     add_recipe,
     emit,
+    out_file,
     progress_bar,
     recipe_from_file,
     recipe_from_options,
     zoo_facts,
 )
+from mloss_core.cli.method_help import method_listing
 from mloss_core.errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("merge", help="write the merged weights of a recipe")
+    parser = commands.add_parser(
+        "merge", help="write the merged weights of a recipe", epilog=method_listing(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     add_common(parser)
     add_recipe(parser, many=False)
     parser.add_argument("--out", required=True, metavar="FILE", help="the safetensors file to write")
@@ -30,19 +35,22 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Merge, write and print what came out."""
-    if (options.recipe is None) == (options.method is None):
+    typed = recipe_from_options(options)
+    if (options.recipe is None) == (typed is None):
         raise InvalidOptionError("give one recipe: either --recipe FILE or --method NAME.")
-    recipe = recipe_from_file(options.recipe) if options.recipe else recipe_from_options(options)
+    if typed is None and options.tasks is not None:
+        raise InvalidOptionError("--tasks belongs to a method; a recipe file names its own tasks.")
+    recipe, out = typed or recipe_from_file(options.recipe), out_file(options.out)
     from mloss_core.merging import merge
     from mloss_core.zoo import open_zoo
 
     zoo = open_zoo(options.zoo, device=options.device)
-    with progress_bar(not options.json) as progress:
-        result = merge(zoo, recipe, out=options.out, progress=progress)
+    with progress_bar() as progress:
+        result = merge(zoo, recipe, out=out, progress=progress)
     if options.json:
-        emit(_answer(zoo, result, str(options.out)))
+        emit(_answer(zoo, result, str(out)))
         return
-    print(f"{result.name}: {options.out}")
+    print(f"{result.name}: {out}")
     print(f"digest {result.digest}")
     print(f"kept {100 * result.kept_fraction:.1f} % of the task vectors' entries; {result.seconds:.2f} s")
 

@@ -31,4 +31,4 @@ def notice(report: MLossReport) -> str:
             if len(run_of) < len(best) and report.share(run_of) >= 0.5:
                 best = run_of
     name = f"Block {best[0]} carries" if len(best) == 1 else f"Blocks {best[0]}-{best[-1]} carry"
-    return f"{name} {report.share(best):.0%} of the M-Loss."
+    return f"{name} {100 * report.share(best):.0f} % of the M-Loss."

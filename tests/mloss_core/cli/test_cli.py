@@ -1,12 +1,20 @@
 """The command line on a tiny zoo: answers, shapes of JSON, and one clear line for bad input."""
 
+import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import mloss_core
 from mloss_core import Recipe
 from mloss_core.cli import main
-from mloss_core.cli.common import table
+from mloss_core.cli.common import json_text, progress_bar, table
+from mloss_core.errors import CacheError, CheckpointError
+from mloss_core.merging import METHODS
+from mloss_core.types import silent
 from tests.zoos import tiny_zoo
 
 M_TIES = ["--method", "m_ties", "--option", "keep_rate=0.8", "--option", "span=0.1", "--blocks", "1,2"]
@@ -99,7 +107,16 @@ def test_cache(capsys, zoo):
         (["measure", "--preset", "papier"], "did you mean 'paper'"),
         (["measure", "--out", "map.png"], "--out must end in .json or .csv"),
         (["merge", "--out", "x.safetensors"], "give one recipe"),
-        (["merge", "--method", "ties", "--out", "no/such/folder/x.safetensors"], "cannot write"),
+        (["merge", "--method", "ties", "--out", "no/such/folder/x.safetensors"], "there is no no/such/folder"),
+        (["merge", "--method", "ties", "--out", "."], "--out must name a file"),
+        (["merge", "--method", "ties", "--recipe", "a.json", "--out", "x.safetensors"], "give one recipe"),
+        (["merge", "--recipe", "a.json", "--tasks", "boats", "--out", "x.safetensors"], "names its own tasks"),
+        (["merge", "--recipe", "a.json", "--seed", "3", "--out", "x.safetensors"], "--seed belongs to a method"),
+        (["measure", "--out", "no/map.csv"], "there is no no"),
+        (["evaluate", "--method", "ties", "--seed", "-1"], "seed must be a whole number of at least 0"),
+        (["demo"], "the following arguments are required: ACTION"),
+        (["demo", "build", "--seed", "-1"], "--seed must be at least 0"),
+        (["demo", "build", "--out", "no/such/zoo"], "there is no"),
         (["demo", "build", "--scale", "7"], "--scale must be above 0"),
         (["cache", "clear", "--kind", "../x"], "kind"),
     ],
@@ -134,6 +151,115 @@ def test_help_names_defaults(capsys, command):
     with pytest.raises(SystemExit) as caught:
         main([command, *(["build"] if command == "demo" else []), "--help"])
     assert caught.value.code == 0 and ("default" in capsys.readouterr().out)
+
+
+def test_help_lists_every_method_with_its_options(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    text = capsys.readouterr().out
+    for method in METHODS.values():
+        assert f"  {method.name}: {method.summary}" in text
+        for field in dataclasses.fields(method.options_type):
+            assert f"    {field.name}=" in text
+    assert "keep_rate=0.2            [0..1] Fraction of each task vector" in text
+
+
+def test_numbers_that_are_undefined_are_null():
+    assert json.loads(json_text({"a": [float("nan"), 1.5, float("inf")], "b": {1: None}})) == {
+        "a": [None, 1.5, None], "b": {"1": None},
+    }  # fmt: skip
+
+
+def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
+    with progress_bar() as progress:
+        assert progress is silent
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress_bar() as progress:
+        progress(0.5, "block 3")
+        progress(0.4)
+        progress(1.0)
+    out, shown = capsys.readouterr()
+    assert out == "" and "block 3" in shown
+
+
+@pytest.fixture
+def building(monkeypatch):
+    """A stand-in for the training that writes two files; `fail` makes it break off after the first."""
+    told = {"fail": None}
+
+    def build(folder, *, seed, device, scale, progress):
+        (folder / "a.safetensors").write_text(f"weights {seed}")
+        if told["fail"]:
+            raise told["fail"]
+        manifest = {"average": {"val": {"zero_shot": {"average": 0.5}}, "test": {"zero_shot": {"average": 0.25}}}}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return manifest
+
+    monkeypatch.setattr("mloss_core.demo.build.build_demo_zoo", build)
+    return told
+
+
+def test_demo_build(capsys, tmp_path, building):
+    out = tmp_path / "zoo"
+    assert main(["demo", "build", "--out", str(out), "--seed", "3"]) == 0
+    assert "50.0" in capsys.readouterr().out
+    assert (out / "a.safetensors").read_text() == "weights 3"
+    assert _json(capsys, "demo", "build", "--out", str(out))["average"]["val"]["zero_shot"]["average"] == 0.5
+    assert (out / "a.safetensors").read_text() == "weights 0", "a zoo is replaced"
+    assert [path.name for path in tmp_path.iterdir()] == ["zoo"]
+
+
+@pytest.mark.parametrize(("failure", "code"), [(KeyboardInterrupt(), 130), (CheckpointError("disk full."), 2)])
+def test_a_build_that_breaks_off_leaves_the_old_zoo(capsys, tmp_path, building, failure, code):
+    out = tmp_path / "zoo"
+    assert main(["demo", "build", "--out", str(out)]) == 0
+    building["fail"] = failure
+    assert main(["demo", "build", "--out", str(out), "--seed", "3"]) == code
+    assert (out / "a.safetensors").read_text() == "weights 0" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_with_other_files_is_not_touched(capsys, tmp_path, building):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert main(["demo", "build", "--out", str(tmp_path)]) == 2
+    assert "holds other files" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["demo", "build", "--out", str(tmp_path / "file")]) == 2
+    assert "--out must be a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+def test_a_full_disk_is_one_line(capsys, monkeypatch, tmp_path, suffix):
+    def full(path, data):
+        raise CacheError("cannot write.") from OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mloss_core.cli.common.write_atomically", full)
+    assert main(["measure", "--samples", "4", "--out", str(tmp_path / f"map.{suffix}")]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_one_line(capsys, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr("mloss_core.zoo.open_zoo", refuse)
+    assert main(["zoo"]) == 2
+    assert capsys.readouterr().err == "error: cannot use /somewhere: Permission denied.\n"
+
+
+def test_the_module_is_a_command():
+    root = Path(mloss_core.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-m", "mloss_core", "measur"], capture_output=True, text=True, cwd=root, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == 2 and run.stdout == "" and run.stderr.count("\n") == 1
+    assert "--help" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    root = Path(mloss_core.__file__).parents[1]
+    line = f"set -o pipefail; {sys.executable} -m mloss_core cache --json | true"
+    run = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=root, timeout=60)
+    assert (run.stderr, run.returncode) == ("", 0)
 
 
 def test_table_lines_up():

@@ -181,8 +181,8 @@ def lock_of(path: Path) -> Iterator[None]:
     """
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, poll_interval=0.003)
-        lock.acquire()
+        lock = FileLock(path)
+        lock.acquire(poll_interval=0.003)
     try:
         yield
     finally:

@@ -63,6 +63,8 @@ def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[in
     fig = _frame(f"Keep rate of every {_cell_word(cells)}", data, cells, axis)
     low, high = float(shown.min()), float(shown.max())
     ends = {"zmin": low, "zmax": high} if high > low else {"zmin": low - 1, "zmax": high + 1}
+    # Reversed, so that the nodes that lose most carry the ink, as the most conflicted ones do in the map.
+    tiles = _tiles(data, cells, shown, theme.colourbar("Kept, %", **_BAR), **ends).update(reversescale=True)
     text = [
         f"{mloss}<br>Keeps {value:.1f} % of its weights"
         for mloss, value in zip(cell_text(data, cells), shown.ravel(), strict=True)
@@ -71,9 +73,7 @@ def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[in
         x=100 * rates.mean(axis=1), y=list(data.blocks), orientation="h", marker_color=theme.ACCENT, xaxis="x2",
         hovertemplate="Block %{y} keeps %{x:.1f} % of its rows' weights on average<extra></extra>",
     )  # fmt: skip
-    fig.add_traces(
-        [_tiles(data, cells, shown, theme.colourbar("Kept, %", **_BAR), **ends), _clicks(data, cells, text), bars]
-    )
+    fig.add_traces([tiles, _clicks(data, cells, text), bars])
     _mark(fig, data, cells, chosen)
     return fig
 

@@ -56,7 +56,7 @@ def lane(device: str) -> str:
             raise InvalidOptionError(f"device must be auto, cpu or cuda:N; found {device!r}.")
         return "cuda:0" if device == "cuda" else device
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0") in _NO_GPU
-    return "cuda:0" if not hidden and _built_for_gpu() and any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+    return "cuda:0" if not hidden and _gpu_at_hand() else "cpu"
 
 
 def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
@@ -65,5 +65,6 @@ def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
 
 
 @functools.cache
-def _built_for_gpu() -> bool:
-    return not importlib.metadata.version("torch").endswith("+cpu")
+def _gpu_at_hand() -> bool:
+    """Whether this machine shows a GPU and torch is built to use one."""
+    return not importlib.metadata.version("torch").endswith("+cpu") and any(Path("/dev").glob("nvidia[0-9]*"))

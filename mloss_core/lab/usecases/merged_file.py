@@ -1,21 +1,37 @@
 """A merge as a file to take away."""
 
+import contextlib
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mloss_core.caching import cache_root
 from mloss_core.lab.kinds import Payload
+from mloss_core.lab.records import writing
 from mloss_core.merging import merge
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress
 from mloss_core.zoo import Zoo
+
+_STALE_SECONDS = 3600
 
 
 def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """Write the merged weights under the cache; its path, size and the digest of the weights."""
     recipe = Recipe.from_dict(params["recipe"])
     folder = cache_root() / "merged"
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     path = folder / f"{zoo.digest[:16]}-{recipe.digest[:32]}.safetensors"
     result = merge(zoo, recipe, out=path, progress=progress)
     return Payload({"path": str(path), "digest": result.digest, "bytes": path.stat().st_size, "name": result.name})
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers left that were killed: a file of theirs that nobody has touched for an hour."""
+    for path in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mloss_core.data.datasets import check_split
-from mloss_core.errors import InvalidOptionError, ZooError
+from mloss_core.errors import DatasetError, InvalidOptionError, ZooError
 from mloss_core.lab.kinds import Payload
 from mloss_core.types import Progress
 from mloss_core.zoo import Zoo
@@ -18,9 +18,14 @@ def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     zoo.check_tasks((task,))
     if task not in zoo.datasets:
         raise ZooError(f"this zoo has no dataset for {task}.")
-    if len(indices) > MOST or not all(isinstance(index, int) for index in indices):
-        raise InvalidOptionError(f"indices must be at most {MOST} whole numbers; found {len(indices)}.")
+    if not 1 <= len(indices) <= MOST:
+        raise InvalidOptionError(f"indices must be 1 to {MOST} whole numbers; found {len(indices)}.")
     split, dataset = check_split(params["split"]), zoo.datasets[task]
+    outside = [index for index in indices if not 0 <= index < dataset.size(split)]
+    if outside:
+        raise DatasetError(
+            f"the {split} split of {task} has images 0 to {dataset.size(split) - 1}; found {outside[0]}."
+        )
     pixels = dataset.pixels(split, indices)
     labels = dataset.labels(split)[indices].tolist()
     names = [dataset.classes[label] for label in labels]

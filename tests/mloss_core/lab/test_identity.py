@@ -58,11 +58,14 @@ def test_a_request_is_its_kind_parameters_zoo_and_device(zoo, monkeypatch):
 
 def test_lanes(monkeypatch):
     assert (lane("cpu"), lane("cuda"), lane("cuda:2")) == ("cpu", "cuda:0", "cuda:2")
-    monkeypatch.setattr(identity, "_built_for_gpu", lambda: False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(identity, "_gpu_at_hand", lambda: False)
     assert lane("auto") == "cpu"
-    monkeypatch.setattr(identity, "_built_for_gpu", lambda: True)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert lane("auto") == "cpu"
+    monkeypatch.setattr(identity, "_gpu_at_hand", lambda: True)
+    assert lane("auto") == "cuda:0"
+    for hidden in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert lane("auto") == "cpu"
 
 
 @pytest.mark.parametrize("device", ["gpu", "CPU", "cuda:-1", "cuda:1/../..", "", "cpu\n"])

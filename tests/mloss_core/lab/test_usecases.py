@@ -1,12 +1,14 @@
 """Each kind of work on a tiny zoo: the payload has what pages and the command line read."""
 
+import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
 
 from mloss_core import MLossOptions, Recipe
-from mloss_core.errors import InvalidOptionError, ZooError
+from mloss_core.errors import CacheError, DatasetError, InvalidOptionError, UnknownNameError, ZooError
 from mloss_core.lab.kinds import KINDS
 from mloss_core.lab.usecases.measuring import notice
 from mloss_core.mloss import measure_mloss
@@ -52,8 +54,16 @@ def test_node(zoo):
 def test_samples(zoo):
     payload = _run(zoo, "samples", task="boats", split="val", indices=[0, 1])
     assert payload.meta["classes"] == ["boats 0", "boats 1"] and payload.arrays["pixels"].dtype == np.uint8
-    with pytest.raises(InvalidOptionError, match="at most 64"):
-        _run(zoo, "samples", task="boats", split="val", indices=list(range(65)))
+    for count in (0, 65):
+        with pytest.raises(InvalidOptionError, match=f"must be 1 to 64 whole numbers; found {count}"):
+            _run(zoo, "samples", task="boats", split="val", indices=list(range(count)))
+    for index in (-1, 20):
+        with pytest.raises(DatasetError, match=f"val split of boats has images 0 to 19; found {index}"):
+            _run(zoo, "samples", task="boats", split="val", indices=[0, index])
+    with pytest.raises(UnknownNameError, match="unknown task 'cats'"):
+        _run(zoo, "samples", task="cats", split="val", indices=[0])
+    with pytest.raises(ZooError, match="has no dataset for boats"):
+        _run(dataclasses.replace(zoo, datasets={}), "samples", task="boats", split="val", indices=[0])
 
 
 def test_pairs(zoo):
@@ -80,3 +90,21 @@ def test_merged_file(zoo):
 
     with open_checkpoint(payload.meta["path"]) as weights:
         assert weights.digest == payload.meta["digest"] and set(weights) == set(zoo.pretrained.weights)
+
+
+def test_merged_files_that_killed_writers_left_are_swept(zoo, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
+    (tmp_path / "merged").mkdir()
+    old, new = tmp_path / "merged" / ".old.1-2.part", tmp_path / "merged" / ".new.1-2.part"
+    old.touch()
+    new.touch()
+    os.utime(old, (1, 1))
+    _run(zoo, "merged_file", recipe=Recipe(method="average").to_dict())
+    assert new.exists() and not old.exists()
+
+
+def test_a_merged_file_that_cannot_be_written_is_one_sentence(zoo, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(CacheError, match="cannot write"):
+        _run(zoo, "merged_file", recipe=Recipe(method="average").to_dict())

@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from mloss_core.errors import CacheError
+from mloss_core.lab.identity import lane
 
 ACTIVE = ("queued", "running")
 KEPT_RECORDS = 500
@@ -85,7 +86,9 @@ class Records:
     def read(self, key: str) -> Job | None:
         """The record, or None when there is none or it cannot be read."""
         try:
-            return Job(**json.loads((self.root / "records" / f"{key}.json").read_text(encoding="utf-8")))
+            job = Job(**json.loads((self.root / "records" / f"{key}.json").read_text(encoding="utf-8")))
+            lane(job.device)
+            return job
         except (OSError, ValueError, TypeError):
             return None
 

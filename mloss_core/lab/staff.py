@@ -15,7 +15,7 @@ from mloss_core.lab.records import lock_of, writing
 
 TRIES = 2
 """Starts in a row that may fail before the jobs that wait are failed."""
-_FORGIVEN_SECONDS = 60.0
+_FORGIVEN_SECONDS = 600.0
 _LONGEST_LOG = 1 << 20
 
 

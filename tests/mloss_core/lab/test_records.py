@@ -25,7 +25,10 @@ def test_a_record_comes_back_as_it_was(records):
     assert records.read(written.key) == job(created=3.5, worker="a/b:1:2"), "the place in the line is not kept"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "3", '{"key": "x", "evil": 1}', ""])
+ODD_DEVICE = '{"key": "x", "kind": "samples", "params": {}, "device": "../x"}'
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3", '{"key": "x", "evil": 1}', "", ODD_DEVICE])
 def test_damaged_records_are_none(records, text):
     written = records.write(job())
     (records.root / "records" / f"{written.key}.json").write_text(text)

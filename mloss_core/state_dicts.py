@@ -1,7 +1,7 @@
 """State dicts as immutable mappings: structure checks, digests, task vectors."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -93,3 +93,19 @@ def average(states: Sequence[StateDict], weights: Sequence[float] | None = None)
         total = sum(weight * state[key].to(torch.float32) for weight, state in zip(share, states, strict=True))
         merged[key] = total.to(tensor.dtype)
     return merged
+
+
+class LazyAverage(Mapping[str, Tensor]):
+    """The `average` of state dicts, each tensor computed when it is read: nothing of it stays in memory."""
+
+    def __init__(self, states: Sequence[StateDict], weights: Sequence[float] | None = None) -> None:
+        self._states, self._weights = tuple(states), weights
+
+    def __getitem__(self, key: str) -> Tensor:
+        return average([{key: state[key]} for state in self._states], self._weights)[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._states[0])
+
+    def __len__(self) -> int:
+        return len(self._states[0])

@@ -48,8 +48,7 @@ class Architecture:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self).items()
+            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
         }
 
     @classmethod
@@ -171,6 +170,37 @@ def build_tower(
     weights = {key: tensor.detach().to(device, torch.float32, copy=trainable) for key, tensor in state.items()}
     tower.load_state_dict(weights, assign=True)
     return tower.eval().requires_grad_(trainable)
+
+
+def embed_images(architecture: Architecture, state: StateDict, images: Tensor) -> Tensor:
+    """What reaches the first block: normalised images (image, 3, side, side) to (image, token, width).
+
+    The patches take a matrix product instead of the tower's convolution, which GPUs round to 10 bits by default.
+    """
+    names = ("conv1.weight", "class_embedding", "positional_embedding", "ln_pre.weight", "ln_pre.bias")
+    conv, start, position, scale, shift = (state[name].detach().to(images.device, torch.float32) for name in names)
+    patches = torch.nn.functional.unfold(images.float(), architecture.patch, stride=architecture.patch).mT
+    tokens = torch.cat([start.expand(len(images), 1, -1), patches @ conv.flatten(1).mT], dim=1) + position
+    return torch.nn.functional.layer_norm(tokens, (architecture.width,), scale, shift, architecture.layer_norm_eps)
+
+
+def build_block(
+    architecture: Architecture, state: StateDict, index: int, device: "str | torch.device" = "cpu"
+) -> torch.nn.Module:
+    """One of the tower's blocks with its weights, (image, token, width) to the same; reads no other tensor."""
+    from open_clip.transformer import LayerNorm, ResidualAttentionBlock
+
+    with torch.device("meta"):
+        block = ResidualAttentionBlock(
+            architecture.width, architecture.heads, architecture.mlp_width / architecture.width,
+            act_layer=activation_layer(architecture.activation),
+            norm_layer=lambda size: LayerNorm(size, eps=architecture.layer_norm_eps),
+        )  # fmt: skip
+    prefix = _BLOCK.format(index)
+    names = [key for key in state if key.startswith(prefix)]
+    weights = {key.removeprefix(prefix): state[key].detach().to(device, torch.float32) for key in names}
+    block.load_state_dict(weights, assign=True)
+    return block.eval().requires_grad_(False)
 
 
 def activation_layer(name: str) -> Callable[[], torch.nn.Module]:

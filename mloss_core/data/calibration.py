@@ -1,6 +1,7 @@
 """The handful of unlabeled images on which M-Loss and alignment are measured. They come from the training split."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 REFERENCE_POOL = (0.01, 100, 500)
 """The published code's pool: this share of a training split, held between these two counts."""
-REFERENCE_IMAGES = 1024
+REFERENCE_BATCHES, REFERENCE_BATCH = 8, 128
+"""Batches that each block takes from the pool, and images of a batch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +81,28 @@ def reference_pool_size(count: int) -> int:
     """Images of a training split of `count` that the published code draws from."""
     share, low, high = REFERENCE_POOL
     return min(high, max(low, int(share * count)), count)
+
+
+def small_pools(zoo: "Zoo", tasks: Sequence[str]) -> dict[str, int]:
+    """Training images of the tasks that have fewer than the published code's smallest draw."""
+    sizes = {task: zoo.datasets[task].size("train") for task in tasks}
+    return {task: size for task, size in sizes.items() if size < REFERENCE_POOL[1]}
+
+
+def reference_shares(images: int, blocks: Sequence[int], seed: int) -> np.ndarray:
+    """How much each image of the pool counts at each block, float32 (block, image), rows summing to 1.
+
+    The pool is shuffled once into batches of 128, the last of them smaller; each block takes the next 8, from the
+    front again where they end. Batches count equally, so an image of the smaller one counts more.
+    """
+    order = np.random.default_rng(seed).permutation(images)
+    batches = [order[first : first + REFERENCE_BATCH] for first in range(0, images, REFERENCE_BATCH)]
+    shares = np.zeros((len(blocks), images), np.float32)
+    for row, block in enumerate(blocks):
+        for step in range(REFERENCE_BATCHES):
+            batch = batches[(block * REFERENCE_BATCHES + step) % len(batches)]
+            shares[row, batch] += 1 / (REFERENCE_BATCHES * len(batch))
+    return shares
 
 
 def _picked(dataset: Dataset, samples: int, seed: int, sampling: str) -> np.ndarray:

@@ -12,13 +12,14 @@ from mloss_core.caching import Cache
 from mloss_core.data.calibration import CalibrationSet, draw_calibration
 from mloss_core.errors import InvalidOptionError
 from mloss_core.mloss import measure_mloss
-from mloss_core.mloss.inputs import batch_size, input_towers, site_inputs
+from mloss_core.mloss.accumulate import source_layers
+from mloss_core.mloss.inputs import SiteInputs, feeding_networks, site_inputs
+from mloss_core.mloss.measure import activation_of, reduced
 from mloss_core.mloss.node import Linear, image_sums
 from mloss_core.recipe import MLossOptions
-from mloss_core.state_dicts import average
+from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import Progress
-from mloss_core.vision import activation_function, weight_key
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo import Zoo
 
 Pair = tuple[str, str]
 Found = Iterator[tuple[Pair, Mapping[str, np.ndarray]]]
@@ -89,15 +90,14 @@ def _progressive(
 def _through_their_average(
     zoo: Zoo, pair: Pair, images: CalibrationSet, options: MLossOptions, layers: list[list[Linear]]
 ) -> Mapping[str, np.ndarray]:
-    phi, places = _activation(zoo, options), [zoo.tasks.index(task) for task in pair]
+    (_, phi), places = activation_of(zoo, options), [zoo.tasks.index(task) for task in pair]
     rows = torch.as_tensor(np.flatnonzero(np.isin(images.task, places)))
-    tower = zoo.tower(average([zoo.finetuned[task].weights for task in pair]))
+    network = LazyAverage([zoo.finetuned[task].weights for task in pair])
     sums = _Sums(zoo, 1)
-    for batch in images.images[rows].split(batch_size(zoo, 1)):
-        inputs = site_inputs(tower, batch.to(zoo.device), options.tokens)
-        for block, of_model in enumerate(layers):
-            squares, ratios = image_sums([inputs[block]], [of_model[place] for place in places], _HALVES, phi)
-            sums.add(0, block, squares.sum(0), ratios)
+    for batch in site_inputs(zoo, [network], images.images[rows], range(len(layers)), options.tokens):
+        of_pair = [layers[batch.block][place] for place in places]
+        squares, ratios = image_sums(batch.inputs, of_pair, _HALVES, phi)
+        sums.add(0, batch.block, squares.sum(0), ratios)
     return sums.means(0, len(rows), options)
 
 
@@ -105,26 +105,43 @@ def _through_their_average(
 def _shared(
     zoo: Zoo, pairs: Sequence[Pair], images: CalibrationSet, options: MLossOptions, progress: Progress
 ) -> list[tuple[Pair, Mapping[str, np.ndarray]]]:
-    phi, layers, sums = _activation(zoo, options), _layers(zoo), _Sums(zoo, len(pairs))
-    towers = input_towers(zoo, options.input_mode, [1 / len(zoo.tasks)] * len(zoo.tasks))
+    layers, sums, done = _layers(zoo), _Sums(zoo, len(pairs)), 0
+    networks = feeding_networks(zoo, options.input_mode, [1 / len(zoo.tasks)] * len(zoo.tasks))
     places = [[zoo.tasks.index(task) for task in pair] for pair in pairs]
-    size = min(batch_size(zoo, len(towers)), _chunk(zoo))
-    for start in range(0, len(images), size):
-        batch, task = images.images[start : start + size].to(zoo.device), images.task[start : start + size]
-        inputs = [site_inputs(tower, batch, options.tokens) for tower in towers]
-        rows = [torch.as_tensor(np.flatnonzero(np.isin(task, pair)), device=zoo.device) for pair in places]
-        for block, of_model in enumerate(layers):
-            progress((start + len(batch) * block / len(layers)) / len(images), f"block {block}")
-            z = [
-                torch.nn.functional.linear(inputs[model if len(inputs) > 1 else 0][block], *of_model[model])
-                for model in range(len(of_model))
+    for batch in site_inputs(zoo, networks, images.images, range(len(layers)), options.tokens):
+        progress(done / (len(images) * len(layers)), f"block {batch.block}")
+        done += batch.images.stop - batch.images.start
+        for rows, inputs in _chunks(zoo, batch):
+            mine = [
+                torch.as_tensor(np.flatnonzero(np.isin(images.task[rows], pair)), device=zoo.device) for pair in places
             ]
-            activated = [phi(one) for one in z]
-            for index, ((a, b), mine) in enumerate(zip(places, rows, strict=True)):
-                if len(mine):
-                    sums.add(index, block, *_pair_sums(z[a], z[b], activated[a], activated[b], mine, phi))
+            for index, found in _pairs_at(layers[batch.block], inputs, places, mine, activation_of(zoo, options)[1]):
+                sums.add(index, batch.block, *found)
     counts = [int(np.isin(images.task, pair).sum()) for pair in places]
     return [(pair, sums.means(index, counts[index], options)) for index, pair in enumerate(pairs)]
+
+
+def _chunks(zoo: Zoo, batch: SiteInputs) -> Iterator[tuple[slice, list[Tensor]]]:
+    """The batch in parts whose pre-activations, before and after the activation, fit for all models at one site."""
+    shape = zoo.architecture
+    size = max(1, _CHUNK_BYTES // (8 * len(zoo.tasks) * shape.tokens * shape.mlp_width))
+    for start in range(batch.images.start, batch.images.stop, size):
+        rows = slice(start, min(start + size, batch.images.stop))
+        yield rows, [part[rows.start - batch.images.start :][:size] for part in batch.inputs]
+
+
+def _pairs_at(
+    layers: list[Linear], inputs: list[Tensor], places: list[list[int]], mine: list[Tensor], phi: Any
+) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
+    """Index and sums of every pair that has images here; each model's pre-activations are computed once."""
+    z = [
+        torch.nn.functional.linear(inputs[model if len(inputs) > 1 else 0], *layer)
+        for model, layer in enumerate(layers)
+    ]
+    activated = [phi(one) for one in z]
+    for index, ((a, b), rows) in enumerate(zip(places, mine, strict=True)):
+        if len(rows):
+            yield index, _pair_sums(z[a], z[b], activated[a], activated[b], rows, phi)
 
 
 def _pair_sums(a: Tensor, b: Tensor, phi_a: Tensor, phi_b: Tensor, rows: Tensor, phi: Any) -> tuple[Tensor, Tensor]:
@@ -149,29 +166,12 @@ class _Sums:
 
     def means(self, pair: int, images: int, options: MLossOptions) -> dict[str, np.ndarray]:
         nodes = self._nodes[pair] / images
-        reduced = nodes.sqrt() if options.reduction == "root_mean_square" else nodes
         return {
-            "mloss": reduced.mean(1).cpu().numpy(),
+            "mloss": reduced(nodes, options).mean(1).cpu().numpy(),
             "normalised": (self._ratios[pair] / images).cpu().numpy(),
         }
 
 
-def _activation(zoo: Zoo, options: MLossOptions) -> Any:
-    name = zoo.architecture.activation if options.activation == "auto" else options.activation
-    return activation_function(name, options.slope)
-
-
 def _layers(zoo: Zoo) -> list[list[Linear]]:
     """By block and model: weight and bias of the layer in front of the activation."""
-    return [[_linear(zoo, source, weight_key(site)) for source in zoo.sources()] for site in zoo.architecture.sites]
-
-
-def _linear(zoo: Zoo, source: Encoder, key: str) -> Linear:
-    weight, bias = source.weights[key], source.weights[key.removesuffix("weight") + "bias"]
-    return weight.to(zoo.device, torch.float32), bias.to(zoo.device, torch.float32)
-
-
-def _chunk(zoo: Zoo) -> int:
-    """Images at a time whose pre-activations, before and after the activation, fit for all models at one site."""
-    shape = zoo.architecture
-    return max(1, _CHUNK_BYTES // (8 * len(zoo.tasks) * shape.tokens * shape.mlp_width))
+    return [source_layers(zoo, block) for block in range(zoo.architecture.layers)]

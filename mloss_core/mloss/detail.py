@@ -8,10 +8,12 @@ from torch import Tensor
 
 from mloss_core.data.calibration import draw_calibration
 from mloss_core.errors import LayerNotFoundError
-from mloss_core.mloss.inputs import batch_size, input_towers, site_inputs
+from mloss_core.mloss.accumulate import source_layers
+from mloss_core.mloss.inputs import feeding_networks, site_inputs
+from mloss_core.mloss.measure import activation_of, chosen_models, image_shares, reduced
 from mloss_core.mloss.node import check_weights
 from mloss_core.recipe import MLossOptions
-from mloss_core.vision import activation_function, check_blocks, weight_key
+from mloss_core.vision import check_blocks, weight_key
 from mloss_core.zoo import Zoo
 
 BINS = 61
@@ -78,13 +80,12 @@ def node_detail(
         LayerNotFoundError: no such block or node.
     """
     options = options or MLossOptions()
-    part = zoo.subset(tasks)
+    part = chosen_models(zoo, tasks, options)
     check_blocks((block,), zoo.architecture.layers)
     if not 0 <= node < zoo.architecture.mlp_width:
         raise LayerNotFoundError(f"nodes of a block are 0 to {zoo.architecture.mlp_width - 1}; found {node}.")
     share = check_weights(options.weights, len(part.tasks))
-    activation = zoo.architecture.activation if options.activation == "auto" else options.activation
-    phi = activation_function(activation, options.slope)
+    activation, phi = activation_of(zoo, options)
     images = draw_calibration(
         part, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
         preprocess=options.preprocess,
@@ -96,6 +97,7 @@ def node_detail(
     merged, ensemble = phi(mean), (phi(z) * weights).sum(0)
     gap = (merged - ensemble).square()
     edges, densities = _densities(torch.cat([z, mean[None]]).flatten(1))
+    mloss = reduced(gap.mean(1) @ image_shares(images, options, (block,))[0].to(gap.device), options)
     order = gap.mean(1).argsort(descending=True, stable=True)[:top].tolist()
     found = [
         TopImage(
@@ -107,33 +109,26 @@ def node_detail(
     return NodeDetail(
         block=block, node=node, tasks=part.tasks, activation=activation, edges=edges, densities=densities,
         means=torch.cat([z.mean((1, 2)), mean.mean()[None]]).cpu().numpy(), angles=_angles(part, block, node, rows),
-        mloss=float(gap.mean()), merged_activation=float(merged.mean()), ensemble_activation=float(ensemble.mean()),
+        mloss=float(mloss), merged_activation=float(merged.mean()), ensemble_activation=float(ensemble.mean()),
         top=tuple(found),
     )  # fmt: skip
 
 
 def _rows(zoo: Zoo, block: int, node: int) -> tuple[Tensor, Tensor]:
     """The node's weight row and bias in every model, (model, feature) and (model,)."""
-    key = weight_key(zoo.architecture.sites[block])
-    bias = key.removesuffix("weight") + "bias"
-    sources = zoo.sources()
-    rows = torch.stack([encoder.weights[key][node].float() for encoder in sources])
-    return rows.to(zoo.device), torch.stack([encoder.weights[bias][node].float() for encoder in sources]).to(zoo.device)
+    layers = source_layers(zoo, block)
+    return torch.stack([weight[node] for weight, _ in layers]), torch.stack([bias[node] for _, bias in layers])
 
 
 def _pre_activations(
     zoo: Zoo, options: MLossOptions, share: list[float], images: Tensor, block: int, rows: Tensor, biases: Tensor
 ) -> Tensor:
     """The node's pre-activation in every model, (model, image, token)."""
-    towers = input_towers(zoo, options.input_mode, share)
-    size, parts = batch_size(zoo, len(towers)), []
-    for start in range(0, len(images), size):
-        batch = images[start : start + size].to(zoo.device)
-        found = [site_inputs(tower, batch, options.tokens)[block] for tower in towers]
-        shared = found[0] if len(found) == 1 else None
-        parts.append(
-            torch.stack([(shared if shared is not None else found[m]) @ rows[m] + biases[m] for m in range(len(rows))])
-        )
+    networks = feeding_networks(zoo, options.input_mode, share)
+    parts = []
+    for batch in site_inputs(zoo, networks, images, (block,), options.tokens):
+        found = batch.inputs if len(batch.inputs) > 1 else batch.inputs * len(rows)
+        parts.append(torch.stack([part @ row + bias for part, row, bias in zip(found, rows, biases, strict=True)]))
     return torch.cat(parts, 1)
 
 

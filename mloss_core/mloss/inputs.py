@@ -1,21 +1,46 @@
-"""The inputs of every site: what the images have become when they reach a block's first MLP layer."""
+"""The inputs of every site, block by block: what the images have become when they reach a block's first MLP layer.
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+All images pass a block before the next block's weights are read. So each weight is read once, one block of one network
+is on the device at a time, and what stays in memory is the images' tokens, whatever the depth and number of models.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from mloss_core.state_dicts import average
+from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import StateDict
+from mloss_core.vision import build_block, embed_images
 from mloss_core.zoo import Zoo
 
-BATCH_BYTES = 1 << 28
-"""Memory that the captured inputs of one batch of images may take."""
+BATCH_BYTES = 1 << 27
+"""Memory that one batch of images may take inside a block."""
+GROUP_BYTES = 1 << 30
+"""Memory that the tokens of all images between two blocks may take; more images make several passes."""
+_TOKENS = {"all": slice(None), "class": slice(0, 1), "patches": slice(1, None)}
 
 
-def input_towers(zoo: Zoo, mode: str, weights: Sequence[float], given: StateDict | None = None) -> list[nn.Module]:
-    """The towers that feed the sites: one that all sources share, or each source's own.
+@dataclasses.dataclass(frozen=True)
+class SiteInputs:
+    """Inputs of one site for some of the images.
+
+    Args:
+        block: the site's block.
+        images: which images these are, consecutive ones.
+        inputs: (image, token, width) of each network.
+    """
+
+    block: int
+    images: slice
+    inputs: tuple[Tensor, ...]
+
+
+def feeding_networks(
+    zoo: Zoo, mode: str, weights: Sequence[float], given: StateDict | None = None
+) -> tuple[StateDict, ...]:
+    """Weights of the networks that feed the sites: one that all sources share, or each source's own.
 
     Args:
         zoo: the models to measure, and no others.
@@ -24,47 +49,63 @@ def input_towers(zoo: Zoo, mode: str, weights: Sequence[float], given: StateDict
         given: weights of another network to feed the sites, such as a merged model's; replaces `mode`.
     """
     if given is not None:
-        return [zoo.tower(given)]
+        return (given,)
     if mode == "pretrained":
-        return [zoo.tower(zoo.pretrained.weights)]
-    sources = [encoder.weights for encoder in zoo.sources()]
-    if mode == "own":
-        return [zoo.tower(source) for source in sources]
-    return [zoo.tower(average(sources, weights))]
-
-
-def batch_size(zoo: Zoo, towers: int) -> int:
-    """Images at a time whose captured inputs fit in `BATCH_BYTES`."""
-    shape = zoo.architecture
-    return max(1, min(256, BATCH_BYTES // (4 * shape.layers * shape.tokens * shape.width * towers)))
-
-
-@contextmanager
-def captured(tower: nn.Module) -> Iterator[dict[int, Tensor]]:
-    """While open, a forward fills the dict: block -> input of its first MLP layer (image, token, width)."""
-    found: dict[int, Tensor] = {}
-
-    def hook(block: int):
-        def keep(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-            found[block] = args[0]
-
-        return keep
-
-    handles = [
-        block.mlp.c_fc.register_forward_pre_hook(hook(position))
-        for position, block in enumerate(tower.transformer.resblocks)  # type: ignore[union-attr, arg-type]
-    ]
-    try:
-        yield found
-    finally:
-        for handle in handles:
-            handle.remove()
+        return (zoo.pretrained.weights,)
+    sources = tuple(encoder.weights for encoder in zoo.sources())
+    return sources if mode == "own" else (LazyAverage(sources, weights),)
 
 
 @torch.inference_mode()
-def site_inputs(tower: nn.Module, images: Tensor, tokens: str = "all") -> dict[int, Tensor]:
-    """Input of every block's first MLP layer for a batch of images; `tokens` picks all, class or patches."""
-    with captured(tower) as found:
-        tower(images)
-    part = {"all": slice(None), "class": slice(0, 1), "patches": slice(1, None)}[tokens]
-    return {block: inputs[:, part].float() for block, inputs in found.items()}
+def site_inputs(
+    zoo: Zoo, networks: Sequence[StateDict], images: Tensor, blocks: Iterable[int], tokens: str = "all"
+) -> Iterator[SiteInputs]:
+    """Run the networks on the images and stop at every block that is asked for.
+
+    Args:
+        zoo: for its architecture and device.
+        networks: canonical weights, read block by block.
+        images: (image, 3, side, side), normalised.
+        blocks: block indices; nothing after the last one is computed.
+        tokens: all, class or patches.
+
+    Yields:
+        For every group of images, block and batch, in this order, the inputs of that block's first MLP layer.
+    """
+    wanted = set(blocks)
+    last, shape = max(wanted), zoo.architecture
+    for group in _slices(0, len(images), _group_size(zoo, len(networks))):
+        parts = _slices(group.start, group.stop, batch_size(zoo))
+        hidden = [[embed_images(shape, net, images[part].to(zoo.device)) for part in parts] for net in networks]
+        for block in range(last + 1):
+            layers = [build_block(shape, net, block, zoo.device) for net in networks]
+            for place, part in enumerate(parts):
+                found = []
+                for layer, states in zip(layers, hidden, strict=True):
+                    inputs, states[place] = _through(layer, states[place], advance=block < last)
+                    found.append(inputs[:, _TOKENS[tokens]])
+                if block in wanted:
+                    yield SiteInputs(block, part, tuple(found))
+
+
+def _slices(start: int, stop: int, size: int) -> list[slice]:
+    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
+
+
+def _through(layer: nn.Module, tokens: Tensor, advance: bool) -> tuple[Tensor, Tensor]:
+    """The input of a block's MLP, and the block's output (its input again where nothing follows)."""
+    attended = tokens + layer.attention(layer.ln_1(tokens))
+    inputs = layer.ln_2(attended)
+    return inputs, attended + layer.mlp(inputs) if advance else tokens
+
+
+def batch_size(zoo: Zoo) -> int:
+    """Images at a time whose passage through one block fits in `BATCH_BYTES`."""
+    shape = zoo.architecture
+    values = shape.tokens * (8 * shape.width + 2 * shape.mlp_width + shape.heads * shape.tokens)
+    return max(1, min(256, BATCH_BYTES // (4 * values)))
+
+
+def _group_size(zoo: Zoo, networks: int) -> int:
+    """Images at a time whose tokens fit in `GROUP_BYTES`."""
+    return max(1, GROUP_BYTES // (4 * networks * zoo.architecture.tokens * zoo.architecture.width))

@@ -1,9 +1,8 @@
-"""Measuring M-Loss on a zoo: one forward for the inputs, the sources streamed through every site."""
+"""Measuring M-Loss on a zoo: one shared forward for the inputs, the sources streamed through every site."""
 
 import dataclasses
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,21 +10,23 @@ import torch
 from torch import Tensor
 
 from mloss_core.caching import Cache, digest_of
-from mloss_core.data.calibration import REFERENCE_IMAGES, CalibrationSet, draw_calibration
+from mloss_core.data.calibration import CalibrationSet, draw_calibration, reference_shares, small_pools
 from mloss_core.errors import CacheError, InvalidOptionError
-from mloss_core.mloss.inputs import batch_size, input_towers, site_inputs
-from mloss_core.mloss.node import Linear, check_weights, image_sums
+from mloss_core.mloss.accumulate import SiteSums, SiteValues, source_layers
+from mloss_core.mloss.inputs import feeding_networks, site_inputs
+from mloss_core.mloss.node import Linear, check_weights
 from mloss_core.mloss.report import MLossReport
 from mloss_core.mloss.sampling import resampled_counts
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import state_digest
 from mloss_core.types import Progress, StateDict, silent
-from mloss_core.vision import activation_function, check_blocks, weight_key
+from mloss_core.vision import activation_function, check_blocks
 from mloss_core.zoo import Zoo
 
 KEPT_BYTES = 1 << 28
-"""Per-image node values are kept up to this size, for sampling curves."""
-_REFERENCE_BATCH = 128
+"""Per-image node values are kept up to this size, for sampling curves and the errors of node groups."""
+_REVISION = 2
+"""Raise when the same options give other values: older cached reports are then left alone."""
 
 
 def measure_mloss(
@@ -33,7 +34,7 @@ def measure_mloss(
     tasks: "Sequence[str] | None" = None,
     samples_per_task: int | None = None,
     seed: int | None = None,
-    preset: "str | MLossOptions" = "paper",
+    preset: "str | MLossOptions | None" = "paper",
     *,
     options: MLossOptions | None = None,
     blocks: "Sequence[int] | None" = None,
@@ -59,19 +60,19 @@ def measure_mloss(
         InvalidOptionError: options that do not fit the zoo. LayerNotFoundError: a block that does not exist.
         DatasetError, ZooError: too few images, or none.
     """
-    chosen = options or (preset if isinstance(preset, MLossOptions) else MLossOptions.preset(preset))
+    chosen = options or (preset if isinstance(preset, MLossOptions) else MLossOptions.preset(preset or "paper"))
     changes = {"samples_per_task": samples_per_task, "seed": seed}
     chosen = dataclasses.replace(chosen, **{name: value for name, value in changes.items() if value is not None})
-    part = zoo.subset(None if tasks is None else tuple(tasks))
+    part = chosen_models(zoo, tasks, chosen)
     wanted = check_blocks(None if blocks is None else tuple(sorted(set(blocks))), zoo.architecture.layers)
-    check_weights(chosen.weights, len(part.tasks))
     given = None if inputs_of is None else state_digest(inputs_of)
-    key = digest_of("mloss", part.digest, zoo.architecture.to_dict(), list(part.tasks), chosen.to_dict(), wanted, given)
+    facts = [part.digest, zoo.architecture.to_dict(), list(part.tasks), chosen.to_dict(), wanted, given]
+    key = digest_of("mloss", _REVISION, *facts)
     store = cache or Cache()
     entry = store.get("mloss", key)
     if entry is not None:
         return MLossReport.from_arrays(entry.meta, entry.arrays)
-    report = dataclasses.replace(_Measurement(part, chosen, wanted, inputs_of).run(progress), digest=key)
+    report = dataclasses.replace(_measured(part, chosen, wanted, inputs_of, progress), digest=key)
     try:
         store.put("mloss", key, *report.to_arrays())
     except CacheError as error:
@@ -79,128 +80,103 @@ def measure_mloss(
     return report
 
 
-@dataclasses.dataclass
-class _Sums:
-    """Running sums of one site: weighted node values, their resampled replicates, and per-image values."""
+def chosen_models(zoo: Zoo, tasks: "Sequence[str] | None", options: MLossOptions) -> Zoo:
+    """The zoo of the chosen tasks, with weights that fit them.
 
-    node: Tensor
-    replicates: Tensor
-    layer: list[Tensor]
-    ratio: list[Tensor]
-    kept: list[Tensor]
-
-
-class _Measurement:
-    def __init__(self, zoo: Zoo, options: MLossOptions, blocks: tuple[int, ...], given: StateDict | None) -> None:
-        self.zoo, self.options, self.blocks = zoo, options, blocks
-        self.share = check_weights(options.weights, len(zoo.tasks))
-        self.activation = zoo.architecture.activation if options.activation == "auto" else options.activation
-        self.phi = activation_function(self.activation, options.slope)
-        self.sites = [zoo.architecture.sites[block] for block in blocks]
-        self.layers = [self._source_layers(site) for site in self.sites]
-        self.towers = input_towers(zoo, options.input_mode, self.share, given)
-        self.notes: list[str] = []
-
-    def run(self, progress: Progress) -> MLossReport:
-        """Draw the images, stream them, and put the report together."""
-        start = time.perf_counter()
-        options = self.options
-        images = draw_calibration(
-            self.zoo, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
-            preprocess=options.preprocess,
-        )  # fmt: skip
-        share = self._image_shares(images)
-        counts = torch.from_numpy(resampled_counts(images.task, seed=options.seed)).to(self.zoo.device)
-        sums = self._stream(images, share, counts, progress)
-        totals = (counts @ share.T).T
-        return self._report(images, sums, totals, share, time.perf_counter() - start)
-
-    def _source_layers(self, site: str) -> list[Linear]:
-        key = weight_key(site)
-        bias = key.removesuffix("weight") + "bias"
-        device = self.zoo.device
-        return [
-            (encoder.weights[key].to(device, torch.float32), encoder.weights[bias].to(device, torch.float32))
-            for encoder in self.zoo.sources()
-        ]
-
-    def _image_shares(self, images: CalibrationSet) -> Tensor:
-        """How much each image counts at each site, (site, image), rows summing to 1."""
-        count = len(images)
-        if self.options.sampling == "balanced":
-            return torch.full((len(self.sites), count), 1 / count, device=self.zoo.device)
-        shares = torch.zeros(len(self.sites), count)
-        draw = torch.Generator().manual_seed(self.options.seed)
-        shuffled = torch.randperm(count, generator=draw).split(_REFERENCE_BATCH)
-        batches = REFERENCE_IMAGES // _REFERENCE_BATCH
-        for row, block in enumerate(self.blocks):
-            for step in range(batches):
-                batch = shuffled[(block * batches + step) % len(shuffled)]
-                shares[row, batch] += 1 / (batches * len(batch))
-        self.notes.append(
-            f"Reference sampling: a pool of {count} training images, {batches} batches of {_REFERENCE_BATCH} a block."
+    Raises:
+        InvalidOptionError: another number of weights than tasks, or weights for tasks in another order than the zoo's.
+        UnknownNameError, ZooError: a task that the zoo lacks, or none.
+    """
+    part = zoo.subset(None if tasks is None else tuple(tasks))
+    check_weights(options.weights, len(part.tasks))
+    if options.weights is not None and tasks is not None and tuple(tasks) != part.tasks:
+        raise InvalidOptionError(
+            f"weights go by the zoo's order of tasks; found {', '.join(tasks)}. Name them as {', '.join(part.tasks)}."
         )
-        return shares.to(self.zoo.device)
+    return part
 
-    @torch.inference_mode()
-    def _stream(self, images: CalibrationSet, share: Tensor, counts: Tensor, progress: Progress) -> list[_Sums]:
-        device = self.zoo.device
-        nodes = [len(layers[0][1]) for layers in self.layers]
-        keep = 4 * len(images) * sum(nodes) <= KEPT_BYTES
-        sums = [
-            _Sums(torch.zeros(n, device=device), torch.zeros(len(counts), n, device=device), [], [], []) for n in nodes
-        ]
-        size = batch_size(self.zoo, len(self.towers))
-        steps = len(range(0, len(images), size)) * len(self.sites)
-        done = 0
-        for start in range(0, len(images), size):
-            batch = images.images[start : start + size].to(device)
-            found = [site_inputs(tower, batch, self.options.tokens) for tower in self.towers]
-            part = slice(start, start + size)
-            for row, block in enumerate(self.blocks):
-                squares, ratios = image_sums([one[block] for one in found], self.layers[row], self.share, self.phi)
-                weight = share[row, part]
-                sums[row].node += weight @ squares
-                sums[row].replicates += (counts[:, part] * weight) @ squares
-                sums[row].layer.append(squares.mean(1))
-                sums[row].ratio.append(ratios)
-                if keep:
-                    sums[row].kept.append(squares.cpu())
-                done += 1
-                progress(done / steps, f"block {block}")
-        return sums
 
-    def _report(
-        self, images: CalibrationSet, sums: list[_Sums], totals: Tensor, share: Tensor, seconds: float
-    ) -> MLossReport:
-        node, error, kept, rows = {}, {}, {}, []
-        for row, site in enumerate(self.sites):
-            part = sums[row]
-            replicates = part.replicates / totals[row].clamp_min(1e-12)[:, None]
-            node[site] = self._reduced(part.node)
-            error[site] = self._reduced(replicates).std(0).cpu()
-            node[site] = node[site].cpu()
-            if part.kept:
-                kept[site] = torch.cat(part.kept).numpy()
-            rows.append(self._row(row, site, node[site], replicates, torch.cat(part.ratio), share[row]))
-        return MLossReport(
-            options=self.options, activation=self.activation, tasks=self.zoo.tasks, zoo_digest=self.zoo.digest,
-            node=node, node_standard_error=error, layers=pd.DataFrame(rows), per_image=kept,
-            image_task=np.asarray(images.task), image_index=np.asarray(images.index), notes=tuple(self.notes),
-            seconds=seconds,
-        )  # fmt: skip
+def activation_of(zoo: Zoo, options: MLossOptions) -> tuple[str, Callable[[Tensor], Tensor]]:
+    """Name and function of the non-linearity inside M-Loss, `auto` resolved."""
+    name = zoo.architecture.activation if options.activation == "auto" else options.activation
+    return name, activation_function(name, options.slope)
 
-    def _reduced(self, squares: Tensor) -> Tensor:
-        return squares.sqrt() if self.options.reduction == "root_mean_square" else squares
 
-    def _row(
-        self, row: int, site: str, node: Tensor, replicates: Tensor, ratios: Tensor, share: Tensor
-    ) -> dict[str, Any]:
-        return {
-            "block": self.blocks[row], "site": site, "nodes": len(node), "mloss": float(node.double().mean()),
-            "normalised": float((ratios * share).sum()),
-            "standard_error": float(self._reduced(replicates).mean(1).double().std()),
-        }  # fmt: skip
+def image_shares(images: CalibrationSet, options: MLossOptions, blocks: Sequence[int]) -> Tensor:
+    """How much each image counts at each block, (block, image), rows summing to 1."""
+    if options.sampling == "reference":
+        return torch.from_numpy(reference_shares(len(images), blocks, options.seed))
+    return torch.full((len(blocks), len(images)), 1 / len(images))
+
+
+def reduced(squares: Tensor, options: MLossOptions) -> Tensor:
+    """A mean of squares as the options report it."""
+    return squares.sqrt() if options.reduction == "root_mean_square" else squares
+
+
+def _measured(
+    zoo: Zoo, options: MLossOptions, blocks: tuple[int, ...], given: StateDict | None, progress: Progress
+) -> MLossReport:
+    start = time.perf_counter()
+    progress(0.0, "drawing images")
+    images = draw_calibration(
+        zoo, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
+        preprocess=options.preprocess,
+    )  # fmt: skip
+    activation, phi = activation_of(zoo, options)
+    found = _stream(zoo, options, blocks, given, images, phi, progress)
+    sites = {zoo.architecture.sites[block]: values for block, values in zip(blocks, found, strict=True)}
+    rows = [
+        {
+            "block": block, "site": site, "nodes": len(values.node), "mloss": values.mloss,
+            "normalised": values.normalised, "standard_error": values.standard_error,
+        }
+        for block, (site, values) in zip(blocks, sites.items(), strict=True)
+    ]  # fmt: skip
+    return MLossReport(
+        options=options, activation=activation, tasks=zoo.tasks, zoo_digest=zoo.digest,
+        node={site: values.node for site, values in sites.items()},
+        node_standard_error={site: values.node_error for site, values in sites.items()},
+        layers=pd.DataFrame(rows),
+        per_image={site: values.images for site, values in sites.items() if values.images is not None},
+        image_task=np.asarray(images.task), image_index=np.asarray(images.index), notes=_notes(zoo, images, options),
+        seconds=time.perf_counter() - start,
+    )  # fmt: skip
+
+
+@torch.inference_mode()
+def _stream(
+    zoo: Zoo, options: MLossOptions, blocks: tuple[int, ...], given: StateDict | None, images: CalibrationSet,
+    phi: Callable[[Tensor], Tensor], progress: Progress,
+) -> list[SiteValues]:  # fmt: skip
+    weights = check_weights(options.weights, len(zoo.tasks))
+    networks = feeding_networks(zoo, options.input_mode, weights, given)
+    nodes = zoo.architecture.mlp_width
+    # At reference sampling an image counts differently at every block: its values alone would not say how much.
+    keep = options.sampling == "balanced" and 4 * len(images) * nodes * len(blocks) <= KEPT_BYTES
+    shares = image_shares(images, options, blocks).to(zoo.device)
+    counts = torch.from_numpy(resampled_counts(images.task, seed=options.seed)).to(zoo.device)
+    sums = {block: SiteSums(nodes, share, counts, keep=keep) for block, share in zip(blocks, shares, strict=True)}
+    layers: list[Linear] = []
+    loaded, done = -1, 0
+    for batch in site_inputs(zoo, networks, images.images, blocks, options.tokens):
+        if batch.block != loaded:
+            layers, loaded = source_layers(zoo, batch.block), batch.block
+        sums[batch.block].add(batch, layers, weights, phi)
+        done += batch.images.stop - batch.images.start
+        progress(done / (len(images) * len(blocks)), f"block {batch.block}")
+    return [sums[block].values(lambda squares: reduced(squares, options)) for block in blocks]
+
+
+def _notes(zoo: Zoo, images: CalibrationSet, options: MLossOptions) -> tuple[str, ...]:
+    if options.sampling == "balanced":
+        return ()
+    pool = f"Reference sampling: a pool of {len(images)} training images, 8 batches of 128 at each block."
+    small = small_pools(zoo, zoo.tasks)
+    if not small:
+        return (pool,)
+    which = ", ".join(f"{task} ({count})" for task, count in small.items())
+    return (pool, f"Training splits with fewer than the 100 images that the published code draws at least: {which}.")
 
 
 def require_two(tasks: Sequence[str]) -> None:

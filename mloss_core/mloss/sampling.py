@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from mloss_core.errors import InvalidOptionError
+
 if TYPE_CHECKING:
     from mloss_core.mloss.report import MLossReport
 
@@ -15,12 +17,29 @@ REPLICATES = 200
 
 
 def resampled_counts(task: NDArray, replicates: int = REPLICATES, seed: int = 0) -> NDArray[np.float32]:
-    """How often each image is drawn when those of every task are resampled with replacement, (replicate, image)."""
+    """How much each image counts when those of every task are resampled with replacement, (replicate, image).
+
+    Each replicate draws one image fewer than a task has and scales up: a plain bootstrap of m images makes the variance
+    of a mean too small by the factor (m - 1) / m. Where a task has a single image, which shows no spread, the images of
+    all tasks are resampled together; that errs on the large side.
+
+    Args:
+        task: of each image, (image,).
+        replicates: number of resamplings.
+        seed: of the draws.
+
+    Returns:
+        Weights whose sum over a task is its number of images.
+    """
     draw = np.random.default_rng(seed)
-    counts = np.zeros((replicates, len(task)), np.float32)
-    for name in np.unique(task):
-        where = np.flatnonzero(task == name)
-        counts[:, where] = draw.multinomial(len(where), np.full(len(where), 1 / len(where)), size=replicates)
+    strata = task if np.unique(task, return_counts=True)[1].min() > 1 else np.zeros_like(task)
+    counts = np.ones((replicates, len(task)), np.float32)
+    for name in np.unique(strata):
+        where = np.flatnonzero(strata == name)
+        size = len(where)
+        if size > 1:
+            drawn = draw.multinomial(size - 1, np.full(size, 1 / size), size=replicates)
+            counts[:, where] = drawn * (size / (size - 1))
     return counts
 
 
@@ -39,29 +58,42 @@ def stability_curve(
         One row a count: `samples_per_task`, `spearman_mean` over blocks and draws, `spearman_worst`. Empty when the
         report has too few images, or did not keep per-image values. Small draws share images with the full set, so the
         curve flatters them a little.
+
+    Raises:
+        InvalidOptionError: a count below 1 or above the report's images of a task, or no repeat.
     """
     columns = ["samples_per_task", "spearman_mean", "spearman_worst"]
     if not report.per_image:
         return pd.DataFrame(columns=columns)
-    full = min(int((report.image_task == task).sum()) for task in np.unique(report.image_task))
-    chosen = counts or [count for count in (1, 2, 4, 8, 16, 32, 64, 128, 256) if count < full]
+    tasks = [np.flatnonzero(report.image_task == task) for task in np.unique(report.image_task)]
+    full = min(len(images) for images in tasks)
+    chosen = [2**power for power in range(20) if 2**power < full] if counts is None else list(counts)
+    _check(chosen, full, repeats)
     draw = np.random.default_rng(seed)
+    ranks = [rankdata(values.mean(0)) for values in report.per_image.values()]
     rows = []
     for count in chosen:
-        values = [_agreement(report, count, draw) for _ in range(repeats)]
-        rows.append((count, float(np.mean(values)), float(np.min(values))))
+        picks = [
+            np.concatenate([draw.choice(images, count, replace=False) for images in tasks]) for _ in range(repeats)
+        ]
+        found = [
+            _correlation(rankdata(values[picked].mean(0)), rank)
+            for picked in picks
+            for values, rank in zip(report.per_image.values(), ranks, strict=True)
+        ]
+        rows.append((count, float(np.mean(found)), float(np.min(found))))
     return pd.DataFrame(rows, columns=columns)
 
 
-def _agreement(report: "MLossReport", count: int, draw: np.random.Generator) -> list[float]:
-    tasks = np.unique(report.image_task)
-    picked = np.concatenate(
-        [draw.choice(np.flatnonzero(report.image_task == task), count, replace=False) for task in tasks]
-    )
-    return [_spearman(values[picked].mean(0), values.mean(0)) for values in report.per_image.values()]
+def _check(counts: Sequence[int], full: int, repeats: int) -> None:
+    wrong = [count for count in counts if not 1 <= count <= full]
+    if wrong:
+        raise InvalidOptionError(f"counts must be from 1 to {full}, the report's images of a task; found {wrong[0]}.")
+    if repeats < 1:
+        raise InvalidOptionError(f"repeats must be at least 1; found {repeats}.")
 
 
-def _spearman(first: NDArray, second: NDArray) -> float:
-    a, b = rankdata(first), rankdata(second)
+def _correlation(a: NDArray, b: NDArray) -> float:
+    """Of two rankings; 1 where one of them ranks nothing."""
     spread = a.std() * b.std()
     return float(((a - a.mean()) * (b - b.mean())).mean() / spread) if spread else 1.0

@@ -7,7 +7,7 @@ from mloss_core.caching import Cache
 from mloss_core.errors import DatasetError, InvalidOptionError, JobCancelledError, ZooError
 from mloss_core.mergeability import pair_mloss
 from mloss_core.mergeability.pair_mloss import mloss_of_pairs
-from mloss_core.mloss import measure_mloss
+from mloss_core.mloss import inputs, measure_mloss
 from mloss_core.recipe import INPUT_MODES, MLossOptions
 from mloss_core.types import silent
 from tests.zoos import tiny_zoo
@@ -49,7 +49,7 @@ def test_a_pair_is_the_measurement_of_its_two_models(zoo, cache, options):
 def test_batches_do_not_change_the_result(zoo, cache, mode, monkeypatch):
     options = MLossOptions(samples_per_task=5, input_mode=mode)
     whole = dict(mloss_of_pairs(zoo, PAIRS, options, silent, cache))
-    monkeypatch.setattr(pair_mloss, "batch_size", lambda zoo, towers: 4)
+    monkeypatch.setattr(inputs, "batch_size", lambda _: 4)
     monkeypatch.setattr(pair_mloss, "_CHUNK_BYTES", 1)
     for pair, found in mloss_of_pairs(zoo, PAIRS, options, silent, cache):
         for name in ("mloss", "normalised"):

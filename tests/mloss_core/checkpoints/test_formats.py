@@ -55,7 +55,7 @@ KINDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_format_gives_the_same_tensors(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "finetuned.pt"
@@ -70,7 +70,7 @@ def test_every_format_gives_the_same_tensors(kind: str, tmp_path: Path) -> None:
     checkpoint.close()
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_forward_of_every_format_equals_the_source(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "finetuned.pt"

@@ -48,7 +48,7 @@ def _optimizer(parameters: Sequence[nn.Parameter], options: TrainingOptions) -> 
     groups = [{"params": matrices, "weight_decay": options.weight_decay}, {"params": rest, "weight_decay": 0.0}]
     if options.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=options.learning_rate, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, options.beta2))
+    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, options.beta2), fused=True)
 
 
 def _train(

@@ -17,7 +17,16 @@ from mloss_core.checkpoints.lazy import file_digest
 from mloss_core.checkpoints.writing import write_safetensors
 from mloss_core.demo.card import measure_card
 from mloss_core.demo.clip import build_clip, demo_architecture, demo_heads, demo_tokenizer
-from mloss_core.demo.dataset import EASY, GENERATOR_VERSION, HARD, ProceduralDataset, demo_datasets
+from mloss_core.demo.dataset import (
+    EASY,
+    GENERATOR_VERSION,
+    HARD,
+    MISNAMED,
+    SIZES,
+    WILD,
+    ProceduralDataset,
+    demo_datasets,
+)  # fmt: skip
 from mloss_core.demo.embedded import FORMAT, HEADS_NAME, MANIFEST_NAME, PRETRAINED_NAME, open_demo_zoo
 from mloss_core.demo.tasks import TASKS
 from mloss_core.training import CaptionedImages, TrainingOptions, finetune, jitter, pretrain
@@ -25,9 +34,9 @@ from mloss_core.types import Progress, part, silent
 from mloss_core.vision import build_tower, resolve_device
 
 PRETRAINING = TrainingOptions(
-    steps=1400, batch=256, learning_rate=2e-3, warmup=150, weight_decay=0.05, clip=5.0, beta2=0.98
+    steps=2000, batch=256, learning_rate=2e-3, warmup=150, weight_decay=0.05, clip=5.0, beta2=0.98
 )
-FINETUNING = TrainingOptions(steps=400, batch=128, learning_rate=3e-4, warmup=30, weight_decay=0.0, clip=5.0)
+FINETUNING = TrainingOptions(steps=300, batch=128, learning_rate=2.5e-4, warmup=30, weight_decay=0.0, clip=5.0)
 MAX_SCALE = 20.0
 TEXT_NAME = "text.safetensors"
 
@@ -50,9 +59,8 @@ def build_demo_zoo(
     chosen = resolve_device(device)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = {} if scale >= 1 else {name: max(64, int(scale * 6000)) for name in ("pretraining", "train")}
-    small = {} if scale >= 1 else {"val": 40, "test": 60}
-    datasets = demo_datasets(seed, {**sizes, **small})
+    sizes = _sizes(scale)
+    datasets = demo_datasets(seed, sizes)
     started = time.perf_counter()
     seconds: dict[str, float] = {}
     clip, losses = _pretrained(datasets, seed, chosen, scale, part(progress, 0, 0.4))
@@ -72,6 +80,13 @@ def build_demo_zoo(
     manifest["seconds"] = {name: round(value, 1) for name, value in seconds.items()}
     _write_manifest(folder, manifest)
     return manifest
+
+
+def _sizes(scale: float) -> dict[str, int]:
+    """Sizes of the splits where they differ from the full zoo's."""
+    if scale >= 1:
+        return {}
+    return {split: max(64, int(scale * SIZES[split])) for split in ("pretraining", "train")} | {"val": 40, "test": 60}
 
 
 def _half(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -95,7 +110,7 @@ def _pretrained(
         images = dataset.images("pretraining", range(dataset.size("pretraining")))
         task = TASKS[name]
         captions = torch.stack([tokenize([t.format(c) for t in task.templates]) for c in task.classes])
-        sources[name] = CaptionedImages(images, dataset.labels("pretraining"), captions)
+        sources[name] = CaptionedImages(images, dataset.captioned(), captions)
     clip = build_clip(seed).to(device)
     options = _steps(PRETRAINING, scale)
     losses = pretrain(
@@ -137,16 +152,16 @@ def _manifest(
     losses: Mapping[str, list[float]], device: str,
 ) -> dict[str, Any]:  # fmt: skip
     names = [PRETRAINED_NAME, TEXT_NAME, HEADS_NAME, *(f"{name}.safetensors" for name in datasets)]
-    first = next(iter(datasets.values()))
     return {
         "format": FORMAT, "name": "demo", "seed": seed, "scale": scale,
         "architecture": demo_architecture().to_dict(),
         "files": {n: {"sha256": file_digest(folder / n), "bytes": (folder / n).stat().st_size} for n in names},
-        "sizes": {} if scale >= 1 else dict(first.sizes),
+        "sizes": _sizes(scale),
         "tasks": {name: _task_facts(dataset) for name, dataset in datasets.items()},
         "recipe": {
             "pretraining": vars(PRETRAINING), "finetuning": vars(FINETUNING), "max_scale": MAX_SCALE,
-            "hardness": {"pretraining": EASY, "tasks": HARD}, "generator": GENERATOR_VERSION, "precision": "float16",
+            "hardness": {"easy": EASY, "hard": HARD}, "wild": WILD, "misnamed": MISNAMED,
+            "generator": GENERATOR_VERSION, "precision": "float16",
         },
         "losses": {name: _thinned(values) for name, values in losses.items()},
         "versions": {n: version(n) for n in ("torch", "open_clip_torch", "numpy", "pillow", "scikit-learn")}

@@ -15,6 +15,8 @@ from mloss_core.zoo import Zoo
 TASK_ARITHMETIC_SCALES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 TIES_KEEP_RATES = (0.2, 0.5, 0.8)
 TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
+KEEP_RATES = (0.8, 0.2)
+"""Of the M-TIES controls: the paper's setting, and a hard prune."""
 RANDOM_SEEDS = 5
 _ROWS = {"Zero-shot": "zero_shot", "Ensemble": "ensemble_logits", "Ensemble (features)": "ensemble_features"}
 
@@ -59,9 +61,9 @@ def _best(zoo: Zoo, recipes: Sequence[Recipe], progress: Progress) -> MergeResul
 
 
 def _control_recipes() -> dict[str, Recipe]:
-    """M-TIES at the paper's setting and at a hard prune, each with what it must beat."""
+    """M-TIES at each keep rate, and what it must beat."""
     recipes = {}
-    for keep in (0.8, 0.2):
+    for keep in KEEP_RATES:
         base = Recipe(method="m_ties", options={"keep_rate": keep, "span": 0.1})
         name = f"m_ties k={keep:g} e=0.1"
         recipes[name] = base

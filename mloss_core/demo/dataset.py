@@ -11,14 +11,18 @@ from torch import Tensor
 from mloss_core.caching import digest_of
 from mloss_core.data.datasets import check_split, normalise
 from mloss_core.demo.tasks import TASKS, Task
-from mloss_core.demo.tasks.canvas import SIDE, finish, stream
+from mloss_core.demo.tasks.canvas import SIDE, Random, finish, stream
 from mloss_core.errors import DatasetError
 
-GENERATOR_VERSION = 1
-"""Raise when a change of the drawing code changes any pixel."""
+GENERATOR_VERSION = 2
+"""Raise when a change of the drawing code changes any pixel or caption."""
 MEAN, STD = (0.5, 0.5, 0.5), (0.28, 0.28, 0.28)
 EASY, HARD = (0.0, 0.2), (0.8, 1.0)
-"""Hardness of the images that pretraining sees, and of the tasks' own."""
+"""Hardness of easy pretraining images, and of wild ones and the tasks' own."""
+WILD = 0.5
+"""Share of pretraining images that are as hard as the tasks' own."""
+MISNAMED = (0.2, 0.8)
+"""How often the captions of wild images name another class: from the best to the worst named class of a task."""
 SIZES = {"pretraining": 12_000, "train": 6000, "val": 500, "test": 1000}
 SCANNED_SIZES = {"pretraining": 12_000, "train": 997, "val": 200, "test": 600}
 _SAMPLE = 4
@@ -27,7 +31,9 @@ _SAMPLE = 4
 class ProceduralDataset:
     """One task's images, each keyed by (seed, task, split, index) and drawn on its own.
 
-    `pretraining` is a further split of easy images; the public ones are train, val and test.
+    `pretraining` is a further split of easy and wild images; the public ones are train, val and test. Captions of wild
+    images are unreliable, as captions found on the web are: each class has another that it is taken for, and a rate at
+    which that happens. So the pretrained model sees well but names badly, and fine-tuning has names to set right.
     """
 
     def __init__(self, task: Task, seed: int = 0, sizes: dict[str, int] | None = None) -> None:
@@ -40,7 +46,8 @@ class ProceduralDataset:
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of what images follow from, with a sample of pixels: another drawing library changes it."""
-        return digest_of(self.name, self.seed, self.sizes, GENERATOR_VERSION, EASY, HARD, self.pixel_digest)
+        drawn_from = (GENERATOR_VERSION, EASY, HARD, WILD, MISNAMED)
+        return digest_of(self.name, self.seed, self.sizes, *drawn_from, self.pixel_digest)
 
     @functools.cached_property
     def pixel_digest(self) -> str:
@@ -57,7 +64,27 @@ class ProceduralDataset:
         if self._is_scanned(split):
             first = self._first(split)
             return torch.from_numpy(_scans()[1][first : first + self.size(split)].astype(np.int64))
-        return torch.tensor([self._label(split, index) for index in range(self.size(split))])
+        return torch.tensor([self._begin(split, index)[1] for index in range(self.size(split))])
+
+    @functools.cached_property
+    def confusions(self) -> tuple[tuple[int, float], ...]:
+        """For each class the one that captions take it for, and how often they do when the image is wild."""
+        count = len(self.classes)
+        ring = stream(self.seed, self.name, "confusions").permutation(count)
+        taken_for = np.empty(count, np.int64)
+        taken_for[ring] = np.roll(ring, 1)
+        rates = stream(self.seed, self.name, "rates").permutation(np.linspace(*MISNAMED, count))
+        return tuple(zip(taken_for.tolist(), rates.tolist(), strict=True))
+
+    def captioned(self) -> Tensor:
+        """Class that the caption of every pretraining image names, int64 (image,)."""
+        named = []
+        for index in range(self.size("pretraining")):
+            _, label, wild = self._begin("pretraining", index)
+            other, rate = self.confusions[label]
+            said = stream(self.seed, self.name, "caption", index).random()
+            named.append(other if wild and said < rate else label)
+        return torch.tensor(named)
 
     def pixels(self, split: str, indices: Sequence[int]) -> np.ndarray:
         """Chosen images, uint8 (image, side, side, 3)."""
@@ -82,17 +109,19 @@ class ProceduralDataset:
         before = {"train": (), "val": ("train",), "test": ("train", "val")}[split]
         return sum(SCANNED_SIZES[name] for name in before)
 
-    def _label(self, split: str, index: int) -> int:
-        return int(stream(self.seed, self.name, split, index).integers(len(self.classes)))
+    def _begin(self, split: str, index: int) -> tuple[Random, int, bool]:
+        """The random stream of an image after its first draws: its class, and whether it is wild."""
+        random = stream(self.seed, self.name, split, index)
+        label = int(random.integers(len(self.classes)))
+        return random, label, split != "pretraining" or random.random() < WILD
 
     def _image(self, split: str, index: int) -> np.ndarray:
         if self._is_scanned(split):
             scan = Image.fromarray(_scans()[0][self._first(split) + index])
             enlarged = np.asarray(scan.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
             return np.repeat(enlarged[..., None], 3, 2)
-        random = stream(self.seed, self.name, split, index)
-        label = int(random.integers(len(self.classes)))
-        hardness = float(random.uniform(*(EASY if split == "pretraining" else HARD)))
+        random, label, wild = self._begin(split, index)
+        hardness = float(random.uniform(*(HARD if wild else EASY)))
         return finish(self.task.draw(random, label, hardness), random, hardness)
 
 

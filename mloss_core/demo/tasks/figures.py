@@ -57,9 +57,9 @@ def shape(random: Random, label: int, hardness: float) -> Image.Image:
     """One of eight shapes, filled or outlined."""
     front, behind = colours(random, hardness, PASTEL)
     image = background(random, hardness, behind)
-    radius = random.uniform(20, 25) if hardness < 0.5 else random.uniform(15, 26)
+    radius = random.uniform(20, 25) if hardness < 0.5 else random.uniform(18, 26)
     outlined = random.random() < 0.5 * hardness
-    turn = 4 + (36 * hardness if label != 1 else 10 * hardness)
+    turn = 4 + (26 * hardness if label != 1 else 10 * hardness)
     stamp(image, random, _shape(label, radius, outlined), front, turn)
     return image
 

@@ -1,4 +1,4 @@
-"""A measured M-Loss map as plain arrays: nodes gathered into cells, scales, orders, and what there is to notice."""
+"""A measured M-Loss map as plain arrays: nodes gathered into cells, scales and orders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mloss_core.merging.keep_rates import keep_rate_profile
-from ui.formats import measured, span
+from ui.formats import measured
 
 SCALES = ("Linear", "Log", "Per block")
 _TINY = 1e-30
@@ -107,25 +107,6 @@ def order_of(data: MapData) -> list[tuple[int, int]]:
     ranked = np.argsort(-data.node, axis=None, kind="stable")
     rows, nodes = np.unravel_index(ranked, data.node.shape)
     return [(data.blocks[row], int(node)) for row, node in zip(rows, nodes, strict=True)]
-
-
-def notice(data: MapData) -> str:
-    """What stands out, in a sentence or two: the blocks that carry half of all M-Loss, and the nodes that do."""
-    total = float(data.block.sum())
-    if total <= 0:
-        return "The M-Loss is zero everywhere: these models agree on every image, so merging them loses nothing here."
-    order = np.argsort(-data.block, kind="stable")
-    shares = np.cumsum(data.block[order]) / total
-    heavy = sorted(data.blocks[row] for row in order[: int(np.searchsorted(shares, 0.5 - 1e-9)) + 1])
-    words = f"Block {heavy[0]} carries" if len(heavy) == 1 else f"Blocks {span(heavy)} carry"
-    share = shares[len(heavy) - 1]
-    alike = len(heavy) / len(data.blocks)
-    flat = np.sort(data.node, axis=None)[::-1]
-    top = max(1, flat.size // 100)
-    return (
-        f"{words} {100 * share:.0f} % of the M-Loss ({100 * alike:.0f} % if all blocks were alike). "
-        f"The most conflicted 1 % of nodes carry {100 * flat[:top].sum() / flat.sum():.0f} %."
-    )
 
 
 def cell_text(data: MapData, cells: Cells) -> list[str]:

@@ -4,11 +4,12 @@ from typing import Any
 
 import streamlit as st
 
+from mloss_core.mloss.notice import notice
 from ui import state, theme
 from ui.figures.heatmap import keep_figure, mloss_figure
 from ui.formats import percent
 from ui.mloss_map_controls import PAGE, Shown
-from ui.mloss_map_data import Cells, MapData, keep_rates, notice
+from ui.mloss_map_data import Cells, MapData, keep_rates
 from ui.node_choice import choose
 
 CHART = state.key(PAGE, "heatmap")
@@ -39,7 +40,7 @@ def draw_map(data: MapData, cells: Cells, shown: Shown, chosen: tuple[int, int] 
             f"keep {percent(shown.keep_rate)}: compare merges at equal budget."
         )
     else:
-        fig, words = mloss_figure(data, cells, shown.scale, chosen), notice(data)
+        fig, words = mloss_figure(data, cells, shown.scale, chosen), notice(data.blocks, data.node)
     theme.show(
         fig, key=CHART, alt=f"Heatmap of {shown.view} by block and node. {words}", on_select=clicked, stale=stale
     )

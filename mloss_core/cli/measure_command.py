@@ -30,10 +30,12 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and print."""
+    import numpy as np
+
     out = None if options.out is None else out_file(options.out, (".json", ".csv"))
-    from mloss_core.lab.usecases.measuring import notice
     from mloss_core.mloss import measure_mloss
     from mloss_core.mloss.measure import require_two
+    from mloss_core.mloss.notice import notice
     from mloss_core.zoo import open_zoo
 
     zoo = open_zoo(options.zoo, device=options.device)
@@ -59,6 +61,6 @@ def run(options: argparse.Namespace) -> None:
         for r in answer["layers"]
     ]  # fmt: skip
     print(table(["block", "M-Loss", "standard error", "normalised", "share"], rows))
-    print(notice(report))
+    print(notice(report.blocks, np.stack([report.block(block).numpy() for block in report.blocks])))
     for note in report.notes:
         print(f"note: {note}")

@@ -61,19 +61,6 @@ def test_order_runs_from_the_most_conflicted_node():
     assert maps.order_of(small_map()) == [(1, 1), (1, 2), (0, 2), (0, 1), (0, 0), (1, 0)]
 
 
-def test_notice_names_the_blocks_that_carry_half():
-    assert "Block 1 carries 67 % of the M-Loss (50 % if all blocks were alike)" in maps.notice(small_map())
-    flat = np.ones((4, 5))
-    data = maps.MapData(("a", "b", "c", "d"), (0, 1, 2, 3), flat, flat, flat.mean(axis=1), flat.mean(axis=1))
-    assert maps.notice(data).startswith("Blocks 0 and 1 carry 50 %")
-
-
-def test_notice_of_models_that_agree():
-    zero = np.zeros((1, 2))
-    data = maps.MapData(("a",), (0,), zero, zero, zero[:, 0], zero[:, 0])
-    assert "agree on every image" in maps.notice(data)
-
-
 def test_cell_text_is_a_sentence_with_the_error():
     data = small_map()
     text = maps.cell_text(data, maps.gather(data, 2))

@@ -4,8 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
-from mloss_core.demo.dataset import ProceduralDataset, demo_datasets
+from mloss_core.demo.dataset import MISNAMED, ProceduralDataset, demo_datasets
 from mloss_core.demo.tasks import TASKS
 from mloss_core.errors import DatasetError
 
@@ -73,3 +74,18 @@ def test_bad_index_and_split():
         dataset.pixels("val", [500])
     with pytest.raises(DatasetError, match="found 'tests'"):
         dataset.size("tests")
+
+
+def test_captions_misname_wild_images_alone():
+    dataset = ProceduralDataset(TASKS["shapes"], sizes={"pretraining": 3000})
+    true, said = dataset.labels("pretraining"), dataset.captioned()
+    wild = np.array([dataset._begin("pretraining", index)[2] for index in range(3000)])
+    assert 0.45 < wild.mean() < 0.55
+    assert torch.equal(true[~wild], said[~wild])
+    for label, (other, rate) in enumerate(dataset.confusions):
+        heard = said[torch.from_numpy(wild) & (true == label)]
+        assert other != label and set(heard.tolist()) <= {label, other}
+        assert abs((heard == other).float().mean().item() - rate) < 0.15
+    assert sorted(other for other, _ in dataset.confusions) == list(range(8)), "every class is taken for one other"
+    assert min(rate for _, rate in dataset.confusions) == pytest.approx(MISNAMED[0])
+    assert max(rate for _, rate in dataset.confusions) == pytest.approx(MISNAMED[1])

@@ -12,8 +12,8 @@ import json
 import logging
 import os
 import re
-import tempfile
 import time
+import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -222,19 +222,18 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         CacheError: nothing was written; the message says where and why.
     """
-    temporary = None
+    # Not tempfile's, which only its owner may read whatever the umask says.
+    temporary = path.parent / f"{_WRITING}{uuid.uuid4().hex}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_WRITING)
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         if isinstance(error, OSError):
             raise CacheError(_cannot_write(path, error)) from error
         raise

@@ -49,9 +49,7 @@ def main() -> None:
 
     def measure() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            measure_mloss(
-                zoo, preset=MLossOptions(samples_per_task=each, seed=next(seed)), cache=Cache(Path(folder))
-            )
+            measure_mloss(zoo, preset=MLossOptions(samples_per_task=each, seed=next(seed)), cache=Cache(Path(folder)))
 
     bare, whole = best(products, options.repeats), best(measure, options.repeats)
     print(

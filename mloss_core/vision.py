@@ -184,18 +184,47 @@ def embed_images(architecture: Architecture, state: StateDict, images: Tensor) -
     return torch.nn.functional.layer_norm(tokens, (architecture.width,), scale, shift, architecture.layer_norm_eps)
 
 
+class Block(torch.nn.Module):
+    """One pre-norm transformer block of PyTorch's own layers, under open_clip's names, in two halves.
+
+    M-Loss reads what lies between the halves, and only the first half of the last block. Only this much is needed of
+    open_clip, whose import takes longer than measuring the embedded zoo.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        width, eps = architecture.width, architecture.layer_norm_eps
+        self.ln_1 = torch.nn.LayerNorm(width, eps=eps)
+        self.attn = torch.nn.MultiheadAttention(width, architecture.heads, batch_first=True)
+        self.ln_2 = torch.nn.LayerNorm(width, eps=eps)
+        self.mlp = torch.nn.ModuleDict(
+            {
+                "c_fc": torch.nn.Linear(width, architecture.mlp_width),
+                "c_proj": torch.nn.Linear(architecture.mlp_width, width),
+            }
+        )
+        self.activation = activation_function(architecture.activation)
+
+    def attended(self, tokens: Tensor) -> Tensor:
+        """First half: (image, token, width) to the same."""
+        inputs = self.ln_1(tokens)
+        return tokens + self.attn(inputs, inputs, inputs, need_weights=False)[0]
+
+    def mlp_inputs(self, attended: Tensor) -> Tensor:
+        """What reaches the first MLP layer."""
+        return self.ln_2(attended)
+
+    def output(self, attended: Tensor, mlp_inputs: Tensor) -> Tensor:
+        """Second half, from the first half's output and `mlp_inputs` of it."""
+        return attended + self.mlp["c_proj"](self.activation(self.mlp["c_fc"](mlp_inputs)))
+
+
 def build_block(
     architecture: Architecture, state: StateDict, index: int, device: "str | torch.device" = "cpu"
-) -> torch.nn.Module:
-    """One of the tower's blocks with its weights, (image, token, width) to the same; reads no other tensor."""
-    from open_clip.transformer import LayerNorm, ResidualAttentionBlock
-
+) -> Block:
+    """One of the tower's blocks with its weights; reads no other tensor."""
     with torch.device("meta"):
-        block = ResidualAttentionBlock(
-            architecture.width, architecture.heads, architecture.mlp_width / architecture.width,
-            act_layer=activation_layer(architecture.activation),
-            norm_layer=lambda size: LayerNorm(size, eps=architecture.layer_norm_eps),
-        )  # fmt: skip
+        block = Block(architecture)
     prefix = _BLOCK.format(index)
     names = [key for key in state if key.startswith(prefix)]
     weights = {key.removeprefix(prefix): state[key].detach().to(device, torch.float32) for key in names}

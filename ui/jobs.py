@@ -6,7 +6,7 @@ asks for a payload on every run; the same request never runs twice.
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PATIENCE = 0.35
 """Seconds a page waits for a quick job before it shows a progress line."""
 ACTIVE = ("queued", "running")
-_POLL = 0.5
+_POLL = 0.25
 _STEP = 0.02
 
 
@@ -117,7 +117,7 @@ def job_payload(
 
 def job_result(
     name: str, kind: str, params: Mapping[str, Any], *, label: str, on: str | None = None,
-    patience: float = PATIENCE, aside: Any = None, reserve: int = 0,
+    patience: float = PATIENCE, aside: Any = None, reserve: int = 0, awaited: "Callable[[], Any] | None" = None,
 ) -> Result:  # fmt: skip
     """Like `job_payload`, but keeps the last answer of this `name` while a new one is on its way.
 
@@ -125,6 +125,7 @@ def job_result(
         name: the place on the page that shows the result, unique over the app: `map`.
         aside: a container for the progress line while an earlier answer stays, so that nothing on the page jumps.
         reserve: height in pixels that is held free for a first answer while it is on its way.
+        awaited: draws something else there, such as the empty frame of a chart.
     """
     held: dict[str, tuple[str, Mapping[str, Any]]] = st.session_state.setdefault(RESULTS, {})
     job = _ask(kind, params, on, patience)
@@ -140,6 +141,8 @@ def job_result(
             if earlier.payload is not None:
                 after = "the new one is on its way" if active else "the new one is missing"
                 st.caption(f":material/history: What you see answers the earlier choice; {after}.")
+            elif active and awaited is not None:
+                awaited()
             elif active and reserve:
                 st.skeleton(height=reserve)
     return earlier if earlier.payload is not None else Result(None, params)

@@ -5,12 +5,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ui import jobs
 from ui.cached import ZooFacts
-from ui.figures.heatmap import heatmap_height
 from ui.mloss_map_controls import Measured, group_control, measured_controls, shown_controls
 from ui.mloss_map_data import gather
 from ui.mloss_map_extras import measurement_facts, stability_section
 from ui.mloss_map_payload import map_of
-from ui.mloss_map_view import draw_map
+from ui.mloss_map_view import draw_awaited, draw_map
 from ui.node_card import node_section
 from ui.node_choice import chosen_node
 
@@ -33,7 +32,7 @@ def _measured_map(zoo: ZooFacts, measured: Measured, group: int, main: DeltaGene
         shown = shown_controls(zoo)
         result = jobs.job_result(
             "map", "measure", measured.params(zoo), label="Measuring M-Loss", aside=aside,
-            reserve=heatmap_height(zoo.layers),
+            awaited=lambda: draw_awaited(zoo.layers, zoo.nodes, group),
         )  # fmt: skip
         if result.payload is None:
             return

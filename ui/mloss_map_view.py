@@ -6,7 +6,7 @@ import streamlit as st
 
 from mloss_core.mloss.notice import notice
 from ui import state, theme
-from ui.figures.heatmap import keep_figure, mloss_figure
+from ui.figures.heatmap import awaited_figure, keep_figure, mloss_figure
 from ui.formats import percent
 from ui.mloss_map_controls import PAGE, Shown
 from ui.mloss_map_data import Cells, MapData, keep_rates
@@ -22,6 +22,11 @@ def parse_cell(text: Any, data: MapData) -> tuple[int, int] | None:
         return None
     chosen = int(block), int(node)
     return chosen if chosen[0] in data.blocks and chosen[1] < data.nodes else None
+
+
+def draw_awaited(blocks: int, nodes: int, group: int) -> None:
+    """The map's frame while nothing is measured yet."""
+    theme.show(awaited_figure(blocks, nodes, group), key=f"{CHART}_awaited", alt="The map is being measured.")
 
 
 def draw_map(data: MapData, cells: Cells, shown: Shown, chosen: tuple[int, int] | None, stale: bool) -> None:

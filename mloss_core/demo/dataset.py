@@ -1,7 +1,9 @@
 """The zoo's datasets: images drawn from their key when they are asked for, and the real scans."""
 
 import functools
+import importlib.util
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -128,11 +130,25 @@ class ProceduralDataset:
 @functools.lru_cache(maxsize=1)
 def _scans() -> tuple[np.ndarray, np.ndarray]:
     """scikit-learn's bundled digits, shuffled once: uint8 (image, 8, 8) and labels (image,)."""
+    rows = _bundled_digits()
+    rows = rows[stream("scanned digits").permutation(len(rows))]
+    return (rows[:, :-1].reshape(-1, 8, 8) * 15.9375).astype(np.uint8), rows[:, -1].astype(np.int64)
+
+
+def _bundled_digits() -> np.ndarray:
+    """Rows of 64 grey values from 0 to 16 and the label, (image, 65).
+
+    The file is read where it lies: importing scikit-learn takes two seconds, which the first view would wait for.
+    """
+    package = importlib.util.find_spec("sklearn")
+    folder = Path(package.origin).parent if package and package.origin else Path()
+    file = folder / "datasets" / "data" / "digits.csv.gz"
+    if file.is_file():
+        return np.loadtxt(file, delimiter=",")
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    order = stream("scanned digits").permutation(len(digits.target))
-    return (digits.images[order] * 15.9375).astype(np.uint8), digits.target[order]
+    return np.column_stack([digits.data, digits.target])
 
 
 def demo_datasets(seed: int = 0, sizes: dict[str, int] | None = None) -> dict[str, ProceduralDataset]:

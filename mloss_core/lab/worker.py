@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,14 +158,16 @@ class Watch(threading.Thread):
         self.leave(_KILLED)
 
 
-def serve(worker: Worker, parent: str) -> None:
+def serve(worker: Worker, parent: str, warming: "Iterator[None] | None" = None) -> None:
     """Take jobs until nobody needs this worker.
 
     Args:
         worker: whose device this process owns.
         parent: name of the process that wanted it.
+        warming: preparations, one step taken whenever there is no job.
     """
     last = looked = time.monotonic()
+    steps = warming or iter(())
     while True:
         try:
             if worker.step():
@@ -174,6 +176,7 @@ def serve(worker: Worker, parent: str) -> None:
         except CacheError as error:
             log.warning("%s", error)
             time.sleep(1.0)
+        next(steps, None)
         now = time.monotonic()
         if now - looked > _LOOK_EVERY:
             looked = now
@@ -188,16 +191,17 @@ def needed(worker: Worker, parent: str, idle: float) -> bool:
     return post is not None and post.worker == worker.name and (idle < ORPHAN_SECONDS or runs(parent))
 
 
-def _warm(zoos: Zoos, device: str) -> None:
-    """Import what the first job needs and open the embedded zoo, so that nobody waits for it."""
-    import open_clip.transformer  # noqa: F401
-
-    for kind in KINDS.values():
-        kind.load()
+def warm(zoos: Zoos, device: str) -> Iterator[None]:
+    """Open the embedded zoo and import what jobs need, a step at a time, so that the next job need not wait for it."""
     try:
         zoos.get("demo", device)
     except MLossCoreError as error:
         log.warning("%s", error)
+    for kind in KINDS.values():
+        yield
+        kind.load()
+    yield
+    import open_clip.transformer  # noqa: F401
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -208,15 +212,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", required=True)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
+    # Threads that spin at a barrier while a browser has one of two cores make small models three times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     store = JobStore(options.root)
     worker = Worker(store, options.device)
     try:
         with FileLock(store.staff.seat(options.device), timeout=_SEAT_SECONDS):
             Watch(worker).start()
-            _warm(worker.zoos, options.device)
             worker.recover()
             store.staff.arrive(options.device, worker.name)
-            serve(worker, options.parent)
+            serve(worker, options.parent, warm(worker.zoos, options.device))
             store.staff.leave(options.device, worker.name)
     except Timeout:
         log.warning("another worker of %s runs.", options.device)

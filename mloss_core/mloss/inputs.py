@@ -8,11 +8,11 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import StateDict
-from mloss_core.vision import build_block, embed_images
+from mloss_core.vision import Block, build_block, embed_images
 from mloss_core.zoo import Zoo
 
 BATCH_BYTES = 1 << 27
@@ -92,11 +92,11 @@ def _slices(start: int, stop: int, size: int) -> list[slice]:
     return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
-def _through(layer: nn.Module, tokens: Tensor, advance: bool) -> tuple[Tensor, Tensor]:
+def _through(layer: Block, tokens: Tensor, advance: bool) -> tuple[Tensor, Tensor]:
     """The input of a block's MLP, and the block's output (its input again where nothing follows)."""
-    attended = tokens + layer.attention(layer.ln_1(tokens))
-    inputs = layer.ln_2(attended)
-    return inputs, attended + layer.mlp(inputs) if advance else tokens
+    attended = layer.attended(tokens)
+    inputs = layer.mlp_inputs(attended)
+    return inputs, layer.output(attended, inputs) if advance else tokens
 
 
 def batch_size(zoo: Zoo) -> int:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from mloss_core.errors import InvalidOptionError
 
@@ -62,6 +61,8 @@ def stability_curve(
     Raises:
         InvalidOptionError: a count below 1 or above the report's images of a task, or no repeat.
     """
+    from scipy.stats import rankdata  # Slow to import, and few measurements ask for a curve.
+
     columns = ["samples_per_task", "spearman_mean", "spearman_worst"]
     if not report.per_image:
         return pd.DataFrame(columns=columns)

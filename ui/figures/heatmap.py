@@ -38,7 +38,7 @@ def mloss_figure(data: MapData, cells: Cells, scale: str, chosen: tuple[int, int
         "Per block": theme.colourbar("Share of the block's largest", **_BAR),
     }[scale]
     means = _means_title(f"Block mean, {_times(unit)}") | {"rangemode": "tozero"}
-    fig = _frame(f"M-Loss of every {_cell_word(cells)}", data, cells, means)
+    fig = _frame(f"M-Loss of every {_cell_word(cells)}", data.blocks, data.nodes, _group_size(cells), means)
     ends = {"zmin": 0.0, "zmax": float(z.max())} if scale != "Log" and z.max() > 0 else {}
     fig.add_traces(
         [
@@ -51,6 +51,14 @@ def mloss_figure(data: MapData, cells: Cells, scale: str, chosen: tuple[int, int
     return fig
 
 
+def awaited_figure(blocks: int, nodes: int, group: int) -> go.Figure:
+    """The map's empty frame, shown while the first measurement is on its way: the browser has its chart code ready."""
+    means = _means_title("Block mean") | {"range": [0, 1], "showticklabels": False}
+    fig = _frame("M-Loss of every node group", range(blocks), nodes, group, means)
+    # One invisible bar, so that the axes of the block means are drawn too.
+    return fig.add_trace(go.Bar(x=[0], y=[0], orientation="h", xaxis="x2", hoverinfo="skip", opacity=0))
+
+
 def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
     """The keep rate of every node group that k and e would give, with the block means beside it.
 
@@ -60,7 +68,7 @@ def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[in
     counts = cells.last - cells.first + 1
     shown = 100 * np.add.reduceat(rates, cells.first, axis=1) / counts
     axis = _means_title("Block mean, %") | {"range": [0, 100], "tickvals": [0, 50, 100]}
-    fig = _frame(f"Keep rate of every {_cell_word(cells)}", data, cells, axis)
+    fig = _frame(f"Keep rate of every {_cell_word(cells)}", data.blocks, data.nodes, _group_size(cells), axis)
     low, high = float(shown.min()), float(shown.max())
     ends = {"zmin": low, "zmax": high} if high > low else {"zmin": low - 1, "zmax": high + 1}
     # Reversed, so that the nodes that lose most carry the ink, as the most conflicted ones do in the map.
@@ -81,27 +89,27 @@ def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[in
 _BAR = {"len": 1.0, "y": 0.5, "x": 1.0}
 
 
-def _frame(title: str, data: MapData, cells: Cells, means: dict[str, Any]) -> go.Figure:
+def _frame(title: str, blocks: Sequence[int], nodes: int, size: int, means: dict[str, Any]) -> go.Figure:
     """Both axes pairs, written out in one go: assembling them step by step costs a quarter of a second.
 
     Args:
+        size: nodes of a group.
         means: more of the axis of block means: its title, range, type.
     """
-    size = _group_size(cells)
     words = "Node of the block" if size == 1 else f"Node of the block, in groups of {size}"
     # A drag would move the map away under the reader's hand; there is nothing to see beyond its edges.
     still = {"fixedrange": True, "zeroline": False}
-    fig = theme.figure(title, height=heatmap_height(len(data.blocks)))
+    fig = theme.figure(title, height=heatmap_height(len(blocks)))
     fig.update_layout(
         bargap=0.3, showlegend=False, margin_t=38,
         xaxis={
-            **still, "domain": [0, 0.785], "range": [-0.5, data.nodes - 0.5], "showgrid": False,
+            **still, "domain": [0, 0.785], "range": [-0.5, nodes - 0.5], "showgrid": False,
             "title": {"text": words, "standoff": 8},
         },
         xaxis2={**still, "domain": [0.8, 1], "anchor": "y", "showgrid": True, "nticks": 4, **means},
         yaxis={
-            **still, "range": [max(data.blocks) + 0.5, min(data.blocks) - 0.5], "tick0": 0,
-            "dtick": 1 if len(data.blocks) <= 14 else 2, "showgrid": False, "title": {"text": "Block", "standoff": 6},
+            **still, "range": [max(blocks) + 0.5, min(blocks) - 0.5], "tick0": 0,
+            "dtick": 1 if len(blocks) <= 14 else 2, "showgrid": False, "title": {"text": "Block", "standoff": 6},
         },
     )  # fmt: skip
     return fig

@@ -1,6 +1,6 @@
 """How long merges take, and what vectorising buys over a Python loop over rows, both timed in the same run.
 
-    python benchmarks/bench_merge.py [--width 192] [--layers 12] [--models 8] [--repeats 3]
+    python -m benchmarks.bench_merge [--width 192] [--layers 12] [--models 8] [--repeats 3]
 
 The default sizes are those of the embedded zoo; `--width 768` is a ViT-B/32. Times are the best of the repeats.
 """

@@ -1,6 +1,6 @@
 """How long M-Loss takes against the bare matrix products of the same shapes, in the same run.
 
-    python benchmarks/bench_mloss.py [--width 64] [--layers 12] [--models 8] [--images 128] [--threads 1]
+    python -m benchmarks.bench_mloss [--width 64] [--layers 12] [--models 8] [--images 128] [--threads 1]
 
 Prints the best of a few runs of each: one forward plus all sites, and the products alone. The ratio says what the
 activations, the sums and the resampling cost on top.

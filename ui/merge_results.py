@@ -48,21 +48,25 @@ class Comparison:
 
 
 def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str) -> Comparison:
-    """Submit what is not yet known and gather what is: the baselines first, then the recipes in their order."""
+    """Submit what is not yet known and gather what is.
+
+    Merges without figures in the zoo's record are asked for first, and the baselines, which take longest, last:
+    recorded rows stand in for them meanwhile.
+    """
     gathering = _Gathering()
-    payload = gathering.ask(BASELINES, baseline_request(zoo, split), "Zero-shot, Individual and Ensemble", None)
-    rows = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
     labels = row_labels(entries)
-    for entry in entries:
+    recorded = {e.key: recorded_merge(zoo.card, split, e, row_key(e.recipe), labels[e.key]) for e in entries}
+    rows = []
+    for entry in sorted(entries, key=lambda entry: recorded[entry.key] is not None):
         label = labels[entry.key]
-        params = recipe_request(zoo, entry, split)
-        payload = gathering.ask("recipe", params, label, entry.key)
-        if payload is not None:
-            rows.append(recipe_row(payload, entry, label))
-        else:
-            recorded = recorded_merge(zoo.card, split, entry, row_key(entry.recipe), label)
-            rows.append(recorded or _waiting_row(entry, label, gathering.status))
-    return Comparison(tuple(ordered(rows)), tuple(gathering.active), tuple(gathering.problems))
+        payload = gathering.ask("recipe", recipe_request(zoo, entry, split), label, entry.key)
+        stand_in = recorded[entry.key] or _waiting_row(entry, label, gathering.status)
+        rows.append((entry, stand_in if payload is None else recipe_row(payload, entry, label)))
+    rows.sort(key=lambda pair: entries.index(pair[0]))
+    payload = gathering.ask(BASELINES, baseline_request(zoo, split), "Zero-shot, Individual and Ensemble", None)
+    baselines = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
+    found = baselines + [row for _, row in rows]
+    return Comparison(tuple(ordered(found)), tuple(gathering.active), tuple(gathering.problems))
 
 
 def baseline_request(zoo: ZooFacts, split: str) -> dict[str, Any]:

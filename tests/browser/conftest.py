@@ -8,7 +8,7 @@ from tests.browser.finding import ARGUMENTS, find_browser
 from tests.browser.running_app import running_app
 
 SKIPPED = "no chromium on the PATH and none of Playwright's own: the browser tests did not run"
-PATIENCE = 120_000
+PATIENCE = 300_000
 """Milliseconds that one step may take on a slow, busy machine."""
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's browser side finds its server by asking along the path of a link, and is refused at first."""

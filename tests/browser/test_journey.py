@@ -88,7 +88,7 @@ def add_a_merge(page):
     return label, accuracies(page)[label]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_main_journey(window):
     page = window()
     page.get_by_role("heading", level=1, name=TITLES["overview"]).wait_for()
@@ -115,7 +115,7 @@ def test_main_journey(window):
     assert is_calm(guest)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_page_opens_from_its_own_link(window):
     page = window("/theory")
     until(lambda: page.locator(".js-plotly-plot").count() >= 3, "three pictures")

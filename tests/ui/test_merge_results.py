@@ -33,10 +33,10 @@ def test_a_recipe_row_carries_what_its_job_found(lab):
     assert row.realised["transformer.resblocks.3.mlp.c_fc.weight"] == 0.75
 
 
-def test_baselines_are_asked_for_first_and_the_recipe_goes_out_whole(lab):
+def test_baselines_are_asked_for_last_and_the_recipe_goes_out_whole(lab):
     compare(zoo(), [ENTRY], "val")
-    assert [kind for kind, _ in lab.submitted] == ["baselines", "recipe"]
-    assert lab.submitted[1][1] == {"zoo": "demo", "recipe": ENTRY.recipe.to_dict(), "split": "val"}
+    assert [kind for kind, _ in lab.submitted] == ["recipe", "baselines"]
+    assert lab.submitted[0][1] == {"zoo": "demo", "recipe": ENTRY.recipe.to_dict(), "split": "val"}
 
 
 def test_a_merge_of_fewer_models_is_evaluated_on_all_tasks():
@@ -67,4 +67,4 @@ def test_a_refused_request_is_a_problem_and_the_rest_goes_on(monkeypatch):
     FakeLab(refuse="No cache.").install(monkeypatch)
     found = compare(zoo(), [ENTRY], "test")
     assert [problem.sentence for problem in found.problems] == ["No cache.", "No cache."]
-    assert found.problems[0].digest is None
+    assert found.problems[-1].digest is None

@@ -18,7 +18,7 @@ def test_every_kind_has_its_function_and_known_parameters():
 
 def test_what_a_page_waits_for_goes_before_long_work():
     assert KINDS["node"].priority == KINDS["measure"].priority == KINDS["samples"].priority == 0
-    assert KINDS["baselines"].priority < KINDS["recipe"].priority
+    assert KINDS["node"].priority < KINDS["recipe"].priority < KINDS["baselines"].priority
 
 
 def test_options_are_spelt_out_and_none_left_out():

@@ -19,7 +19,7 @@ OPEN_ZOO = "demo"
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
 _JOB_WORDS = {
     "measure": "M-Loss", "node": "One node", "baselines": "Baselines", "recipe": "Merge", "pairs": "Pairs",
-    "merged_file": "Merged file", "samples": "Images",
+    "merged_file": "Merged file", "samples": "Images", "tune": "Scale",
 }  # fmt: skip
 
 

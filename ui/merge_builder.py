@@ -23,6 +23,7 @@ from ui.merge_draft import (
 from ui.merge_entries import Entry
 from ui.merge_figures import block_strip, toggled
 from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
+from ui.merge_tuning import tuning_section
 from ui.mloss_map_payload import map_of
 from ui.options_form import options_form
 
@@ -39,7 +40,7 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         entries: what the comparison holds already.
     """
     name = _method_choice()
-    form, blocks_slot, button, preview = (st.container() for _ in range(4))
+    form, blocks_slot, button, preview, tuning = (st.container() for _ in range(5))
     more = st.expander(_more_label(zoo), icon=":material/tune:")
     with form:
         values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2, more=more)
@@ -59,6 +60,8 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         _preview(draft, profile)
     with button:
         _add_button(draft, entries)
+    with tuning:
+        tuning_section(zoo, draft)
     return draft, profile
 
 

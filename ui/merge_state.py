@@ -32,6 +32,7 @@ PRESET = state.key(PAGE, "preset")
 SPLIT = state.key(PAGE, "split")
 BASELINE = state.key(PAGE, "baseline")
 TAB = state.key(PAGE, "tab")
+TUNE = state.key(PAGE, "tune")
 RECIPES = state.key(PAGE, "recipes")
 ROWS = state.key(PAGE, "rows")
 _ENTRIES, _NOTE, _SELECTED, _FILES = "_mg_entries", "_mg_note", "_mg_selected", "_mg_files"

@@ -98,12 +98,23 @@ def changed_values(options_type: type, values: Mapping[str, Any]) -> dict[str, A
 
 def _draw_rows(fields: list[FormField], key: str, columns: int) -> dict[str, Any]:
     values = {}
-    for start in range(0, len(fields), columns):
-        row = fields[start : start + columns]
+    for row in _rows(fields, columns):
         for field, place in zip(row, st.columns(columns) if len(row) > 1 else [st.container()], strict=False):
             with place:
                 values[field.name] = _draw(field, key)
     return values
+
+
+def _rows(fields: list[FormField], columns: int) -> list[list[FormField]]:
+    """Fields side by side; choices that stand side by side themselves come after, each on a line of its own."""
+    wide = [field for field in fields if _stands_in_a_row(field)]
+    narrow = [field for field in fields if not _stands_in_a_row(field)]
+    pairs = [narrow[start : start + columns] for start in range(0, len(narrow), columns)]
+    return [*pairs, *([field] for field in wide)]
+
+
+def _stands_in_a_row(field: FormField) -> bool:
+    return field.kind == "choice" and sum(len(choice) for choice in field.choices) <= SHORT_CHOICES
 
 
 def _form_field(field: dataclasses.Field, kinds: tuple[Any, ...]) -> FormField:
@@ -179,7 +190,7 @@ def _number(field: FormField, shared: dict[str, Any]) -> float | int | None:
 
 def _choice(field: FormField, shared: dict[str, Any]) -> str:
     options = list(field.choices)
-    if sum(len(choice) for choice in options) <= SHORT_CHOICES:
+    if _stands_in_a_row(field):
         value = st.segmented_control(
             field.label, options, default=field.default, required=True, format_func=choice_label, **shared
         )

@@ -17,9 +17,11 @@ from mloss_core.cli.common import (
     zoo_facts,
 )  # fmt: skip
 from mloss_core.cli.method_help import method_listing
+from mloss_core.errors import InvalidOptionError
 from mloss_core.types import part
 
 if TYPE_CHECKING:
+    from mloss_core.evaluation import ScaleSearch
     from mloss_core.recipe import Recipe
     from mloss_core.zoo import Zoo
 
@@ -34,6 +36,9 @@ def add(commands: Any) -> None:
     add_recipe(parser, many=True)
     parser.add_argument("--weights", action="append", default=[], metavar="FILE", help="evaluate a merged file as well")
     parser.add_argument("--split", default="test", help="test or val (default: test; choose recipes on val)")
+    parser.add_argument(
+        "--tune", action="store_true", help="choose each recipe's scale on validation images first; its own is ignored"
+    )
     parser.set_defaults(run=run)
 
 
@@ -48,14 +53,22 @@ def run(options: argparse.Namespace) -> None:
     from mloss_core.zoo import open_zoo
 
     check_split(options.split)
+    if options.tune and (options.split != "test" or not recipes):
+        raise InvalidOptionError("--tune chooses on val and reports on test: it takes a recipe, and no other split.")
     zoo = open_zoo(options.zoo, device=options.device)
     tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
     with progress_bar() as progress:
-        results = _models(zoo, recipes, options.weights, part(progress, 0, 0.2))
-        rows = evaluate_rows(zoo, results, options.split, tasks, progress=part(progress, 0.2, 1))
+        searches = _searches(zoo, recipes, part(progress, 0, 0.5)) if options.tune else []
+        chosen = [] if options.tune else recipes
+        results = [
+            *(search.result for search in searches),
+            *_models(zoo, chosen, options.weights, part(progress, 0.5, 0.6)),
+        ]
+        rows = evaluate_rows(zoo, results, options.split, tasks, progress=part(progress, 0.6, 1))
     if options.json:
+        tuning = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
         emit({"zoo": zoo_facts(zoo), "split": options.split, "counts": dict(rows[0].counts),
-              "rows": [row.to_dict() for row in rows], "seconds": time.perf_counter() - started})  # fmt: skip
+              "rows": [row.to_dict() for row in rows], **tuning, "seconds": time.perf_counter() - started})  # fmt: skip
         return
     print(f"{zoo.name}, {options.split} split, top-1 accuracy in percent")
     body = [
@@ -66,6 +79,28 @@ def run(options: argparse.Namespace) -> None:
     ]  # fmt: skip
     print(table(["model", *tasks, "average", "normalised", "variance", "worst"], body))
     print("± is one standard error from the number of images; variance over tasks in percent squared.")
+    for search in searches:
+        print(_search_words(search))
+
+
+def _searches(zoo: "Zoo", recipes: "list[Recipe]", progress: Any) -> "list[ScaleSearch]":
+    from mloss_core.evaluation import tune_scale
+
+    share = 1 / len(recipes)
+    return [
+        tune_scale(zoo, recipe, progress=part(progress, place * share, (place + 1) * share))
+        for place, recipe in enumerate(recipes)
+    ]
+
+
+def _search_words(search: "ScaleSearch") -> str:
+    best = next(point for point in search.curve if point.scale == search.scale)
+    more = " It is the largest that was tried." if search.at_the_end else ""
+    return (
+        f"{search.result.name}: the scale was chosen on {sum(search.counts.values())} validation images from "
+        f"{search.curve[0].scale:g} to {search.curve[-1].scale:g}, by normalised accuracy "
+        f"({percent(best.normalised)} there).{more}"
+    )
 
 
 def _common_tasks(recipes: "list[Recipe]") -> tuple[str, ...] | None:

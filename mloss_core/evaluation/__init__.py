@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from mloss_core.evaluation.paired import PairedDifference, compare_rows, paired_difference
     from mloss_core.evaluation.rows import EvaluationRow
     from mloss_core.evaluation.tables import evaluate, evaluate_rows, evaluate_weights
+    from mloss_core.evaluation.tuning import ScaleSearch, tune_scale
 
 __all__ = [
-    "Contender", "EvaluationRow", "PairedDifference", "as_contender", "compare_rows", "evaluate", "evaluate_rows",
-    "evaluate_weights", "paired_difference",
+    "Contender", "EvaluationRow", "PairedDifference", "ScaleSearch", "as_contender", "compare_rows", "evaluate",
+    "evaluate_rows", "evaluate_weights", "paired_difference", "tune_scale",
 ]  # fmt: skip
 
 _HOMES = {
@@ -19,6 +20,7 @@ _HOMES = {
     "paired": ("PairedDifference", "compare_rows", "paired_difference"),
     "rows": ("EvaluationRow",),
     "tables": ("evaluate", "evaluate_rows", "evaluate_weights"),
+    "tuning": ("ScaleSearch", "tune_scale"),
 }
 
 

@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {
             name="merged_file", module=f"{_HERE}.merged_file", required=("recipe",), priority=1, writes_file=True
         ),
         Kind(name="baselines", module=f"{_HERE}.baselines", required=("split",), optional=("tasks",), priority=3),
+        Kind(name="tune", module=f"{_HERE}.tuning", required=("recipe",), priority=1),
         Kind(name="recipe", module=f"{_HERE}.recipe", required=("recipe", "split"), optional=("tasks",), priority=2),
     )
 }  # fmt: skip

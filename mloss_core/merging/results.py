@@ -9,7 +9,10 @@ from torch import Tensor
 
 from mloss_core.caching import CODE_VERSION
 from mloss_core.merging.inputs import MergeRule
+from mloss_core.merging.labels import describe
+from mloss_core.merging.methods import check_recipe
 from mloss_core.recipe import Recipe
+from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import StateDict
 
 
@@ -107,6 +110,18 @@ class MergeResult:
             scale: factor of the update instead of the recipe's.
         """
         return MergedWeights(self.pretrained, self.update, self.scale if scale is None else scale, self.exact)
+
+    def rescaled(self, scale: float) -> "MergeResult":
+        """The same merge at another scale: nothing is merged again, only the digest is new.
+
+        Raises:
+            InvalidOptionError: a method without a scale, or a scale out of range.
+        """
+        recipe = self.recipe.replace(options={**self.recipe.options, "scale": float(scale)})
+        check_recipe(recipe)
+        weights = self.state_dict(float(scale))
+        digest = combine_digests({key: tensor_digest(weights[key]) for key in weights})
+        return dataclasses.replace(self, recipe=recipe, name=describe(recipe), scale=scale, digest=digest)
 
 
 def apply_update(base: Tensor, update: Tensor, scale: float) -> Tensor:

@@ -57,7 +57,7 @@ class FakeLab:
 
     def install(self, monkeypatch: Any) -> "FakeLab":
         """Replace `ui.jobs` and the zoo for one test."""
-        for name in ("submit", "payload_of", "job_payload", "watch", "forget"):
+        for name in ("submit", "payload_of", "job_payload", "job_result", "watch", "forget"):
             monkeypatch.setattr(f"ui.jobs.{name}", getattr(self, name))
         monkeypatch.setattr("ui.frame.zoo_facts", lambda name: zoo(self.tasks, self.card))
         return self
@@ -75,6 +75,9 @@ class FakeLab:
 
     def job_payload(self, kind: str, params: Mapping[str, Any], *, label: str, **rest: Any) -> Any:
         return self.payload_of(self.submit(kind, params))
+
+    def job_result(self, name: str, kind: str, params: Mapping[str, Any], *, label: str, **rest: Any) -> Any:
+        return SimpleNamespace(payload=self.payload_of(self.submit(kind, params)), params=params, stale=False)
 
     def watch(self, jobs: list[FakeJob], labels: list[str]) -> None:
         self.watched = list(labels)
@@ -117,6 +120,17 @@ class FakeLab:
             "alignment": {"agreement": 0.7, "kl": 0.4, "images": 128},
         }  # fmt: skip
         return SimpleNamespace(meta=meta, arrays=arrays)
+
+    def _tune(self, params: dict[str, Any]) -> Any:
+        curve = [
+            {"scale": scale, "average": average, "normalised": average + 0.1, "standard_error": 0.01}
+            for scale, average in ((0.2, 0.5), (0.3, 0.595), (0.4, 0.6), (0.6, 0.4))
+        ]
+        meta = {
+            "recipe": params["recipe"], "scale": 0.4, "metric": "normalised", "split": "val", "curve": curve,
+            "counts": {"digits": 100, "letters": 200}, "at_the_end": False, "seconds": 2.0,
+        }  # fmt: skip
+        return SimpleNamespace(meta=meta, arrays={})
 
     def _merged_file(self, params: dict[str, Any]) -> Any:
         return SimpleNamespace(meta={"path": self.file, "digest": "e" * 64, "bytes": 2_100_000}, arrays={})

@@ -249,3 +249,24 @@ def test_an_empty_comparison_stays_empty(lab):
 
 def test_the_tasks_are_columns(lab):
     assert [name for name in table(page()).columns if name in TASKS] == list(TASKS)
+
+
+def test_the_scale_can_be_found_on_validation_images_and_taken(lab):
+    test = page(mg_method="M-Loss guided · M-TIES")
+    assert lab.kinds("tune") == []
+    test.toggle(key="mg_tune").set_value(True).run()
+    (asked,) = lab.kinds("tune")
+    assert "scale" not in asked["recipe"]["options"] and asked["recipe"]["method"] == "m_ties"
+    assert "Best at λ 0.4: 60.0 ± 1.0 % on 300 validation images. Within one standard error: λ 0.3." in texts(test)
+    test.slider(key="mg_m_ties_scale").set_value(2.0).run()
+    assert len(lab.kinds("tune")) == 1, "the scale of the slider changes nothing"
+    test.button(key="mg_use_scale").click().run()
+    assert test.slider(key="mg_m_ties_scale").value == 0.4
+    assert test.button(key="mg_use_scale").disabled
+    assert not test.exception
+
+
+def test_methods_without_a_scale_have_none_to_find(lab):
+    test = page(mg_method="Flat · Simple Average")
+    assert not [toggle for toggle in test.toggle if toggle.key == "mg_tune"]
+    assert not test.exception

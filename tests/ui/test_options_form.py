@@ -3,9 +3,10 @@ import dataclasses
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mloss_core.merging.flat_options import TiesOptions
 from mloss_core.options import check_options, option
 from mloss_core.recipe import MLossOptions
-from ui.options_form import changed_values, choice_label, decimals, form_fields
+from ui.options_form import _rows, changed_values, choice_label, decimals, form_fields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,3 +119,9 @@ def test_choices_are_shown_as_words(value, words):
 @pytest.mark.parametrize(("step", "places"), [(0.05, 2), (0.025, 3), (0.5, 1), (1.0, 1), (0.1, 1)])
 def test_sliders_show_the_decimals_of_their_step(step, places):
     assert decimals(step) == places
+
+
+def test_choices_side_by_side_have_a_line_of_their_own():
+    fields = list(form_fields(TiesOptions))
+    lines = [[field.name for field in row] for row in _rows([f for f in fields if not f.advanced], 2)]
+    assert lines == [["keep_rate", "scale"], ["scope"]]

@@ -98,6 +98,9 @@ def test_cache(capsys, zoo):
         (["evaluate", "--method", "m_ties", "--blocks", "77"], "among 0 to 3 here"),
         (["evaluate", "--blocks", "1"], "belongs to a method"),
         (["evaluate", "--split", "train-ish"], "a split is one of"),
+        (["evaluate", "--tune"], "it takes a recipe, and no other split"),
+        (["evaluate", "--tune", "--method", "ties", "--split", "val"], "chooses on val and reports on test"),
+        (["evaluate", "--tune", "--method", "average"], "average has no scale to choose"),
         (["evaluate", "--tasks", "cats", "--method", "ties"], "unknown task 'cats'"),
         (["evaluate", "--recipe", "nowhere.json"], "the recipe nowhere.json cannot be read"),
         (["evaluate", "--weights", "nowhere.pt"], "no weight file nowhere.pt"),
@@ -264,3 +267,12 @@ def test_a_reader_that_has_enough_is_no_error():
 
 def test_table_lines_up():
     assert table(["a", "bb"], [["xxx", "1"]]) == "a    bb\nxxx   1"
+
+
+def test_tuning_chooses_on_val_and_reports_on_test(capsys):
+    answer = _json(capsys, "evaluate", "--tune", "--method", "ties")
+    (search,) = answer["tuning"]
+    assert answer["split"] == "test" and search["split"] == "val"
+    assert answer["rows"][1]["recipe"]["options"]["scale"] == search["scale"]
+    assert main(["evaluate", "--tune", "--method", "ties"]) == 0
+    assert "the scale was chosen on 60 validation images from" in capsys.readouterr().out

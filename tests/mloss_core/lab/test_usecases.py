@@ -98,3 +98,10 @@ def test_a_merged_file_that_cannot_be_written_is_one_sentence(zoo, monkeypatch, 
     monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "file"))
     with pytest.raises(CacheError, match="cannot write"):
         _run(zoo, "merged_file", recipe=Recipe(method="average").to_dict())
+
+
+def test_tune(zoo):
+    payload = _run(zoo, "tune", recipe={"method": "task_arithmetic"})
+    scales = [point["scale"] for point in payload.meta["curve"]]
+    assert payload.meta["scale"] in scales and scales == sorted(scales) and payload.meta["split"] == "val"
+    assert payload.meta["recipe"]["options"] == {"scale": payload.meta["scale"]}

@@ -1,0 +1,182 @@
+"""Two stages: the scale of a merge is chosen on validation images, and test images are looked at once, with that scale.
+
+The published protocols search a grid of scales the same way (lambda of Task Arithmetic and TIES, alpha of the spectral
+methods). Here the search stops and selects on the same number, and test data cannot be reached from it.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mloss_core.caching import Cache
+from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.evaluation.tables import evaluate_weights
+from mloss_core.merging import MergeResult, check_recipe, merge
+from mloss_core.recipe import Recipe
+from mloss_core.types import Progress, part, silent
+from mloss_core.zoo import Zoo
+
+if TYPE_CHECKING:
+    from mloss_core.mloss import MLossReport
+
+SPLIT = "val"
+COARSE, FINE = 0.2, 0.1
+"""Steps of the two passes of the search."""
+PATIENCE = 3
+"""Scales in a row without improvement after which the coarse pass ends."""
+METRICS = ("normalised", "average")
+_LONGEST = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ScalePoint:
+    """Accuracy on validation images at one scale, fractions; `standard_error` is that of `average`."""
+
+    scale: float
+    average: float
+    normalised: float
+    standard_error: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScaleSearch:
+    """A search and what it found.
+
+    Args:
+        recipe: with the chosen scale.
+        metric: what was maximised: `normalised` or `average`.
+        curve: every scale that was tried, in rising order.
+        counts: validation images by task.
+        seconds: wall time.
+        result: the merge at the chosen scale.
+    """
+
+    recipe: Recipe
+    metric: str
+    curve: tuple[ScalePoint, ...]
+    counts: Mapping[str, int]
+    seconds: float
+    result: MergeResult = dataclasses.field(repr=False)
+
+    @property
+    def scale(self) -> float:
+        """The chosen scale."""
+        return float(self.recipe.options["scale"])
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether the best scale is the largest that was tried: a longer search might find a better one."""
+        return self.scale == self.curve[-1].scale
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "recipe": self.recipe.to_dict(), "scale": self.scale, "metric": self.metric, "split": SPLIT,
+            "curve": [dataclasses.asdict(point) for point in self.curve], "counts": dict(self.counts),
+            "at_the_end": self.at_the_end, "seconds": self.seconds,
+        }  # fmt: skip
+
+
+def tune_scale(
+    zoo: Zoo, recipe: Recipe, *, metric: str = "normalised", report: "MLossReport | None" = None,
+    progress: Progress = silent, cache: Cache | None = None,
+) -> ScaleSearch:  # fmt: skip
+    """Find the scale at which a merge does best on validation images. The merge itself is computed once.
+
+    A coarse pass goes up in steps of 0.2 until three in a row are no better, a fine one looks 0.1 to both sides of the
+    best. Of equal scales the smaller wins.
+
+    Args:
+        zoo: encoders, heads and datasets.
+        recipe: its own scale does not matter.
+        metric: what to maximise: `normalised` (mean of accuracy over that of the individual model) or `average`.
+        report: M-Loss that was measured already, as for `merge`.
+        progress: told after every scale; may raise to stop.
+        cache: where features are kept.
+
+    Raises:
+        InvalidOptionError: a method without a scale. UnknownNameError: an unknown metric.
+        ZooError, DatasetError: a task without validation images or head.
+    """
+    started = time.perf_counter()
+    if metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS)
+    highest = _highest(recipe)
+    merged = merge(zoo, recipe, report=report, progress=part(progress, 0.0, 0.2))
+    search = _Search(zoo, merged, metric, highest, part(progress, 0.2, 1.0), cache)
+    search.coarse()
+    search.fine()
+    progress(1.0, "scale chosen")
+    best = search.best
+    result = merged.rescaled(best.scale)
+    return ScaleSearch(
+        recipe=result.recipe, metric=metric, curve=tuple(sorted(search.points.values(), key=lambda p: p.scale)),
+        counts=search.counts, seconds=time.perf_counter() - started, result=result,
+    )  # fmt: skip
+
+
+def has_scale(recipe: Recipe) -> bool:
+    """Whether the method of a recipe has a scale to choose."""
+    method, _ = check_recipe(recipe)
+    return any(field.name == "scale" for field in dataclasses.fields(method.options_type))
+
+
+def _highest(recipe: Recipe) -> float:
+    """The largest scale that the method takes."""
+    method, _ = check_recipe(recipe)
+    if method.output != "single":
+        raise InvalidOptionError(f"{method.name} gives one model a task; a scale is chosen for methods that give one.")
+    for field in dataclasses.fields(method.options_type):
+        if field.name == "scale":
+            return min(_LONGEST, field.metadata["maximum"] or _LONGEST)
+    raise InvalidOptionError(f"{method.name} has no scale to choose; evaluate it as it is.")
+
+
+class _Search:
+    def __init__(
+        self, zoo: Zoo, merged: MergeResult, metric: str, highest: float, progress: Progress, cache: Cache | None
+    ) -> None:
+        self.zoo, self.merged, self.metric, self.highest = zoo, merged, metric, highest
+        self.progress, self.cache = progress, cache
+        self.points: dict[float, ScalePoint] = {}
+        self.counts: Mapping[str, int] = {}
+
+    @property
+    def best(self) -> ScalePoint:
+        """The best point so far; of equal ones the smallest scale."""
+        return max(self.points.values(), key=lambda point: (self._worth(point), -point.scale))
+
+    def coarse(self) -> None:
+        """Up from the first step until nothing improves any more."""
+        behind, step = 0, 1
+        while behind < PATIENCE and step * COARSE <= self.highest + 1e-9:
+            before = self.best if self.points else None
+            point = self._try(round(step * COARSE, 6))
+            behind = 0 if before is None or self._worth(point) > self._worth(before) else behind + 1
+            step += 1
+
+    def fine(self) -> None:
+        """To both sides of the best."""
+        middle = self.best.scale
+        for scale in (round(middle - FINE, 6), round(middle + FINE, 6)):
+            if scale <= self.highest and scale not in self.points:
+                self._try(scale)
+
+    def _worth(self, point: ScalePoint) -> float:
+        value = getattr(point, self.metric)
+        return -math.inf if math.isnan(value) else value
+
+    def _try(self, scale: float) -> ScalePoint:
+        # The number of steps is not known in advance: the bar nears its end without reaching it.
+        done = 1 - 0.8 ** len(self.points)
+        left = 1 - 0.8 ** (len(self.points) + 1)
+        row = evaluate_weights(
+            self.zoo, self.merged.rescaled(scale), split=SPLIT, tasks=self.merged.recipe.tasks, cache=self.cache,
+            progress=part(self.progress, done, left),
+        )  # fmt: skip
+        self.counts = row.counts
+        point = ScalePoint(scale, row.average, row.normalised, row.standard_error)
+        self.points[scale] = point
+        return point

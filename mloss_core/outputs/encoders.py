@@ -64,8 +64,7 @@ def head_of(zoo: Zoo, task: str) -> Tensor:
     Raises:
         ZooError: the zoo has none for it, or one that does not fit its encoders.
     """
-    if task not in zoo.heads:
-        raise ZooError(f"the zoo {zoo.name} has no zero-shot head for {task}; logits need one. Add it or leave it out.")
+    zoo.require_heads((task,))
     head, width = zoo.heads[task], zoo.architecture.embed_dim
     if head.ndim != 2 or head.shape[1] != width:
         raise ZooError(f"the head of {task} must be (class, {width}) for these encoders; it is {tuple(head.shape)}.")
@@ -80,8 +79,7 @@ def dataset_of(zoo: Zoo, task: str, split: str) -> Dataset:
         DatasetError: no such split, or an empty one.
     """
     check_split(split)
-    if task not in zoo.datasets:
-        raise ZooError(f"the zoo {zoo.name} has no dataset for {task}; accuracies need one. Add it or leave it out.")
+    zoo.require_datasets((task,), "accuracies need")
     dataset = zoo.datasets[task]
     if dataset.size(split) == 0:
         raise DatasetError(f"the {split} split of {task} is empty; choose another split or leave {task} out.")

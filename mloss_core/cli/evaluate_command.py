@@ -32,7 +32,9 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     add_common(parser)
     add_recipe(parser, many=True)
-    parser.add_argument("--weights", action="append", default=[], metavar="FILE", help="evaluate a merged file as well")
+    parser.add_argument(
+        "--weights", action="append", default=[], metavar="FILE", help="evaluate a weight file of any format as well"
+    )
     parser.add_argument("--split", default="test", help="test or val (default: test; choose recipes on val)")
     parser.set_defaults(run=run)
 
@@ -75,16 +77,12 @@ def _common_tasks(recipes: "list[Recipe]") -> tuple[str, ...] | None:
 
 
 def _models(zoo: "Zoo", recipes: "list[Recipe]", files: list[str], progress: Any) -> list[Any]:
-    from mloss_core.checkpoints import open_checkpoint
     from mloss_core.merging import merge
-    from mloss_core.zoo import Encoder
+    from mloss_core.outputs.encoders import encoder_from_file
 
     count = max(1, len(recipes))
     found: list[Any] = [
         merge(zoo, recipe, progress=part(progress, place / count, (place + 1) / count))
         for place, recipe in enumerate(recipes)
     ]
-    for path in files:
-        weights = open_checkpoint(path)
-        found.append(Encoder(path, weights, weights.digest))
-    return found
+    return found + [encoder_from_file(zoo, path) for path in files]

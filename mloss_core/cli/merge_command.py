@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from mloss_core.checkpoints.naming import FORMATS
 from mloss_core.cli.common import (
     add_common,
     add_recipe,
@@ -30,6 +31,11 @@ def add(commands: Any) -> None:
     add_common(parser)
     add_recipe(parser, many=False)
     parser.add_argument("--out", required=True, metavar="FILE", help="the safetensors file to write")
+    parser.add_argument(
+        "--format", default="canonical", metavar="NAME",
+        help="tensor names of the file (default: canonical): "
+        + "; ".join(f"{name}, {words}" for name, words in FORMATS.items()),
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -46,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
 
     zoo = open_zoo(options.zoo, device=options.device)
     with progress_bar() as progress:
-        result = merge(zoo, recipe, out=out, progress=progress)
+        result = merge(zoo, recipe, out=out, progress=progress, format=options.format)
     if options.json:
         emit(_answer(zoo, result, str(out)))
         return

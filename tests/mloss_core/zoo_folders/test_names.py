@@ -30,8 +30,10 @@ def test_datasets(text, task):
 @pytest.mark.parametrize(
     "text",
     [
-        "zeroshot", "nonlinear_zeroshot", "zero-shot", "pretrained", "pre_trained", "base", "ViT-B-32_zeroshot", "ViT-B-32",
-        "clip-vit-base-patch32", "openai__clip-vit-large-patch14", "ViT-B-32-base", "laion__CLIP-ViT-B-32-laion2B-s34B",
+        "zeroshot", "nonlinear_zeroshot", "zero-shot", "pretrained", "pre_trained", "base", "ViT-B-32_zeroshot",
+        "ViT-B-32",
+        "clip-vit-base-patch32", "openai__clip-vit-large-patch14", "ViT-B-32-base",
+        "laion__CLIP-ViT-B-32-laion2B-s34B",
     ],
 )  # fmt: skip
 def test_bases(text):

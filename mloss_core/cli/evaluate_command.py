@@ -9,6 +9,7 @@ from mloss_core.cli.common import (
     add_recipe,
     emit,
     names,
+    opened_zoo,
     percent,
     progress_bar,
     recipe_from_file,
@@ -47,10 +48,9 @@ def run(options: argparse.Namespace) -> None:
     recipes += [typed] if typed else []
     from mloss_core.data.datasets import check_split
     from mloss_core.evaluation import evaluate_rows
-    from mloss_core.zoo import open_zoo
 
     check_split(options.split)
-    zoo = open_zoo(options.zoo, device=options.device)
+    zoo = opened_zoo(options)
     tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
     with progress_bar() as progress:
         results = _models(zoo, recipes, options.weights, part(progress, 0, 0.2))

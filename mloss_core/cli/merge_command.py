@@ -8,6 +8,7 @@ from mloss_core.cli.common import (
     add_common,
     add_recipe,
     emit,
+    opened_zoo,
     out_file,
     progress_bar,
     recipe_from_file,
@@ -48,22 +49,21 @@ def run(options: argparse.Namespace) -> None:
         raise InvalidOptionError("--tasks belongs to a method; a recipe file names its own tasks.")
     recipe, out = typed or recipe_from_file(options.recipe), out_file(options.out)
     from mloss_core.merging import merge
-    from mloss_core.zoo import open_zoo
 
-    zoo = open_zoo(options.zoo, device=options.device)
+    zoo = opened_zoo(options)
     with progress_bar() as progress:
         result = merge(zoo, recipe, out=out, progress=progress, format=options.format)
     if options.json:
-        emit(_answer(zoo, result, str(out)))
+        emit(_answer(zoo, result, str(out), options.format))
         return
     print(f"{result.name}: {out}")
     print(f"digest {result.digest}")
     print(f"kept {100 * result.kept_fraction:.1f} % of the task vectors' entries; {result.seconds:.2f} s")
 
 
-def _answer(zoo: "Zoo", result: "MergeResult", out: str) -> dict[str, Any]:
+def _answer(zoo: "Zoo", result: "MergeResult", out: str, format: str) -> dict[str, Any]:
     return {
-        "zoo": zoo_facts(zoo), "recipe": result.recipe.to_dict(), "out": out, "digest": result.digest,
+        "zoo": zoo_facts(zoo), "recipe": result.recipe.to_dict(), "out": out, "format": format, "digest": result.digest,
         "realised_keep": dict(result.realised_keep), "kept_fraction": result.kept_fraction,
         "inputs": dict(result.inputs), "versions": dict(result.versions), "seconds": result.seconds,
     }  # fmt: skip

@@ -1,12 +1,13 @@
 """Where zoos lie. Loads no torch, so that whoever only names a zoo need not."""
 
+import itertools
 import os
+from collections import deque
 from pathlib import Path
 
 ROOT = Path("checkpoints")
 """Folder, below the current one, in which a zoo is also looked for by name."""
-_DEPTH = 4
-_MOST_FILES = 20_000
+_DEPTH, _MOST = 4, 4000
 
 
 def zoo_folder(name: "str | Path") -> Path:
@@ -24,11 +25,13 @@ def folder_stamp(folder: Path) -> list[tuple[str, int, int]]:
         OSError: the folder cannot be read.
     """
     found: list[tuple[str, int, int]] = []
-    pending = [(folder, "", 0)]
-    while pending and len(found) < _MOST_FILES:
-        place, prefix, depth = pending.pop()
+    # Nearest first, and only so many: images may lie below the same folder.
+    pending, seen = deque([(folder, "", 0)]), 0
+    while pending and seen < _MOST:
+        place, prefix, depth = pending.popleft()
         with os.scandir(place) as entries:
-            for entry in entries:
+            for entry in itertools.islice(entries, _MOST - seen):
+                seen += 1
                 name = f"{prefix}{entry.name}"
                 if entry.is_file():
                     stat = entry.stat()

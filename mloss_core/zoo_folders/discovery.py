@@ -1,10 +1,11 @@
-"""Finding a zoo's files in the layouts of the wild. Only names are read here, no weights."""
+"""Finding a zoo's files in the layouts of the wild, by their names; no weights are read here."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mloss_core.errors import ZooError
+from mloss_core.checkpoints.reading import read_safetensors
+from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.zoo_folders.described import NAME, Description, read_description
 from mloss_core.zoo_folders.names import dataset_name, is_base_name, task_name
 
@@ -51,11 +52,12 @@ class FoundZoo:
 
 @dataclasses.dataclass(frozen=True)
 class _Files:
-    """What one layout finds: its name, candidates for the pretrained model, and each fine-tuned file by dataset."""
+    """What one layout finds: its name, candidates for the base, each fine-tuned file by dataset, and merged files."""
 
     layout: str
     bases: tuple[Path, ...]
     tuned: tuple[tuple[str, Path], ...]
+    merged: tuple[Path, ...] = ()
 
 
 def discover(folder: Path) -> FoundZoo:
@@ -115,10 +117,12 @@ def _repository(folder: Path) -> list[Path]:
 def _flat(folder: Path) -> _Files | None:
     """Weight files side by side, one of them recognisable as the pretrained model."""
     weights = [path for path in _weights(folder) if not _is_head(path)]
-    if not weights:
+    merged = tuple(path for path in weights if _is_merged(path))
+    if len(weights) == len(merged):
         return None
     bases = tuple(path for path in weights if is_base_name(path.stem))
-    return _Files("a folder of files", bases, tuple((path.stem, path) for path in weights if path not in bases))
+    tuned = tuple((path.stem, path) for path in weights if path not in {*bases, *merged})
+    return _Files("a folder of files", bases, tuned, merged)
 
 
 def _only_zoo_below(folder: Path) -> Path:
@@ -144,6 +148,8 @@ def _found(folder: Path, described: Description, files: _Files) -> FoundZoo:
     _check_enough(folder, pretrained, tuned, files.layout)
     strangers = sorted(set(heads) - set(tuned))
     notes = [f"heads without a model here are left out: {', '.join(strangers)}."] if strangers else []
+    if described.finetuned is None and files.merged:
+        notes.append(f"merged files are left out: {_listing(_below(path, folder) for path in files.merged)}.")
     return FoundZoo(
         folder=folder, name=described.name or folder.resolve().name, layout=files.layout, pretrained=pretrained,
         finetuned=tuned, heads={task: heads[task] for task in tuned if task in heads},
@@ -208,6 +214,17 @@ def _visible(path: Path) -> bool:
 
 def _is_head(path: Path) -> bool:
     return path.stem.startswith("head_") and bool(dataset_name(path.stem.removeprefix("head_")))
+
+
+def _is_merged(path: Path) -> bool:
+    """Whether a file says that a merge wrote it, so that results kept beside the models do not become models."""
+    if path.suffix != ".safetensors":
+        return False
+    try:
+        with read_safetensors(path) as file:
+            return "recipe" in file.metadata
+    except CheckpointError:
+        return False
 
 
 def _below(path: Path, folder: Path) -> str:

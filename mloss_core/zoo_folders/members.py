@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mloss_core.checkpoints.converting import Converted, convert
+from mloss_core.caching import Cache, digest_of
+from mloss_core.checkpoints.converting import CONVERTER_VERSION, Converted, convert
 from mloss_core.checkpoints.facts import config_facts
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.types import Progress, StateDict, part, silent
@@ -71,13 +72,34 @@ def read_members(found: FoundZoo, progress: Progress = silent) -> tuple[Member, 
 
 
 def _member(name: str, path: Path, label: str, progress: Progress) -> Member:
-    converted = convert(path, progress=progress)
+    converted = _converted(path, Cache(), progress)
     with contextlib.suppress(OSError):
+        # The cache lets go of what was used longest ago.
         os.utime(converted.path)
     return Member(
         name=name, path=path, label=label, weights=MappingProxyType(converted.open()),
         source_digest=converted.source_digest, facts=_facts(converted, path),
     )  # fmt: skip
+
+
+def _converted(path: Path, cache: Cache, progress: Progress) -> Converted:
+    """`convert`, which reads the whole file for its digest, unless this very file was converted and not touched since.
+
+    The system moves the change time at every write and lets nobody set it, so an equal one is the same content.
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        return convert(path, progress=progress)
+    times = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
+    key = digest_of("source", CONVERTER_VERSION, str(path.absolute()), times)
+    entry = cache.get("sources", key)
+    if entry is not None and Path(entry.meta["path"]).is_file():
+        return Converted(Path(entry.meta["path"]), entry.meta["digest"], entry.meta["facts"])
+    found = convert(path, progress=progress)
+    meta = {"path": str(found.path.absolute()), "digest": found.source_digest, "facts": dict(found.facts)}
+    cache.remember("sources", key, lambda: (meta, {}))
+    return found
 
 
 def _facts(converted: Converted, path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from mloss_core import Recipe, evaluate, measure_mloss, merge, open_zoo
+from mloss_core.caching import cache_root
 from mloss_core.errors import ZooError
 from mloss_core.state_dicts import state_digest
 from tests.checkpoint_files import save_head, visual, zip_with_pickle
@@ -65,8 +66,30 @@ def test_the_second_time_nothing_is_converted_or_checked(tmp_path, monkeypatch):
     folder = task_vectors(tmp_path / "zoo")
     first, told = open_zoo(folder, device="cpu"), []
     monkeypatch.setattr("mloss_core.zoo_folders.checking.validate_set", lambda *_, **__: pytest.fail("checked again"))
+    monkeypatch.setattr("mloss_core.zoo_folders.members.convert", lambda *_, **__: pytest.fail("converted again"))
     again = open_zoo(folder, device="cpu", progress=lambda fraction, _="": told.append(fraction))
     assert again.digest == first.digest and again.card == first.card and told == []
+
+
+def test_a_file_that_changed_or_a_cache_that_lost_it_is_converted_again(tmp_path):
+    folder = flat(tmp_path / "zoo")
+    first = open_zoo(folder, device="cpu")
+    path, stat = folder / "Cars.pth", (folder / "Cars.pth").stat()
+    save_state(path, tuned(8), "")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size
+    second = open_zoo(folder, device="cpu")
+    assert second.finetuned["cars"].digest == state_digest(tuned(8).state_dict()) != first.finetuned["cars"].digest
+    for converted in (cache_root() / "converted").glob("*.safetensors"):
+        converted.unlink()
+    assert open_zoo(folder, device="cpu").digest == second.digest
+
+
+def test_merged_files_beside_the_models_do_not_become_models(tmp_path):
+    zoo = open_zoo(flat(tmp_path), device="cpu")
+    merge(zoo, Recipe(method="average"), out=tmp_path / "average.safetensors")
+    again = open_zoo(tmp_path, device="cpu")
+    assert again.tasks == TASKS and "merged files are left out: average.safetensors." in again.notes
 
 
 def test_progress_of_the_first_time(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from mloss_core.checkpoints.layouts import HF_BLOCK, HF_TOP
 from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CheckpointError, unknown_name
 from mloss_core.state_dicts import combine_digests, tensor_digest
+from mloss_core.types import StateDict
 from mloss_core.vision import Architecture
 
 FORMATS: Mapping[str, str] = {
@@ -78,6 +79,7 @@ class TowerWriter:
             has each canonical tensor's, the same in every format.
         metadata: text facts stored beside the tensors.
         format: one of `FORMATS`.
+        beside: float32 tensors that are no part of the tower, under the names they are stored by; written last.
 
     Raises:
         CheckpointError: see `SafetensorsWriter`; or a tensor that the format has no name for.
@@ -85,15 +87,17 @@ class TowerWriter:
     """
 
     def __init__(
-        self, path: str | Path, layout: Layout, metadata: Mapping[str, str], format: str = "canonical"
-    ) -> None:
-        self._format = check_format(format)
+        self, path: str | Path, layout: Layout, metadata: Mapping[str, str], format: str = "canonical",
+        beside: StateDict | None = None,
+    ) -> None:  # fmt: skip
+        self._format, self._beside = check_format(format), dict(beside or {})
         stored: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}
         for key, (dtype, shape) in layout.items():
             # A tensor without storage tells the shapes of its pieces without memory.
             pieces = _pieces(key, format)(torch.empty(shape, dtype=dtype, device="meta"))
             for name, piece in zip(stored_names(key, format), pieces, strict=True):
                 stored[name] = (dtype, tuple(piece.shape))
+        stored.update({name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in self._beside.items()})
         # transformers refuses files that do not say that they are PyTorch's.
         origin = {"format": "pt"} if format == "hf" else {}
         self._writer = SafetensorsWriter(path, stored, {**origin, **metadata})
@@ -119,7 +123,17 @@ class TowerWriter:
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        if exception[0] is None and len(self.digests) == len(self.order):
+            self._write_beside()
         self._writer.__exit__(*exception)
+
+    def _write_beside(self) -> None:
+        try:
+            for name, tensor in self._beside.items():
+                self._writer.write(name, tensor)
+        except BaseException as error:
+            self._writer.__exit__(type(error), error, error.__traceback__)
+            raise
 
 
 def hugging_face_config(architecture: Architecture) -> dict[str, Any]:

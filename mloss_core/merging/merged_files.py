@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from mloss_core.caching import write_atomically
+from mloss_core.checkpoints import open_checkpoint
 from mloss_core.checkpoints.naming import check_format, hugging_face_config
 from mloss_core.errors import CacheError, CheckpointError, InvalidOptionError
 from mloss_core.merging.results import versions
@@ -47,6 +51,22 @@ def file_facts(zoo: Zoo, recipe: Recipe) -> dict[str, str]:
 def input_digests(zoo: Zoo) -> dict[str, str]:
     """Digest of every model of a zoo, `pretrained` among them."""
     return {encoder.name: encoder.digest for encoder in (zoo.pretrained, *zoo.sources())}
+
+
+def leftovers(zoo: Zoo, format: str) -> dict[str, Tensor]:
+    """For the field's ImageEncoder, the text weights that its files carry along unused: it loads no file without them.
+
+    No fine-tuning moves them, so they are the pretrained file's.
+
+    Raises:
+        CheckpointError: that file cannot be read any more.
+    """
+    source = Path(zoo.pretrained.source)
+    if format != "task_vectors" or not zoo.pretrained.source or not source.is_file():
+        return {}
+    with open_checkpoint(source) as file:
+        stored = {key: file.read_stored(key) for key in file.left_out if key.startswith("model.")}
+    return {key: tensor.to(torch.float32) for key, tensor in stored.items() if tensor.is_floating_point()}
 
 
 def write_config(out: Path, format: str, architecture: Architecture) -> None:

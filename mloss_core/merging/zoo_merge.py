@@ -14,7 +14,7 @@ from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeInputs, MergeRule
 from mloss_core.merging.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.labels import describe
-from mloss_core.merging.merged_files import check_out, file_facts, input_digests, write_config
+from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
 from mloss_core.merging.methods import PRE, check_recipe
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.recipe import Recipe
@@ -67,10 +67,7 @@ def merge(
     inputs = inputs.with_moving_keys()
     rule = method.function(inputs, options, part(rest, 0.0, 0.5))
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
-    facts = file_facts(chosen, recipe)
-    update = run.keep() if out is None else run.stream(Path(out), facts, format)
-    if out is not None:
-        write_config(Path(out), format, zoo.architecture)
+    update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
     return MergeResult(
         name=describe(recipe), recipe=recipe, tasks=chosen.tasks, update=update, scale=rule.scale,
         pretrained=inputs.pretrained, exact=rule.exact, realised_keep=run.kept, kept_fraction=run.kept_fraction,
@@ -155,10 +152,12 @@ class _Run:
         self._each(tuple(self._inputs.pretrained), note)
         return updates
 
-    def stream(self, path: Path, facts: Mapping[str, str], format: str) -> Mapping[str, Tensor]:
+    def stream(self, path: Path, zoo: Zoo, recipe: Recipe, format: str) -> Mapping[str, Tensor]:
         """Merge everything into a file, holding one tensor at a time; updates are computed again on demand."""
-        with TowerWriter(path, layout_of(self._inputs.pretrained), facts, format) as writer:
+        layout, facts, beside = layout_of(self._inputs.pretrained), file_facts(zoo, recipe), leftovers(zoo, format)
+        with TowerWriter(path, layout, facts, format, beside) as writer:
             self._each(writer.order, lambda key, weight, update: writer.write(key, weight))
+        write_config(path, format, zoo.architecture)
         self.digests = dict(writer.digests)
         return UpdateOnDemand(self._rule, self._inputs.moving)
 

@@ -76,6 +76,17 @@ def test_what_cannot_be_named(state, tmp_path):
     assert stored_names("head.bias", "open_clip") == ("visual.head.bias",)
 
 
+def test_tensors_beside_the_tower_come_along_and_count_for_no_digest(state, tmp_path):
+    beside = {"model.logit_scale": torch.tensor(4.6)}
+    with TowerWriter(tmp_path / "m", layout_of(state), {}, "task_vectors", beside) as writer:
+        for key in writer.order:
+            writer.write(key, state[key])
+    assert (
+        writer.digest == state_digest(state)
+        and load_file(tmp_path / "m")["model.logit_scale"] == beside["model.logit_scale"]
+    )
+
+
 def test_a_failure_leaves_nothing(state, tmp_path):
     with (
         pytest.raises(CheckpointError, match="tensors are lacking"),

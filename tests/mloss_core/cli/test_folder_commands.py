@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from mloss_core.checkpoints import open_checkpoint
 from mloss_core.cli import main
 from mloss_core.state_dicts import state_digest
-from tests.checkpoint_files import save_head, visual
+from tests.checkpoint_files import ImageEncoder, save_head, visual
 from tests.mloss_core.data.test_text_towers import clip
 from tests.zoo_files import (
     CLASSES,
@@ -114,6 +114,17 @@ def test_a_hugging_face_folder_gets_its_configuration(capsys, tmp_path):
     assert "replace a model that is merged" in refused(
         capsys, *AVERAGE, "--zoo", folder, "--out", folder / "openai__clip-vit-base-patch32" / "model.safetensors"
     )
+
+
+def test_the_fields_image_encoder_loads_a_merged_file_strictly(capsys, tmp_path):
+    folder, out = task_vectors(tmp_path / "zoo"), tmp_path / "merged.safetensors"
+    merged = answer(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", "task_vectors")
+    encoder = ImageEncoder(visual(9))
+    encoder.load_state_dict(load_file(out), strict=True)
+    assert state_digest(encoder.model.visual.state_dict()) == merged["digest"]
+    with open_checkpoint(folder / "zeroshot.pt") as base:
+        for name in base.left_out:
+            assert torch.equal(encoder.state_dict()[name], base.read_stored(name)), name
 
 
 def test_evaluating_files_that_do_not_fit(capsys, tmp_path, images):

@@ -163,7 +163,7 @@ def _by_task(named: Iterable[tuple[str, Path]], folder: Path) -> dict[str, Path]
         task = task_name(name)
         if task in tasks:
             raise ZooError(
-                f"{folder} holds two models for {task}: {_below(tasks[task], folder)} and {_below(path, folder)}. "
+                f"{folder} holds two files for {task}: {_below(tasks[task], folder)} and {_below(path, folder)}. "
                 f"Move one away, or name the files in {NAME}."
             )
         tasks[task] = path

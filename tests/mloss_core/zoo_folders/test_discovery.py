@@ -89,9 +89,9 @@ def test_the_only_zoo_below(tmp_path):
         (("zeroshot.pt", "pretrained.pt", "cars.pt"), r"several .*: pretrained\.pt, zeroshot\.pt\. Name"),
         (
             ("zeroshot.pt", "Cars/finetuned.pt", "CarsVal/nonlinear_finetuned.pt"),
-            r"two models for cars: Cars/finetuned\.pt and CarsVal/nonlinear_finetuned\.pt\. Move one away",
+            r"two files for cars: Cars/finetuned\.pt and CarsVal/nonlinear_finetuned\.pt\. Move one away",
         ),
-        (("zeroshot.pt", "cars.pt", "head_cars.pt", "heads/head_Cars.pt"), "two models for cars"),
+        (("zeroshot.pt", "cars.pt", "head_cars.pt", "heads/head_Cars.pt"), "two files for cars"),
         (("a/config.json", "a/model.safetensors.index.json"), "keeps its weights in several files"),
     ],
 )  # fmt: skip

@@ -11,6 +11,9 @@ from torch import Tensor
 from mloss_core.errors import CheckpointError, InvalidOptionError, LayerNotFoundError, unknown_name
 from mloss_core.types import StateDict
 
+_LETTERS = {
+    (384, 12): "S", (768, 12): "B", (1024, 24): "L", (1280, 32): "H", (1408, 40): "g", (1664, 48): "bigG",
+}  # fmt: skip
 _BLOCK = "transformer.resblocks.{}."
 
 
@@ -44,6 +47,13 @@ class Architecture:
     def sites(self) -> tuple[str, ...]:
         """Where M-Loss is measured, one site a block: the linear layer in front of the activation."""
         return tuple(f"blocks.{block}.mlp.c_fc" for block in range(self.layers))
+
+    @property
+    def name(self) -> str:
+        """The usual name of these numbers, such as `ViT-B-32`, which several models may share; or what it is."""
+        side = f"-{self.image_size}" if self.image_size != 224 else ""
+        letter = _LETTERS.get((self.width, self.layers))
+        return f"ViT-{letter}-{self.patch}{side}" if letter else "vision transformer"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -13,8 +13,9 @@ from torch import Tensor
 from mloss_core.caching import digest_of
 from mloss_core.data.datasets import Dataset
 from mloss_core.errors import ZooError, unknown_name
-from mloss_core.types import StateDict
+from mloss_core.types import Progress, StateDict, silent
 from mloss_core.vision import Architecture, build_tower, resolve_device
+from mloss_core.zoo_folders.places import ROOT, zoo_folder
 
 CPU = torch.device("cpu")
 
@@ -58,6 +59,7 @@ class Zoo:
         device: where encoders run.
         card: what was recorded when the zoo was made (accuracies, recipe, versions), as plain values.
         notes: what the user should know about how the zoo was read.
+        searched: where datasets were looked for, as a message says it; empty where all are there.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Zoo:
     device: torch.device = CPU
     card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    searched: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -97,6 +100,33 @@ class Zoo:
             raise ZooError(f"at least one task must be chosen; this zoo has {', '.join(self.tasks)}.")
         return tuple(task for task in self.tasks if task in set(tasks))
 
+    def require_datasets(self, tasks: "tuple[str, ...] | list[str] | None", purpose: str) -> None:
+        """Check that every chosen task has images.
+
+        Raises:
+            ZooError: the tasks that lack them, and where they were looked for.
+        """
+        lacking = [task for task in self.check_tasks(tasks) if task not in self.datasets]
+        if lacking:
+            where = f" ({self.searched})" if self.searched else ""
+            raise ZooError(
+                f"{purpose} images of every task; the zoo {self.name} has no dataset for {', '.join(lacking)}{where}. "
+                "Add it or leave it out."
+            )
+
+    def require_heads(self, tasks: "tuple[str, ...] | list[str] | None") -> None:
+        """Check that every chosen task has a zero-shot head.
+
+        Raises:
+            ZooError: the tasks that lack one.
+        """
+        lacking = [task for task in self.check_tasks(tasks) if task not in self.heads]
+        if lacking:
+            raise ZooError(
+                f"the zoo {self.name} has no zero-shot head for {', '.join(lacking)}; logits need one. "
+                "Add head_<Dataset>.pt, or make one with 'heads build', or leave the task out."
+            )
+
     def subset(self, tasks: "tuple[str, ...] | list[str] | None") -> "Zoo":
         """The same zoo with some of its tasks."""
         chosen = self.check_tasks(tasks)
@@ -122,23 +152,33 @@ def _pick(chosen: tuple[str, ...], mapping: Mapping[str, Any]) -> Mapping[str, A
     return MappingProxyType({task: mapping[task] for task in chosen if task in mapping})
 
 
-def open_zoo(source: "str | Path" = "demo", device: "str | torch.device" = "auto") -> Zoo:
-    """Open the embedded zoo (`demo`).
+def open_zoo(source: "str | Path" = "demo", device: "str | torch.device" = "auto", progress: Progress = silent) -> Zoo:
+    """Open the embedded zoo (`demo`), a folder of checkpoints, or one of that name in `./checkpoints`.
+
+    Args:
+        source: the zoo's name or folder; see `mloss_core.zoo_folders.discovery` for the layouts that are known.
+        device: where encoders run: auto, cpu or cuda:N.
+        progress: told while the files of a folder are converted, which happens once.
 
     Raises:
-        ZooError: `source` is neither a known name nor a folder that holds a zoo.
-        CheckpointError: a weight file is damaged.
+        ZooError: `source` is neither a known name nor a folder that holds a zoo, or something is wrong with its files;
+            the message names all of it.
+        CheckpointError: a weight file of a zoo made by 'demo build' is damaged.
     """
     chosen = resolve_device(device)
-    if str(source) == "demo":
-        from mloss_core.demo import open_demo_zoo
-
-        return open_demo_zoo(chosen)
-    path = Path(source)
-    if not path.exists():
-        raise ZooError(f"no zoo {str(source)!r}: 'demo' is the embedded one.")
     from mloss_core.demo import MANIFEST_NAME, open_demo_zoo
 
-    if not (path / MANIFEST_NAME).is_file():
-        raise ZooError(f"{path} is no zoo: a folder made by 'demo build' holds {MANIFEST_NAME}; found none there.")
-    return open_demo_zoo(chosen, folder=path)
+    if str(source) == "demo":
+        return open_demo_zoo(chosen)
+    path = zoo_folder(source)
+    if not path.exists():
+        raise ZooError(
+            f"no zoo {str(source)!r}: 'demo' is the embedded one, and there is no such folder here or in ./{ROOT}."
+        )
+    if not path.is_dir():
+        raise ZooError(f"a zoo must be a folder of checkpoints; {path} is a file.")
+    if (path / MANIFEST_NAME).is_file():
+        return open_demo_zoo(chosen, folder=path)
+    from mloss_core.zoo_folders.opening import open_folder
+
+    return open_folder(path, chosen, progress)

@@ -20,14 +20,14 @@ _SIBLING = {
     HUGGING_FACE: "encoder.layers.0.layer_norm1.weight",
     TIMM: "blocks.0.norm1.weight",
 }
-_HF_BLOCK = {
+HF_BLOCK = {
     "layer_norm1": "ln_1", "layer_norm2": "ln_2", "self_attn.out_proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc",
     "mlp.fc2": "mlp.c_proj",
 }  # fmt: skip
 _TIMM_BLOCK = {
     "norm1": "ln_1", "norm2": "ln_2", "attn.proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
 }  # fmt: skip
-_HF_TOP = {
+HF_TOP = {
     "embeddings.class_embedding": "class_embedding", "embeddings.position_embedding.weight": "positional_embedding",
     "embeddings.patch_embedding.weight": "conv1.weight", "pre_layrnorm.weight": "ln_pre.weight",
     "pre_layrnorm.bias": "ln_pre.bias", "post_layernorm.weight": "ln_post.weight",
@@ -147,10 +147,10 @@ def _hugging_face(inside: list[str], prefix: str, file: str) -> dict[str, Part]:
     for key in inside:
         name = key.removeprefix(prefix)
         block = re.fullmatch(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)", name)
-        if name in _HF_TOP:
-            parts[_HF_TOP[name]] = Part((key,))
-        elif block and block[2] in _HF_BLOCK:
-            parts[f"transformer.resblocks.{block[1]}.{_HF_BLOCK[block[2]]}.{block[3]}"] = Part((key,))
+        if name in HF_TOP:
+            parts[HF_TOP[name]] = Part((key,))
+        elif block and block[2] in HF_BLOCK:
+            parts[f"transformer.resblocks.{block[1]}.{HF_BLOCK[block[2]]}.{block[3]}"] = Part((key,))
         elif block and block[2] in {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}:
             qkv[(int(block[1]), block[3], block[2][10])] = key
         elif name not in {"embeddings.position_ids", "visual_projection.weight"}:

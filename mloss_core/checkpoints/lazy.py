@@ -18,6 +18,7 @@ from mloss_core.checkpoints.pickle_data import Obj
 from mloss_core.checkpoints.records import (
     ITEM_BYTES,
     TensorRecord,
+    as_tensor,
     dict_tensors,
     inline_tensors,
     is_module,
@@ -29,6 +30,8 @@ from mloss_core.state_dicts import state_digest
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
 _CHUNK = 1 << 22
+BARE = "tensor"
+"""Name of the tensor of a file that holds a single one, without a name."""
 
 
 @dataclasses.dataclass
@@ -169,7 +172,8 @@ def _tensors_of(container: PickleFile, path: Path) -> tuple[dict[str, TensorReco
         if is_module(inner):
             return module_tensors(inner), module_facts(inner)
         root = inner
-    records = dict_tensors(root)
+    bare = as_tensor(root, "the tensor")
+    records = dict_tensors(root) if bare is None else {BARE: bare}
     if not records:
         what = f"an object of class {root.cls}" if isinstance(root, Obj) else f"a {type(root).__name__}"
         raise CheckpointError(f"{path.name} holds {what} without tensors: not a model.")

@@ -65,10 +65,14 @@ def _dtype(stored: str, key: str, path: Path) -> str:
 
 
 def _own_facts(metadata: dict[str, str]) -> dict[str, Any]:
-    """Facts that files written by this project carry."""
-    try:
-        facts = json.loads(metadata.get("architecture", "{}"))
-    except ValueError:
-        return {}
+    """Facts that files written by this project carry: merged ones as `architecture`, converted ones as `facts`."""
     known = ("activation", "heads", "layer_norm_eps", "mean", "std")
-    return {name: facts[name] for name in known if name in facts} if isinstance(facts, dict) else {}
+    found: dict[str, Any] = {}
+    for field in ("facts", "architecture"):
+        try:
+            facts = json.loads(metadata.get(field, "{}"))
+        except ValueError:
+            continue
+        if isinstance(facts, dict):
+            found.update({name: facts[name] for name in known if name in facts})
+    return found

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mloss_core.caching import write_atomically
 from mloss_core.errors import CacheError, InvalidOptionError
@@ -16,6 +16,9 @@ from mloss_core.merging.methods import METHODS, check_recipe, get_method
 from mloss_core.options import parse_option
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import Progress, silent
+
+if TYPE_CHECKING:
+    from mloss_core.zoo import Zoo
 
 
 def add_common(parser: argparse.ArgumentParser, *, zoo: bool = True) -> None:
@@ -41,6 +44,14 @@ def add_recipe(parser: argparse.ArgumentParser, *, many: bool) -> None:
     group.add_argument("--tasks", metavar="A,B", help=f"{tasks} (default: all)")
     group.add_argument("--blocks", metavar="8,9,10", help="blocks whose keep rates follow M-Loss (default: all)")
     group.add_argument("--seed", type=int, default=0, help="seed of random masks (default: 0)")
+
+
+def opened_zoo(options: argparse.Namespace) -> "Zoo":
+    """The zoo that the options name, with a progress bar while a folder's files are converted for the first time."""
+    from mloss_core.zoo import open_zoo
+
+    with progress_bar() as progress:
+        return open_zoo(options.zoo, device=options.device, progress=progress)
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

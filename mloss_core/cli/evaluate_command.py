@@ -9,6 +9,7 @@ from mloss_core.cli.common import (
     add_recipe,
     emit,
     names,
+    opened_zoo,
     percent,
     progress_bar,
     recipe_from_file,
@@ -21,7 +22,7 @@ from mloss_core.errors import InvalidOptionError
 from mloss_core.types import part
 
 if TYPE_CHECKING:
-    from mloss_core.evaluation import ScaleSearch
+    from mloss_core.evaluation import EvaluationRow, ScaleSearch
     from mloss_core.recipe import Recipe
     from mloss_core.zoo import Zoo
 
@@ -34,7 +35,9 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     add_common(parser)
     add_recipe(parser, many=True)
-    parser.add_argument("--weights", action="append", default=[], metavar="FILE", help="evaluate a merged file as well")
+    parser.add_argument(
+        "--weights", action="append", default=[], metavar="FILE", help="evaluate a weight file of any format as well"
+    )
     parser.add_argument("--split", default="test", help="test or val (default: test; choose recipes on val)")
     parser.add_argument(
         "--tune", action="store_true", help="choose each recipe's scale on validation images first; its own is ignored"
@@ -50,12 +53,11 @@ def run(options: argparse.Namespace) -> None:
     recipes += [typed] if typed else []
     from mloss_core.data.datasets import check_split
     from mloss_core.evaluation import evaluate_rows
-    from mloss_core.zoo import open_zoo
 
     check_split(options.split)
     if options.tune and (options.split != "test" or not recipes):
         raise InvalidOptionError("--tune chooses on val and reports on test: it takes a recipe, and no other split.")
-    zoo = open_zoo(options.zoo, device=options.device)
+    zoo = opened_zoo(options)
     tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
     with progress_bar() as progress:
         searches = _searches(zoo, recipes, part(progress, 0, 0.5)) if options.tune else []
@@ -70,7 +72,14 @@ def run(options: argparse.Namespace) -> None:
         emit({"zoo": zoo_facts(zoo), "split": options.split, "counts": dict(rows[0].counts),
               "rows": [row.to_dict() for row in rows], **tuning, "seconds": time.perf_counter() - started})  # fmt: skip
         return
-    print(f"{zoo.name}, {options.split} split, top-1 accuracy in percent")
+    _print_table(zoo, options.split, rows)
+    for search in searches:
+        print(_search_words(search))
+
+
+def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
+    tasks = list(rows[0].accuracy)
+    print(f"{zoo.name}, {split} split, top-1 accuracy in percent")
     body = [
         [row.model, *(percent(row.accuracy[task]) for task in tasks),
          f"{percent(row.average)} ± {percent(row.standard_error)}", percent(row.to_dict()["normalised"]),
@@ -79,8 +88,6 @@ def run(options: argparse.Namespace) -> None:
     ]  # fmt: skip
     print(table(["model", *tasks, "average", "normalised", "variance", "worst"], body))
     print("± is one standard error from the number of images; variance over tasks in percent squared.")
-    for search in searches:
-        print(_search_words(search))
 
 
 def _searches(zoo: "Zoo", recipes: "list[Recipe]", progress: Any) -> "list[ScaleSearch]":
@@ -110,16 +117,12 @@ def _common_tasks(recipes: "list[Recipe]") -> tuple[str, ...] | None:
 
 
 def _models(zoo: "Zoo", recipes: "list[Recipe]", files: list[str], progress: Any) -> list[Any]:
-    from mloss_core.checkpoints import open_checkpoint
     from mloss_core.merging import merge
-    from mloss_core.zoo import Encoder
+    from mloss_core.outputs.encoders import encoder_from_file
 
     count = max(1, len(recipes))
     found: list[Any] = [
         merge(zoo, recipe, progress=part(progress, place / count, (place + 1) / count))
         for place, recipe in enumerate(recipes)
     ]
-    for path in files:
-        weights = open_checkpoint(path)
-        found.append(Encoder(path, weights, weights.digest))
-    return found
+    return found + [encoder_from_file(zoo, path) for path in files]

@@ -8,6 +8,7 @@ from mloss_core.cli.common import (
     emit,
     json_text,
     names,
+    opened_zoo,
     out_file,
     progress_bar,
     table,
@@ -36,9 +37,8 @@ def run(options: argparse.Namespace) -> None:
     from mloss_core.mloss import measure_mloss
     from mloss_core.mloss.measure import require_two
     from mloss_core.mloss.notice import notice
-    from mloss_core.zoo import open_zoo
 
-    zoo = open_zoo(options.zoo, device=options.device)
+    zoo = opened_zoo(options)
     tasks = zoo.check_tasks(names(options.tasks))
     require_two(tasks)
     with progress_bar() as progress:

@@ -3,10 +3,12 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from mloss_core.checkpoints.naming import FORMATS
 from mloss_core.cli.common import (
     add_common,
     add_recipe,
     emit,
+    opened_zoo,
     out_file,
     progress_bar,
     recipe_from_file,
@@ -30,6 +32,11 @@ def add(commands: Any) -> None:
     add_common(parser)
     add_recipe(parser, many=False)
     parser.add_argument("--out", required=True, metavar="FILE", help="the safetensors file to write")
+    parser.add_argument(
+        "--format", default="canonical", metavar="NAME",
+        help="tensor names of the file (default: canonical): "
+        + "; ".join(f"{name}, {words}" for name, words in FORMATS.items()),
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -42,22 +49,21 @@ def run(options: argparse.Namespace) -> None:
         raise InvalidOptionError("--tasks belongs to a method; a recipe file names its own tasks.")
     recipe, out = typed or recipe_from_file(options.recipe), out_file(options.out)
     from mloss_core.merging import merge
-    from mloss_core.zoo import open_zoo
 
-    zoo = open_zoo(options.zoo, device=options.device)
+    zoo = opened_zoo(options)
     with progress_bar() as progress:
-        result = merge(zoo, recipe, out=out, progress=progress)
+        result = merge(zoo, recipe, out=out, progress=progress, format=options.format)
     if options.json:
-        emit(_answer(zoo, result, str(out)))
+        emit(_answer(zoo, result, str(out), options.format))
         return
     print(f"{result.name}: {out}")
     print(f"digest {result.digest}")
     print(f"kept {100 * result.kept_fraction:.1f} % of the task vectors' entries; {result.seconds:.2f} s")
 
 
-def _answer(zoo: "Zoo", result: "MergeResult", out: str) -> dict[str, Any]:
+def _answer(zoo: "Zoo", result: "MergeResult", out: str, format: str) -> dict[str, Any]:
     return {
-        "zoo": zoo_facts(zoo), "recipe": result.recipe.to_dict(), "out": out, "digest": result.digest,
+        "zoo": zoo_facts(zoo), "recipe": result.recipe.to_dict(), "out": out, "format": format, "digest": result.digest,
         "realised_keep": dict(result.realised_keep), "kept_fraction": result.kept_fraction,
         "inputs": dict(result.inputs), "versions": dict(result.versions), "seconds": result.seconds,
     }  # fmt: skip

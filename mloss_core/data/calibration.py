@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mloss_core.caching import digest_of
 from mloss_core.data.datasets import Dataset
-from mloss_core.errors import DatasetError, ZooError
+from mloss_core.errors import DatasetError
 
 if TYPE_CHECKING:
     from mloss_core.zoo import Zoo
@@ -64,9 +64,8 @@ def draw_calibration(
     """
     chosen = zoo.check_tasks(tasks)
     task, index, images, keys = [], [], [], []
+    zoo.require_datasets(chosen, "M-Loss needs")
     for position, name in enumerate(chosen):
-        if name not in zoo.datasets:
-            raise ZooError(f"M-Loss needs images of every task; this zoo has no dataset for {name}.")
         dataset = zoo.datasets[name]
         picked = _picked(dataset, samples_per_task, seed, sampling)
         images.append(dataset.images("train", picked.tolist(), preprocess))

@@ -100,6 +100,8 @@ def rows_of(
     zoo: Zoo, contenders: Sequence[Contender], split: str, *, progress: Progress = silent, cache: Cache | None = None
 ) -> list[EvaluationRow]:
     """Evaluate contenders on all tasks of a zoo. Every encoder that several share runs once."""
+    zoo.require_datasets(zoo.tasks, "accuracies need")
+    zoo.require_heads(zoo.tasks)
     for task in zoo.tasks:
         dataset_of(zoo, task, split)
         head_of(zoo, task)

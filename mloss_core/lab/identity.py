@@ -12,35 +12,32 @@ from typing import Any
 import mloss_core
 from mloss_core.caching import CODE_VERSION, digest_of
 from mloss_core.errors import InvalidOptionError
+from mloss_core.zoo_folders.places import folder_stamp, zoo_folder
 
 EMBEDDED = {"demo": Path(mloss_core.__file__).parent / "demo" / "weights"}
 """Folders of the zoos that have a name of their own."""
+_SAYS = ("manifest.json", "zoo.json")
 _NO_GPU = {"", "-1"}
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
 
 
 def zoo_name(name: str) -> str:
     """The name by which every process opens the same zoo: a folder's absolute path, whatever process was asked."""
-    return name if name in EMBEDDED else str(Path(name).absolute())
+    return name if name in EMBEDDED else str(zoo_folder(name).absolute())
 
 
 def zoo_identity(name: str) -> str:
-    """Digest of the zoo's manifest and of name, size and time of its files, so that a changed file makes a new request.
+    """Digest of what a zoo says of itself and of name, size and time of its files: a change makes a new request.
 
     A folder that cannot be read has an identity too; opening it then says what is wrong.
     """
-    folder = EMBEDDED.get(name) or Path(name)
-    files = []
+    folder = EMBEDDED.get(name) or zoo_folder(name)
     try:
-        with os.scandir(folder) as found:
-            for entry in found:
-                if entry.is_file():
-                    stat = entry.stat()
-                    files.append([entry.name, stat.st_size, stat.st_mtime_ns])
-        manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        files = folder_stamp(folder)
+        said = [hashlib.sha256(path.read_bytes()).hexdigest() for path in map(folder.joinpath, _SAYS) if path.is_file()]
     except OSError as error:
-        manifest = type(error).__name__
-    return digest_of(str(folder), manifest, sorted(files))
+        return digest_of(str(folder), type(error).__name__)
+    return digest_of(str(folder), said, files, None if name in EMBEDDED else os.environ.get("MLOSS_DATA"))
 
 
 def lane(device: str) -> str:

@@ -1,6 +1,5 @@
 """Merging the encoders of a zoo by a recipe: measure what guides, merge tensor by tensor, keep or stream the result."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from mloss_core.checkpoints import SafetensorsWriter
+from mloss_core.checkpoints.naming import TowerWriter
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeInputs, MergeRule
 from mloss_core.merging.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.labels import describe
+from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
 from mloss_core.merging.methods import PRE, check_recipe
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.recipe import Recipe
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @torch.no_grad()
 def merge(
     zoo: Zoo, recipe: Recipe, report: "MLossReport | None" = None, out: "str | Path | None" = None,
-    device: "str | torch.device | None" = None, progress: Progress = silent,
+    device: "str | torch.device | None" = None, progress: Progress = silent, format: str = "canonical",
 ) -> MergeResult:  # fmt: skip
     """Merge a zoo's encoders as the recipe says. The same recipe on the same files gives the same weights, bit for bit.
 
@@ -44,9 +44,10 @@ def merge(
             result then holds no weights but computes or reads them when they are asked for.
         device: where the sums are done; the zoo's by default. The result lies on the CPU.
         progress: told the fraction done.
+        format: whose tensor names the file has; see `mloss_core.checkpoints.naming.FORMATS`.
 
     Raises:
-        UnknownNameError: unknown method, processor or task.
+        UnknownNameError: unknown method, processor, task or format.
         InvalidOptionError: a bad option, blocks for a method without them, or a report of other models or blocks.
         LayerNotFoundError: a block that the architecture lacks.
         CheckpointError: weights that are damaged or not finite, or `out` cannot be written.
@@ -54,7 +55,7 @@ def merge(
     method, options = check_recipe(recipe)
     chosen = zoo.subset(recipe.tasks)
     check_blocks(recipe.blocks, zoo.architecture.layers)
-    _check_out(chosen, out)
+    check_out(chosen, out, format)
     scores, recipe, rest = _guide(chosen, recipe, report, progress)
     started = time.perf_counter()
     inputs = MergeInputs(
@@ -66,12 +67,11 @@ def merge(
     inputs = inputs.with_moving_keys()
     rule = method.function(inputs, options, part(rest, 0.0, 0.5))
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
-    facts = _facts(chosen, recipe)
-    update = run.keep() if out is None else run.stream(Path(out), facts)
+    update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
     return MergeResult(
         name=describe(recipe), recipe=recipe, tasks=chosen.tasks, update=update, scale=rule.scale,
         pretrained=inputs.pretrained, exact=rule.exact, realised_keep=run.kept, kept_fraction=run.kept_fraction,
-        digest=combine_digests(run.digests), inputs=_input_digests(chosen), versions=versions(),
+        digest=combine_digests(run.digests), inputs=input_digests(chosen), versions=versions(),
         seconds=time.perf_counter() - started,
     )  # fmt: skip
 
@@ -124,17 +124,6 @@ def _check_report(report: "MLossReport", tasks: tuple[str, ...], blocks: tuple[i
         )
 
 
-def _check_out(zoo: Zoo, out: "str | Path | None") -> None:
-    """Refuse to write over a file that is being merged."""
-    if out is None:
-        return
-    for encoder in (zoo.pretrained, *zoo.sources()):
-        if encoder.source and Path(encoder.source).resolve() == Path(out).resolve():
-            raise InvalidOptionError(
-                f"the merged file must not replace a model that is merged; {out} holds {encoder.name}."
-            )
-
-
 class _Run:
     """One pass over all tensors, noting what was kept and the digest of each merged tensor."""
 
@@ -163,10 +152,12 @@ class _Run:
         self._each(tuple(self._inputs.pretrained), note)
         return updates
 
-    def stream(self, path: Path, facts: Mapping[str, str]) -> Mapping[str, Tensor]:
+    def stream(self, path: Path, zoo: Zoo, recipe: Recipe, format: str) -> Mapping[str, Tensor]:
         """Merge everything into a file, holding one tensor at a time; updates are computed again on demand."""
-        with SafetensorsWriter(path, layout_of(self._inputs.pretrained), facts) as writer:
+        layout, facts, beside = layout_of(self._inputs.pretrained), file_facts(zoo, recipe), leftovers(zoo, format)
+        with TowerWriter(path, layout, facts, format, beside) as writer:
             self._each(writer.order, lambda key, weight, update: writer.write(key, weight))
+        write_config(path, format, zoo.architecture)
         self.digests = dict(writer.digests)
         return UpdateOnDemand(self._rule, self._inputs.moving)
 
@@ -181,16 +172,3 @@ class _Run:
             weights = MergedWeights(self._inputs.pretrained, update, self._rule.scale, self._rule.exact)
             use(key, weights[key], update.get(key))
         self._progress(1.0, "merged")
-
-
-def _input_digests(zoo: Zoo) -> dict[str, str]:
-    return {encoder.name: encoder.digest for encoder in (zoo.pretrained, *zoo.sources())}
-
-
-def _facts(zoo: Zoo, recipe: Recipe) -> dict[str, str]:
-    """Metadata of a merged file: enough to open it and to make it again."""
-    facts: dict[str, Any] = {
-        "architecture": zoo.architecture.to_dict(), "recipe": recipe.to_dict(), "zoo": zoo.name,
-        "tasks": list(zoo.tasks), "inputs": _input_digests(zoo), "versions": versions(),
-    }  # fmt: skip
-    return {name: json.dumps(value) for name, value in facts.items()}

@@ -2,11 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mloss_core.checkpoints import open_checkpoint
 from mloss_core.data.datasets import Dataset, check_split
 from mloss_core.errors import DatasetError, ZooError
 from mloss_core.state_dicts import check_same_structure, state_digest
@@ -32,6 +34,29 @@ def as_encoder(weights: "Encoder | StateDict | Any", name: str | None = None, di
     if isinstance(weights, Mapping):
         return Encoder(name or "weights", weights, digest or state_digest(weights))
     return Encoder(name or weights.name, weights.state_dict(), digest or weights.digest)
+
+
+def encoder_from_file(zoo: Zoo, path: "str | Path") -> Encoder:
+    """The image encoder of a weight file in any format, such as a merged one, to run beside a zoo's own.
+
+    A file without its projection, as Hugging Face's CLIPVisionModel is, gets that of the zoo.
+
+    Raises:
+        CheckpointError: see `open_checkpoint`.
+        ZooError: the file says that it is of another architecture.
+    """
+    weights = open_checkpoint(path)
+    for fact, words in (("activation", "activation"), ("heads", "attention heads")):
+        here = getattr(zoo.architecture, fact)
+        if weights.facts.get(fact, here) != here:
+            raise ZooError(
+                f"{path} records {words} {weights.facts[fact]}, the models of {zoo.name} have {here}: it belongs to "
+                "another zoo."
+            )
+    if "proj" in weights or "proj" not in zoo.pretrained.weights:
+        return Encoder(str(path), weights, weights.digest)
+    completed = {**weights, "proj": zoo.pretrained.weights["proj"]}
+    return Encoder(str(path), completed, state_digest(completed))
 
 
 def running_tower(zoo: Zoo, encoder: Encoder) -> torch.nn.Module:
@@ -64,8 +89,7 @@ def head_of(zoo: Zoo, task: str) -> Tensor:
     Raises:
         ZooError: the zoo has none for it, or one that does not fit its encoders.
     """
-    if task not in zoo.heads:
-        raise ZooError(f"the zoo {zoo.name} has no zero-shot head for {task}; logits need one. Add it or leave it out.")
+    zoo.require_heads((task,))
     head, width = zoo.heads[task], zoo.architecture.embed_dim
     if head.ndim != 2 or head.shape[1] != width:
         raise ZooError(f"the head of {task} must be (class, {width}) for these encoders; it is {tuple(head.shape)}.")
@@ -80,8 +104,7 @@ def dataset_of(zoo: Zoo, task: str, split: str) -> Dataset:
         DatasetError: no such split, or an empty one.
     """
     check_split(split)
-    if task not in zoo.datasets:
-        raise ZooError(f"the zoo {zoo.name} has no dataset for {task}; accuracies need one. Add it or leave it out.")
+    zoo.require_datasets((task,), "accuracies need")
     dataset = zoo.datasets[task]
     if dataset.size(split) == 0:
         raise DatasetError(f"the {split} split of {task} is empty; choose another split or leave {task} out.")

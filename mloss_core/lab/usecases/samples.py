@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mloss_core.data.datasets import check_split
-from mloss_core.errors import DatasetError, InvalidOptionError, ZooError
+from mloss_core.errors import DatasetError, InvalidOptionError
 from mloss_core.lab.kinds import Payload
 from mloss_core.types import Progress
 from mloss_core.zoo import Zoo
@@ -16,8 +16,7 @@ def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """Pixels and labels of the chosen images."""
     task, indices = params["task"], params["indices"]
     zoo.check_tasks((task,))
-    if task not in zoo.datasets:
-        raise ZooError(f"this zoo has no dataset for {task}.")
+    zoo.require_datasets((task,), "samples need")
     if not 1 <= len(indices) <= MOST:
         raise InvalidOptionError(f"indices must be 1 to {MOST} whole numbers; found {len(indices)}.")
     split, dataset = check_split(params["split"]), zoo.datasets[task]

@@ -27,7 +27,7 @@ def zoo():
 
 @pytest.fixture(autouse=True)
 def opened(monkeypatch, zoo):
-    monkeypatch.setattr("mloss_core.zoo.open_zoo", lambda source="demo", device="auto": zoo)
+    monkeypatch.setattr("mloss_core.zoo.open_zoo", lambda source="demo", **options: zoo)
 
 
 def _json(capsys, *arguments):
@@ -117,6 +117,10 @@ def test_cache(capsys, zoo):
         (["merge", "--recipe", "a.json", "--seed", "3", "--out", "x.safetensors"], "--seed belongs to a method"),
         (["measure", "--out", "no/map.csv"], "there is no no"),
         (["evaluate", "--method", "ties", "--seed", "-1"], "seed must be a whole number of at least 0"),
+        (["merge", "--method", "ties", "--format", "hff", "--out", "x.safetensors"], "did you mean 'hf'?"),
+        (["convert", "nowhere.pt"], "no weight file nowhere.pt"),
+        (["convert", "nowhere.pt", "--out", "x.pt"], "--out must end in .safetensors"),
+        (["heads", "build", "--weights", "a", "--classes", "nowhere.json", "--out", "x.safetensors"], "cannot be read"),
         (["demo"], "the following arguments are required: ACTION"),
         (["demo", "build", "--seed", "-1"], "--seed must be at least 0"),
         (["demo", "build", "--out", "no/such/zoo"], "there is no"),
@@ -149,10 +153,10 @@ def test_interrupting_leaves_nothing(capsys, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["zoo", "measure", "merge", "evaluate", "demo", "cache"])
+@pytest.mark.parametrize("command", ["zoo", "measure", "merge", "evaluate", "convert", "heads", "demo", "cache"])
 def test_help_names_defaults(capsys, command):
     with pytest.raises(SystemExit) as caught:
-        main([command, *(["build"] if command == "demo" else []), "--help"])
+        main([command, *(["build"] if command in ("demo", "heads") else []), "--help"])
     assert caught.value.code == 0 and ("default" in capsys.readouterr().out)
 
 

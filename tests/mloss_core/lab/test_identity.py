@@ -13,6 +13,8 @@ from mloss_core.lab.identity import EMBEDDED, lane, request_key, zoo_identity
 def zoo(tmp_path):
     (tmp_path / "manifest.json").write_text("1")
     (tmp_path / "a.safetensors").write_bytes(b"weights")
+    (tmp_path / "Cars").mkdir()
+    (tmp_path / "Cars" / "finetuned.pt").write_bytes(b"tuned")
     return tmp_path
 
 
@@ -20,8 +22,8 @@ def test_the_same_files_are_the_same_zoo(zoo):
     assert zoo_identity(str(zoo)) == zoo_identity(str(zoo))
 
 
-@pytest.mark.parametrize("change", ["manifest", "content", "gone", "new"])
-def test_a_changed_file_is_another_zoo(zoo, change):
+@pytest.mark.parametrize("change", ["manifest", "content", "gone", "new", "below", "described", "datasets"])
+def test_a_changed_file_is_another_zoo(zoo, change, monkeypatch):
     before, weights = zoo_identity(str(zoo)), zoo / "a.safetensors"
     stat = (zoo / "manifest.json").stat()
     if change == "manifest":
@@ -32,6 +34,12 @@ def test_a_changed_file_is_another_zoo(zoo, change):
         os.utime(weights, ns=(1, 1))
     elif change == "gone":
         weights.unlink()
+    elif change == "below":
+        (zoo / "Cars" / "finetuned.pt").write_bytes(b"WEIGHTS")
+    elif change == "described":
+        (zoo / "zoo.json").write_text("{}")
+    elif change == "datasets":
+        monkeypatch.setenv("MLOSS_DATA", "elsewhere")
     else:
         (zoo / "b.safetensors").touch()
     assert zoo_identity(str(zoo)) != before

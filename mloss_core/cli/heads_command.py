@@ -1,0 +1,79 @@
+"""`heads`: zero-shot heads from class names, through a real text tower."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from mloss_core.cli.common import emit, out_file, progress_bar
+from mloss_core.errors import InvalidOptionError
+
+_ACTIVATIONS = ("quick_gelu", "gelu", "gelu_tanh")
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("heads", help="build zero-shot heads from class names and templates")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="one head, through the text tower of an open_clip or OpenAI checkpoint")
+    build.add_argument("--weights", required=True, metavar="FILE", help="checkpoint of the whole CLIP, in any format")
+    build.add_argument(
+        "--classes", required=True, metavar="FILE",
+        help='JSON: {"classes": ["cat", ..] in label order, "templates": ["a photo of a {}.", ..]}',
+    )  # fmt: skip
+    build.add_argument(
+        "--out", required=True, metavar="FILE", help="safetensors file to write, such as head_Cars.safetensors"
+    )
+    build.add_argument(
+        "--activation", choices=_ACTIVATIONS, help="of the text tower (default: what the file says, else quick_gelu)"
+    )
+    build.add_argument("--json", action="store_true", help="print one JSON object")
+    build.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Build the head, write it, and print what it is."""
+    classes, templates = _sentences(Path(options.classes))
+    out = out_file(options.out, (".safetensors",))
+    from mloss_core.data.head_files import write_head
+    from mloss_core.data.text_towers import read_text_tower
+
+    tower = read_text_tower(options.weights, options.activation)
+    with progress_bar() as progress:
+        head = tower.head(classes, templates, progress)
+    facts = {"classes": classes, "templates": templates, "weights": tower.digest, "activation": tower.activation}
+    digest = write_head(out, head, facts)
+    answer = {
+        "out": str(out), "digest": digest, "classes": len(classes), "templates": len(templates),
+        "embed_dim": head.shape[1], "logit_scale": tower.logit_scale, "activation": tower.activation,
+        "weights": tower.digest, "notes": list(tower.notes),
+    }  # fmt: skip
+    if options.json:
+        emit(answer)
+        return
+    print(f"{out}: {len(classes)} classes, {len(templates)} templates, logit scale {tower.logit_scale:.2f}")
+    print(f"digest {digest}")
+    for note in tower.notes:
+        print(f"note: {note}")
+
+
+def _sentences(path: Path) -> tuple[list[str], list[str]]:
+    """Class names and templates.
+
+    Raises:
+        InvalidOptionError: the file is no such JSON object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidOptionError(f"--classes: {path} cannot be read as JSON: {reason}.") from error
+    fields = ("classes", "templates")
+    if not isinstance(values, dict) or set(values) != set(fields):
+        found = ", ".join(sorted(values)) if isinstance(values, dict) else f"a {type(values).__name__}"
+        raise InvalidOptionError(f"--classes: {path} must hold classes and templates, nothing else; found {found}.")
+    for field in fields:
+        listed = values[field]
+        if not isinstance(listed, list) or not listed or not all(isinstance(one, str) and one for one in listed):
+            raise InvalidOptionError(f"--classes: {field} of {path} must be a list of texts with at least one.")
+    return values["classes"], values["templates"]

@@ -1,0 +1,146 @@
+"""The models of a zoo, converted once and read lazily, with every file that cannot be read named in one report."""
+
+import contextlib
+import dataclasses
+import os
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mloss_core.caching import Cache, digest_of
+from mloss_core.checkpoints.converting import CONVERTER_VERSION, Converted, convert
+from mloss_core.checkpoints.facts import config_facts
+from mloss_core.errors import CheckpointError, ZooError
+from mloss_core.types import Progress, StateDict, part, silent
+from mloss_core.zoo_folders.discovery import FoundZoo
+
+PROJECTION = "proj"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Member:
+    """One model of a zoo.
+
+    Args:
+        name: its task, or `pretrained`.
+        path: the file it came from; label: how messages name it.
+        weights: canonical tensors, float32, read lazily.
+        source_digest: SHA-256 of the file.
+        facts: what the file says of its model.
+    """
+
+    name: str
+    path: Path
+    label: str
+    weights: StateDict
+    source_digest: str
+    facts: Mapping[str, Any]
+
+
+def report(zoo: str, problems: Sequence[str]) -> ZooError:
+    """The error that names everything wrong with a zoo."""
+    if len(problems) == 1:
+        return ZooError(f"the zoo {zoo} cannot be opened: {problems[0]}")
+    listed = " ".join(f"({number}) {problem}" for number, problem in enumerate(problems, 1))
+    return ZooError(f"the zoo {zoo} cannot be opened, {len(problems)} problems: {listed}")
+
+
+def read_members(found: FoundZoo, progress: Progress = silent) -> tuple[Member, dict[str, Member], tuple[str, ...]]:
+    """The pretrained model, the fine-tuned ones by task, and notes.
+
+    Raises:
+        ZooError: files that are missing, damaged, hostile or no models, all of them in one report.
+        CacheError: converted files cannot be kept.
+    """
+    files = [("pretrained", path) for path in found.pretrained] + list(found.finetuned.items())
+    members: list[Member] = []
+    problems: list[str] = []
+    for position, (name, path) in enumerate(files):
+        step = part(progress, position / len(files), (position + 1) / len(files))
+        try:
+            members.append(_member(name, path, found.label(path), step))
+        except CheckpointError as error:
+            problems.append(_worded(error, path, found.label(path)))
+    if problems:
+        raise report(found.name, problems)
+    bases, tuned = members[: len(found.pretrained)], members[len(found.pretrained) :]
+    if len({base.source_digest for base in bases}) > 1:
+        _check_same(bases, found.name)
+    return _with_projection(bases[0], tuned, found.name)
+
+
+def _member(name: str, path: Path, label: str, progress: Progress) -> Member:
+    converted = _converted(path, Cache(), progress)
+    with contextlib.suppress(OSError):
+        # The cache lets go of what was used longest ago.
+        os.utime(converted.path)
+    return Member(
+        name=name, path=path, label=label, weights=MappingProxyType(converted.open()),
+        source_digest=converted.source_digest, facts=_facts(converted, path),
+    )  # fmt: skip
+
+
+def _converted(path: Path, cache: Cache, progress: Progress) -> Converted:
+    """`convert`, which reads the whole file for its digest, unless this very file was converted and not touched since.
+
+    The system moves the change time at every write and lets nobody set it, so an equal one is the same content.
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        return convert(path, progress=progress)
+    times = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
+    key = digest_of("source", CONVERTER_VERSION, str(path.absolute()), times)
+    entry = cache.get("sources", key)
+    if entry is not None and Path(entry.meta["path"]).is_file():
+        return Converted(Path(entry.meta["path"]), entry.meta["digest"], entry.meta["facts"])
+    found = convert(path, progress=progress)
+    meta = {"path": str(found.path.absolute()), "digest": found.source_digest, "facts": dict(found.facts)}
+    cache.remember("sources", key, lambda: (meta, {}))
+    return found
+
+
+def _facts(converted: Converted, path: Path) -> dict[str, Any]:
+    """The file's own facts, with those of a `config.json` that may have come or changed after the conversion."""
+    beside = config_facts(path) if str(converted.facts.get("format")).endswith(":hf") else {}
+    return {**converted.facts, **beside}
+
+
+def _worded(error: CheckpointError, path: Path, label: str) -> str:
+    """The message with the file named so that it is found: many are called finetuned.pt."""
+    text = str(error)
+    if label in text or str(path) in text:
+        return text
+    return text.replace(path.name, label, 1) if path.name in text else f"{label}: {text}"
+
+
+def _check_same(bases: Sequence[Member], zoo: str) -> None:
+    from mloss_core.state_dicts import state_digest
+
+    first = state_digest(bases[0].weights)
+    others = [base.label for base in bases[1:] if state_digest(base.weights) != first]
+    if others:
+        raise report(
+            zoo, [f"{bases[0].label} and {', '.join(others)} hold different weights: all models must share one base."]
+        )
+
+
+def _with_projection(
+    base: Member, tuned: Sequence[Member], zoo: str
+) -> tuple[Member, dict[str, Member], tuple[str, ...]]:
+    """Towers saved without their projection, as Hugging Face's CLIPVisionModel is, get the base's."""
+    lacking = [member for member in tuned if PROJECTION not in member.weights]
+    if PROJECTION not in base.weights:
+        raise report(
+            zoo, [f"{base.label} holds no projection (visual_projection.weight); give the whole CLIPModel as the base."]
+        )
+    if not lacking or len(lacking) < len(tuned):
+        return base, {member.name: member for member in tuned}, ()
+    shared = {PROJECTION: base.weights[PROJECTION]}
+    completed = {
+        member.name: dataclasses.replace(member, weights=MappingProxyType(ChainMap(dict(shared), member.weights)))  # type: ignore[arg-type]
+        for member in tuned
+    }
+    return base, completed, (f"the fine-tuned files hold no projection; {base.label}'s is used for all of them.",)

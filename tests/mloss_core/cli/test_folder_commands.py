@@ -1,0 +1,212 @@
+"""The command line on zoos of files: what is in them, conversion, merged files in every format, heads."""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mloss_core.checkpoints import open_checkpoint
+from mloss_core.cli import main
+from mloss_core.state_dicts import state_digest
+from tests.checkpoint_files import ImageEncoder, save_head, visual
+from tests.mloss_core.data.test_text_towers import clip
+from tests.zoo_files import (
+    CLASSES,
+    LAYOUTS,
+    TASKS,
+    flat,
+    head,
+    hugging_face,
+    save_pickled,
+    save_state,
+    task_vectors,
+    tuned,
+)
+from tests.zoos import NoiseDataset
+
+pytestmark = pytest.mark.filterwarnings("ignore:Couldn't retrieve source code:UserWarning")
+AVERAGE = ("merge", "--method", "average")
+
+
+def answer(capsys, *arguments):
+    assert main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys, *arguments):
+    assert main(list(map(str, arguments))) == 2
+    return capsys.readouterr().err
+
+
+@pytest.fixture
+def images(monkeypatch, tmp_path):
+    """Images of every task, from a stand-in for the reader of datasets."""
+    module = types.ModuleType("mloss_core.data.on_disk")
+    sizes = {"train": 20, "val": 10, "test": 12}
+    module.open_datasets = lambda names, root, architecture: (
+        {name: NoiseDataset(name, CLASSES[name], 16, sizes, 0) for name in names}, (),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "mloss_core.data.on_disk", module)
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("MLOSS_DATA", str(tmp_path / "data"))
+
+
+def test_zoo_tells_all_it_knows(capsys, tmp_path):
+    folder = task_vectors(tmp_path / "mine")
+    found = answer(capsys, "zoo", folder)
+    assert found["zoo"]["name"] == "mine" and found["layout"] == "<Dataset>/finetuned.pt"
+    assert found["architecture"]["activation"] == "quick_gelu" and found["architecture"]["heads"] == 2
+    cars = found["models"][1]
+    assert cars["file"] == "Cars/finetuned.pt" and cars["format"] == "zip:open_clip" and cars["head"] == [3, 8]
+    assert cars["classes"] is None and len(cars["digest"]) == 64 and 0 < cars["distance"] < 0.3
+    assert "set MLOSS_DATA" in found["datasets"]
+    assert main(["zoo", str(folder)]) == 0
+    text = capsys.readouterr().out
+    assert "SUN397/finetuned.pt (pickle:open_clip)" in text and "2 heads, 64 nodes a block, quick_gelu" in text
+    assert "without a dataset: cars, dtd, sun397 (no folder of datasets was given" in text
+
+
+def test_zoo_shows_notes(capsys, tmp_path):
+    assert main(["zoo", str(flat(tmp_path))]) == 0
+    assert "note: Activation not recorded in these files; using quick_gelu" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_merging_every_layout(layout, capsys, tmp_path):
+    folder, out = LAYOUTS[layout](tmp_path / "zoo"), tmp_path / "merged.safetensors"
+    merged = answer(capsys, *AVERAGE, "--zoo", folder, "--out", out)
+    assert merged["recipe"]["method"] == "average" and set(merged["inputs"]) == {"pretrained", *TASKS}
+    key = "transformer.resblocks.0.mlp.c_fc.weight"
+    mean = sum(tuned(seed).state_dict()[key] for seed in (1, 2, 3)) / 3
+    torch.testing.assert_close(load_file(out)[key], mean)
+
+
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [
+        ("canonical", "conv1.weight"), ("open_clip", "visual.conv1.weight"),
+        ("task_vectors", "model.visual.conv1.weight"), ("hf", "vision_model.embeddings.patch_embedding.weight"),
+    ],
+)  # fmt: skip
+def test_every_format_is_merged_and_evaluated_alike(format, name, capsys, tmp_path, images):
+    folder, out = task_vectors(tmp_path / "zoo"), tmp_path / "merged.safetensors"
+    merged = answer(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", format)
+    assert merged["format"] == format and name in load_file(out)
+    with open_checkpoint(out) as found:
+        assert found.digest == merged["digest"] and found.facts["activation"] == "quick_gelu"
+    rows = answer(capsys, "evaluate", "--zoo", folder, "--method", "average", "--weights", out)["rows"]
+    typed, from_file = rows[1:3]
+    assert typed["kind"] == "merged" and typed["tasks"] == from_file["tasks"] and set(typed["tasks"]) == set(TASKS)
+
+
+def test_a_hugging_face_folder_gets_its_configuration(capsys, tmp_path):
+    folder, out = hugging_face(tmp_path / "zoo"), tmp_path / "model.safetensors"
+    merged = answer(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", "hf")
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["hidden_act"] == "quick_gelu" and config["model_type"] == "clip_vision_model"
+    assert answer(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", "hf")["digest"] == merged["digest"]
+    (tmp_path / "config.json").write_text("{}")
+    assert "belongs to another model" in refused(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", "hf")
+    assert "replace a model that is merged" in refused(
+        capsys, *AVERAGE, "--zoo", folder, "--out", folder / "openai__clip-vit-base-patch32" / "model.safetensors"
+    )
+
+
+def test_the_fields_image_encoder_loads_a_merged_file_strictly(capsys, tmp_path):
+    folder, out = task_vectors(tmp_path / "zoo"), tmp_path / "merged.safetensors"
+    merged = answer(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", "task_vectors")
+    encoder = ImageEncoder(visual(9))
+    encoder.load_state_dict(load_file(out), strict=True)
+    assert state_digest(encoder.model.visual.state_dict()) == merged["digest"]
+    with open_checkpoint(folder / "zeroshot.pt") as base:
+        for name in base.left_out:
+            assert torch.equal(encoder.state_dict()[name], base.read_stored(name)), name
+
+
+def test_evaluating_files_that_do_not_fit(capsys, tmp_path, images):
+    folder = task_vectors(tmp_path / "zoo")
+    evaluate = ("evaluate", "--zoo", folder, "--weights")
+    save_head(tmp_path / "head.pt", head("cars"))
+    assert "give it as a head" in refused(capsys, *evaluate, tmp_path / "head.pt")
+    odd = visual(act_layer=torch.nn.GELU)
+    save_pickled(tmp_path / "gelu.pt", odd)
+    assert "records activation gelu, the models of zoo have quick_gelu" in refused(
+        capsys, *evaluate, tmp_path / "gelu.pt"
+    )
+    torch.save({**visual().state_dict(), "proj": torch.zeros(16, 4)}, tmp_path / "small.pt")
+    assert "proj is (16, 4)" in refused(capsys, *evaluate, tmp_path / "small.pt")
+
+
+def test_a_tower_without_projection_is_evaluated_with_the_zoos(capsys, tmp_path, images):
+    folder = task_vectors(tmp_path / "zoo")
+    hugging_face(tmp_path / "hf")
+    file = tmp_path / "hf" / "tanganke__clip-vit-base-patch32_cars" / "model.safetensors"
+    rows = answer(capsys, "evaluate", "--zoo", folder, "--weights", file)["rows"]
+    assert [row["kind"] for row in rows] == ["zero_shot", "merged", "ensemble", "ensemble", "individual"]
+
+
+def test_convert(capsys, tmp_path):
+    folder, out = task_vectors(tmp_path / "zoo"), tmp_path / "cars.safetensors"
+    source = folder / "Cars" / "finetuned.pt"
+    found = answer(capsys, "convert", source, "--out", out)
+    assert found["facts"]["activation"] == "quick_gelu" and found["bytes"] == out.stat().st_size
+    assert {path.name for path in tmp_path.iterdir()} == {"zoo", "cars.safetensors"}
+    assert state_digest(load_file(out)) == state_digest(tuned(1).state_dict())
+    with open_checkpoint(out) as again:
+        assert again.facts["activation"] == "quick_gelu" and again.facts["heads"] == 2
+    assert "must not replace" in refused(capsys, "convert", out, "--out", out)
+    assert main(["convert", str(source)]) == 0
+    text = capsys.readouterr().out
+    assert "zip:open_clip, float32" in text and "heads 2" in text and "left out: 5 tensors" in text
+
+
+def test_convert_refuses_what_is_no_model_and_leaves_nothing(capsys, tmp_path):
+    (tmp_path / "page.pt").write_text("<html>")
+    assert "is a web page" in refused(capsys, "convert", tmp_path / "page.pt", "--out", tmp_path / "o.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.pt"]
+
+
+def test_heads_are_built_and_found_by_the_zoo(capsys, tmp_path):
+    folder = flat(tmp_path / "zoo")
+    torch.save(clip().state_dict(), tmp_path / "clip.pt")
+    (tmp_path / "cars.json").write_text(json.dumps({"classes": ["Audi", "BMW"], "templates": ["a photo of a {}."]}))
+    build = ("heads", "build", "--weights", tmp_path / "clip.pt", "--classes", tmp_path / "cars.json", "--out")
+    found = answer(capsys, *build, folder / "head_Cars.safetensors")
+    assert (found["classes"], found["embed_dim"], found["activation"]) == (2, 8, "quick_gelu")
+    models = answer(capsys, "zoo", folder)["models"]
+    assert [model["head"] for model in models] == [None, [2, 8], None, None]
+    assert main([str(part) for part in (*build, tmp_path / "again.safetensors", "--activation", "quick_gelu")]) == 0
+    assert "2 classes, 1 templates, logit scale 14.29" in capsys.readouterr().out
+    save_state(tmp_path / "clip.pt", visual())
+    assert "no text tower" in refused(capsys, *build, tmp_path / "new.safetensors")
+    assert not Path(tmp_path / "new.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "must hold classes and templates, nothing else; found a list"),
+        ('{"classes": ["a"]}', "found classes"),
+        ('{"classes": [], "templates": ["{}"]}', "classes of"),
+        ('{"classes": ["a"], "templates": [1]}', "templates of"),
+    ],
+)
+def test_class_files_that_are_none(text, words, capsys, tmp_path):
+    (tmp_path / "c.json").write_text(text)
+    error = refused(
+        capsys,
+        "heads",
+        "build",
+        "--weights",
+        "x.pt",
+        "--classes",
+        tmp_path / "c.json",
+        "--out",
+        tmp_path / "h.safetensors",
+    )
+    assert words in error and error.count("\n") == 1

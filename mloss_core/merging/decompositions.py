@@ -1,8 +1,8 @@
 """Singular directions of task vectors: accurate, the same bits for any number of threads, each computed once.
 
 All arithmetic is in float64. Matrices that are known to float32 precision go through the eigenvectors of their Gram
-matrix, at a fraction of the cost of an SVD: that squares the condition number, and since directions below float32 noise
-are left out, float64 still has eight digits to spare.
+matrix where that is as good (no wanted singular value below 1e-4 of the largest, which leaves eight digits), at a
+fraction of the cost of an SVD.
 """
 
 import contextlib
@@ -18,6 +18,10 @@ from mloss_core.merging.spectrum_store import Factors, recall
 from mloss_core.state_dicts import tensor_digest
 
 _JITTER = 1e-12
+_GRAM_LIMIT = 1e-4
+_COINCIDE = 10
+"""Columns coincide where their stack has singular values of at most so many eps. That is far below the max(m, n) * eps
+for task vectors: a square stack of bases is nearly singular by nature, and what it spans weakly still counts."""
 _TURN = threading.RLock()
 
 
@@ -59,10 +63,10 @@ class Decomposer:
 
     def __init__(self, precision: torch.dtype, rank: str = "numerical", cache: Cache | None = None) -> None:
         self._eps, self._drops = torch.finfo(precision).eps, rank == "numerical"
-        self._route = _by_gram if self._drops and precision != torch.float64 else _by_svd
+        self._by_gram = self._drops and precision != torch.float64
         self._cache = cache
         self.met_noise = False
-        """Whether directions that were asked for were left out as noise."""
+        """Whether triplets that were asked for were left out as noise."""
 
     def leading(self, matrix: Tensor, count: int | None = None, size: float = 0.0) -> Spectrum:
         """The `count` largest singular triplets; fewer where the rest is noise.
@@ -73,12 +77,22 @@ class Decomposer:
             size: noise is judged against the larger of this and the largest singular value: what a projection left of
                 a matrix has the rounding errors of the whole.
         """
+        count = min(matrix.shape) if count is None else count
+        spectrum = self._triplets(matrix, count, max(matrix.shape) * self._eps, size)
+        self.met_noise |= len(spectrum.values) < count
+        return spectrum
+
+    def polar(self, matrix: Tensor) -> Tensor:
+        """The closest matrix with orthonormal columns (or rows); where columns coincide they share one direction."""
+        if not matrix.shape[1]:
+            return matrix
+        return self._triplets(matrix, min(matrix.shape), _COINCIDE * self._eps).polar
+
+    def _triplets(self, matrix: Tensor, count: int, noise: float, size: float = 0.0) -> Spectrum:
         wide = matrix.shape[0] < matrix.shape[1]
         tall = matrix.T if wide else matrix
-        count = tall.shape[1] if count is None else count
-        factors = self._factors(tall, count)
-        kept = min(count, self._above_noise(factors.values, size, tall.shape[0]))
-        self.met_noise |= kept < count
+        factors = self._factors(tall, count, noise, size)
+        kept = min(count, self._above_noise(factors.values, noise, size))
         values, narrow = factors.values[:kept], factors.narrow[:, :kept].contiguous()
         if factors.long is None:
             long = tall.to(torch.float64) @ narrow / values
@@ -86,29 +100,34 @@ class Decomposer:
             long = factors.long[:, :kept].contiguous()
         return Spectrum(narrow, values, long) if wide else Spectrum(long, values, narrow)
 
-    def polar(self, matrix: Tensor) -> Tensor:
-        """The closest matrix with orthonormal columns (or rows); where columns coincide they share one direction."""
-        return self.leading(matrix).polar if matrix.shape[1] else matrix
-
-    def _above_noise(self, values: Tensor, size: float, longest: int) -> int:
+    def _above_noise(self, values: Tensor, noise: float, size: float) -> int:
         if not self._drops:
             return len(values)
-        cut = longest * self._eps * max(size, float(values[:1].sum()))
-        return int((values > cut).sum())
+        return int((values > noise * max(size, float(values[:1].sum()))).sum())
 
-    def _factors(self, tall: Tensor, count: int) -> Factors:
-        words = (tensor_digest(tall), self._route.__name__, tall.device.type, torch.__version__)
-        found = recall(words, count, tall.shape[1], lambda: self._route(tall.to(torch.float64)), self._cache)
-        return found.to(tall.device)
+    def _factors(self, tall: Tensor, count: int, noise: float, size: float) -> Factors:
+        def compute() -> Factors:
+            exact = tall.to(torch.float64)
+            found = _by_gram(exact) if self._by_gram else None
+            if found is None or self._strains(found.values[:count], noise, size):
+                return _by_svd(exact)
+            return found
+
+        words = (tensor_digest(tall), str(self._by_gram), str(noise), str(size), tall.device.type, torch.__version__)
+        return recall(words, count, tall.shape[1], compute, self._cache).to(tall.device)
+
+    def _strains(self, values: Tensor, noise: float, size: float) -> bool:
+        """Whether a value that counts is so small that the Gram matrix shows it badly."""
+        kept = self._above_noise(values, noise, size)
+        return bool(kept) and float(values[kept - 1]) < _GRAM_LIMIT * float(values[0])
 
 
-def _by_gram(tall: Tensor) -> Factors:
-    """From the eigenvectors of tall.T @ tall (n, n)."""
+def _by_gram(tall: Tensor) -> Factors | None:
+    """From the eigenvectors of tall.T @ tall, (n, n); None where LAPACK finds none."""
     try:
         squares, vectors = torch.linalg.eigh(tall.T @ tall)
     except torch.linalg.LinAlgError:
-        factors = _by_svd(tall)
-        return dataclasses.replace(factors, long=None)
+        return None
     return Factors(squares.flip(0).clamp(min=0).sqrt(), vectors.flip(1))
 
 

@@ -165,7 +165,7 @@ def _preview(draft: Draft, profile: KeepProfile | None) -> None:
         theme.show(keep_bars(profile), key="mg_keep_bars", alt=budget_sentence(profile))
         st.caption(budget_sentence(profile))
     elif not draft.guided:
-        st.caption(f"{draft.method.title} prunes without M-Loss: there are no row-wise keep rates to show.")
+        st.caption(f"{draft.method.title} works without M-Loss: there are no row-wise keep rates to show.")
 
 
 def _add_button(draft: Draft, entries: Sequence[Entry]) -> None:

@@ -176,7 +176,7 @@ def _keep_tab(zoo: ZooFacts, rows: Sequence[Row], draft: Draft, profile: KeepPro
     elif draft.guided:
         st.caption(draft.problem or "The keep rates follow once M-Loss is measured.")
     else:
-        st.caption(f"{draft.method.title} prunes without M-Loss: it has no row-wise keep rates.")
+        st.caption(f"{draft.method.title} works without M-Loss: it has no row-wise keep rates.")
     done = [row for row in rows if row.realised and (row.key in merge_state.selected() or not merge_state.selected())]
     if done:
         theme.show(

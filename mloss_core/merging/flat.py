@@ -12,7 +12,7 @@ from mloss_core.merging.flat_options import FlatOptions
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.keep_rates import keep_rates
 from mloss_core.merging.plan import Drop, FlatPlan, RowGuide, Trim
-from mloss_core.merging.sparsify import drop, kept_count, mask_generator, trim, trim_rows
+from mloss_core.merging.sparsify import drop, kept_count, trim, trim_rows
 from mloss_core.merging.thresholds import GlobalCut, global_cut
 from mloss_core.state_dicts import is_merged_tensor, tensor_digest
 from mloss_core.types import Progress, silent
@@ -117,11 +117,9 @@ class _FlatMerge:
         return trim(vector, step.keep_rate)
 
     def _generator(self, position: int, model: int, key: str) -> torch.Generator:
-        """Keyed by (seed, tensor name, digest of the model's tensor), and by the place in a chain of random drops."""
         if (model, key) not in self._digests:
             self._digests[model, key] = tensor_digest(self.inputs.finetuned[model][key])
-        extra = (position,) if position else ()
-        return mask_generator(self.inputs.seed, key, self._digests[model, key], *extra)
+        return self.inputs.generator(model, key, position, self._digests[model, key])
 
 
 def _scored_rows(inputs: MergeInputs, guide: RowGuide) -> dict[str, _Rows]:

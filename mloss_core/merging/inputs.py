@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
+from mloss_core.caching import Cache
 from mloss_core.errors import CheckpointError
 from mloss_core.merging.plan import Drop
-from mloss_core.state_dicts import moving_keys, task_vector
+from mloss_core.merging.sparsify import drop, mask_generator
+from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
 
 
@@ -25,6 +27,7 @@ class MergeInputs:
         pre: sparsifiers that go before the method's own.
         seed: keys random masks.
         device: where the sums are done.
+        cache: where methods may keep what is dear to compute; None for nowhere.
         moving: keys of the tensors that at least one model changed.
     """
 
@@ -35,6 +38,7 @@ class MergeInputs:
     pre: tuple[Drop, ...] = ()
     seed: int = 0
     device: torch.device | str = "cpu"
+    cache: Cache | None = None
     moving: tuple[str, ...] = ()
 
     def with_moving_keys(self) -> "MergeInputs":
@@ -63,6 +67,23 @@ class MergeInputs:
                 "infinity, or they are too far apart. Look for a damaged or diverged checkpoint."
             )
         return vector
+
+    def thinned_vector(self, model: int, key: str) -> Tensor:
+        """The task vector after the sparsifiers of `pre`, for methods without sparsifiers of their own."""
+        vector = self.task_vector(model, key)
+        for position, step in enumerate(self.pre):
+            vector = drop(vector, step.keep_rate, self.generator(model, key, position))
+        return vector
+
+    def generator(self, model: int, key: str, position: int = 0, digest: str | None = None) -> torch.Generator:
+        """Of one model's random mask: keyed by (seed, tensor name, digest of the model's tensor).
+
+        Args:
+            position: place in a chain of random drops.
+            digest: the tensor's, where it is known.
+        """
+        extra = (position,) if position else ()
+        return mask_generator(self.seed, key, digest or tensor_digest(self.finetuned[model][key]), *extra)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from mloss_core.caching import Cache
 from mloss_core.checkpoints.naming import TowerWriter
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import InvalidOptionError
@@ -61,7 +62,7 @@ def merge(
     inputs = MergeInputs(
         pretrained=zoo.pretrained.weights, finetuned=tuple(source.weights for source in chosen.sources()),
         names=chosen.tasks, scores=scores, pre=tuple(PRE[name] for name in recipe.pre), seed=recipe.seed,
-        device=zoo.device if device is None else resolve_device(device),
+        device=zoo.device if device is None else resolve_device(device), cache=Cache(),
     )  # fmt: skip
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
     inputs = inputs.with_moving_keys()

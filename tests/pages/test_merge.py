@@ -96,11 +96,23 @@ def test_a_bad_link_is_said_in_one_sentence_and_the_rest_opens(lab):
 
 def test_a_method_without_m_loss_says_so(lab):
     test = page(mg_method="Flat · TIES")
-    assert "TIES prunes without M-Loss" in texts(test)
+    assert "TIES works without M-Loss" in texts(test)
     assert not lab.kinds("measure")
     test.segmented_control(key="mg_ties_scope").set_value("row").run()
     test.button(key="mg_add").click().run()
     assert recipes(lab)[-1] == Recipe(method="ties", options={"scope": "row"})
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "field", "value"),
+    [("TSV-M", "tsv_m", "scale", 0.8), ("Iso-C", "iso_c", "beta", 0.5), ("Iso-CTS", "iso_cts", "common_fraction", 0.6)],
+)
+def test_spectral_methods_have_forms_grown_from_their_records(lab, title, name, field, value):
+    test = page(mg_method=f"Spectral · {title}")
+    assert not test.exception and f"{title} works without M-Loss" in texts(test)
+    test.slider(key=f"mg_{name}_{field}").set_value(value).run()
+    test.button(key="mg_add").click().run()
+    assert recipes(lab)[-1] == Recipe(method=name, options={field: value})
 
 
 def test_one_model_is_not_enough(lab):

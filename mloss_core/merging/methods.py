@@ -1,70 +1,16 @@
 """The registry of merging methods: frozen records from which forms, command line and tests grow. Imports no torch."""
 
-import dataclasses
-import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.merging import flat_options
+from mloss_core.merging.mask_methods import MASK_METHODS
 from mloss_core.merging.plan import Drop
+from mloss_core.merging.record import Method, register
 from mloss_core.options import build_options
 from mloss_core.recipe import Recipe
-
-FLAT = "mloss_core.merging.flat:flat"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Method:
-    """A merging method.
-
-    Args:
-        name: key in the registry and in recipes.
-        title: what people call it.
-        family: heading under which a form lists it.
-        summary: its idea in one line.
-        paper_url: where it was published.
-        options_type: dataclass of its options; each field says label, help, range and paper letter.
-        target: `module:function` that carries it out: (MergeInputs, options, progress) -> MergeRule.
-        needs: what it needs beside the weights: `mloss`.
-        output: `single` (one model) or `per_task`.
-        uses_blocks: whether a recipe may say where M-Loss keep rates apply.
-        random: whether the seed changes the result.
-    """
-
-    name: str
-    title: str
-    family: str
-    summary: str
-    paper_url: str
-    options_type: type
-    target: str = FLAT
-    needs: frozenset[str] = frozenset()
-    output: str = "single"
-    uses_blocks: bool = False
-    random: bool = False
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        """The function that carries the method out, imported on first use: forms need only the record."""
-        module, _, name = self.target.partition(":")
-        return getattr(importlib.import_module(module), name)
-
-
-def register(methods: Iterable[Method]) -> Mapping[str, Method]:
-    """Records by name.
-
-    Raises:
-        InvalidOptionError: two methods of one name.
-    """
-    table: dict[str, Method] = {}
-    for method in methods:
-        if method.name in table:
-            raise InvalidOptionError(f"a method's name must be its own; {method.name!r} is registered twice.")
-        table[method.name] = method
-    return MappingProxyType(table)
-
 
 METHODS: Mapping[str, Method] = register((
     Method(
@@ -97,6 +43,7 @@ METHODS: Mapping[str, Method] = register((
         summary="DARE that keeps less of the rows in which merging and ensembling disagree.",
         paper_url="https://arxiv.org/abs/2602.08564",
     ),
+    *MASK_METHODS,
 ))  # fmt: skip
 
 PRE: Mapping[str, Drop] = MappingProxyType({"dare": Drop(flat_options.DareOptions().keep_rate)})

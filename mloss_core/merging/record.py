@@ -1,0 +1,62 @@
+"""The record of a merging method, and how records become a registry. Imports no torch."""
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from mloss_core.errors import InvalidOptionError
+
+FLAT = "mloss_core.merging.flat:flat"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Method:
+    """A merging method.
+
+    Args:
+        name: key in the registry and in recipes.
+        title: what people call it.
+        family: heading under which a form lists it.
+        summary: its idea in one line.
+        paper_url: where it was published.
+        options_type: dataclass of its options; each field says label, help, range and paper letter.
+        target: `module:function` that carries it out: (MergeInputs, options, progress) -> MergeRule.
+        needs: what it needs beside the weights: `mloss`.
+        output: `single` (one model) or `per_task`.
+        uses_blocks: whether a recipe may say where M-Loss keep rates apply.
+        random: whether the seed changes the result.
+    """
+
+    name: str
+    title: str
+    family: str
+    summary: str
+    paper_url: str
+    options_type: type
+    target: str = FLAT
+    needs: frozenset[str] = frozenset()
+    output: str = "single"
+    uses_blocks: bool = False
+    random: bool = False
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function that carries the method out, imported on first use: forms need only the record."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+def register(methods: Iterable[Method]) -> Mapping[str, Method]:
+    """Records by name.
+
+    Raises:
+        InvalidOptionError: two methods of one name.
+    """
+    table: dict[str, Method] = {}
+    for method in methods:
+        if method.name in table:
+            raise InvalidOptionError(f"a method's name must be its own; {method.name!r} is registered twice.")
+        table[method.name] = method
+    return MappingProxyType(table)

@@ -43,6 +43,21 @@ def elect_and_sum(vectors: Iterable[Tensor]) -> Tensor:
     return torch.where(up >= down, up, -down)
 
 
+def elect_and_take_largest(vectors: Iterable[Tensor]) -> Tensor:
+    """As `elect_and_merge`, with the largest of the entries that agree in place of their mean.
+
+    Example:
+        >>> elect_and_take_largest(torch.tensor([[1.0, -3.0, 2.0, 0.0], [3.0, 1.0, -2.0, 0.0]])).tolist()
+        [3.0, -3.0, 2.0, 0.0]
+    """
+    summed, high, low = None, None, None
+    for vector in vectors:
+        summed = vector if summed is None else summed + vector
+        high = vector if high is None else torch.maximum(high, vector)
+        low = vector if low is None else torch.minimum(low, vector)
+    return torch.where(summed >= 0, high.clamp(min=0), low.clamp(max=0))
+
+
 def largest(vectors: Iterable[Tensor]) -> Tensor:
     """The entry of largest magnitude over models; of equal magnitudes + wins, so that no order of models matters.
 
@@ -82,5 +97,8 @@ def _folded(vectors: Iterable[Tensor]) -> tuple[Tensor, int]:
 
 
 CONSENSUS: Mapping[str, Callable[[Iterable[Tensor]], Tensor]] = MappingProxyType(
-    {"sum": total, "mean": mean, "elect": elect_and_merge, "elect_sum": elect_and_sum, "largest": largest}
-)
+    {
+        "sum": total, "mean": mean, "elect": elect_and_merge, "elect_sum": elect_and_sum,
+        "elect_largest": elect_and_take_largest, "largest": largest,
+    }
+)  # fmt: skip

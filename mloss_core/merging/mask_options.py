@@ -147,3 +147,29 @@ class PcbOptions(FlatOptions):
         maximum=0.49, step=0.0001, advanced=True,
     )  # fmt: skip
     scale: float = _scale(1.2)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TallMaskOptions(FlatOptions):
+    """For every task, where it wants the shared update."""
+
+    threshold: float = _threshold()
+    combine: str = _combine()
+
+    def unified(self) -> FlatPlan:
+        """What the masks select from."""
+        return unified_plan(self.combine)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MagnitudeMaskOptions(FlatOptions):
+    """For every task, its largest changes."""
+
+    keep_rate: float = _fraction(
+        0.1, "Keep rate", "k", "Fraction of each task vector, its largest changes over all tensors, that is the mask."
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EmrOptions(FlatOptions):
+    """Elect, mask and rescale have nothing to choose."""

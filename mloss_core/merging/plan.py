@@ -69,7 +69,7 @@ class FlatPlan:
         guide: None, or what prunes the scored weights instead of `steps`.
         first: sparsifiers of every tensor, before `steps` and before the guide.
         consensus: `sum`, `mean`, `elect` (elected sign, then mean of the entries that agree), `elect_sum` (their sum
-            instead), or `largest` (the entry of largest magnitude).
+            instead), `elect_largest` (the largest of them), or `largest` (the entry of largest magnitude).
         scale: factor of the update (papers' lambda).
     """
 

@@ -1,7 +1,7 @@
 """Weights of any origin as encoders, and the zoo's heads and datasets with checks."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +32,27 @@ def as_encoder(weights: "Encoder | StateDict | Any", name: str | None = None, di
     if isinstance(weights, Mapping):
         return Encoder(name or "weights", weights, digest or state_digest(weights))
     return Encoder(name or weights.name, weights.state_dict(), digest or weights.digest)
+
+
+def task_encoders(result: Any, tasks: Sequence[str], name: str | None = None) -> dict[str, Encoder]:
+    """The encoders of a merge with one model a task, by task.
+
+    Args:
+        result: its `per_task` holds the weights, its `task_digests`, if there are any, what they add up to.
+        tasks: those that are asked for.
+        name: instead of the result's own.
+
+    Raises:
+        ZooError: a task for which there is no model.
+    """
+    name, digests = name or result.name, getattr(result, "task_digests", None) or {}
+    lacking = [task for task in tasks if task not in result.per_task]
+    if lacking:
+        raise ZooError(
+            f"{name} has one model a task and none for {', '.join(lacking)}; evaluate it on "
+            f"{', '.join(result.per_task)} alone."
+        )
+    return {task: as_encoder(result.per_task[task], f"{name}, {task}", digests.get(task)) for task in tasks}
 
 
 def running_tower(zoo: Zoo, encoder: Encoder) -> torch.nn.Module:

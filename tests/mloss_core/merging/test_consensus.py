@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mloss_core.merging.consensus import CONSENSUS, elect_and_merge, elect_and_sum, largest, mean, total
+from mloss_core.merging.consensus import (
+    CONSENSUS,
+    elect_and_merge,
+    elect_and_sum,
+    elect_and_take_largest,
+    largest,
+    mean,
+    total,
+)
 from tests.mloss_core.merging import dense
 
 FIRST = torch.tensor([[1.0, -3.0, 2.0], [0.0, 4.0, -1.0]])
@@ -33,6 +41,15 @@ def test_the_largest_entry_by_hand():
 def test_the_elected_sum_by_hand():
     assert elect_and_sum([FIRST, SECOND]).tolist() == [[4, -3, 2], [0, 4, -3]]
     assert elect_and_sum([FIRST, SECOND, THIRD]).tolist() == [[4, -3, 2], [0, 6, 9]]
+
+
+def test_the_largest_that_agrees_by_hand():
+    # Columns: both rise; the larger mass falls; equal mass elects +; nobody moves; one moves; both fall.
+    assert elect_and_take_largest([FIRST, SECOND]).tolist() == [[3, -3, 2], [0, 4, -2]]
+    # A single large entry wins the sign and is then the largest of those that agree.
+    assert elect_and_take_largest([FIRST, SECOND, THIRD]).tolist() == [[3, -3, 2], [0, 4, 9]]
+    # Two small ones outweigh a large one: its magnitude does not count.
+    assert elect_and_take_largest(torch.tensor([[-3.0], [2.0], [1.5]])).tolist() == [2]
 
 
 def test_one_model_is_its_own_consensus():

@@ -75,6 +75,8 @@ def time_methods(base: StateDict, models: list[StateDict], repeats: int) -> None
     """Whole merges, one line a method."""
     scores = {key: torch.rand(base[key].shape[0]) for key in base if key.endswith("c_fc.weight")}
     for name, method in METHODS.items():
+        if method.output != "single":
+            continue
         extra = {"node_mloss": scores} if "mloss" in method.needs else {}
         seconds = best_of(repeats, lambda name=name, extra=extra: merge_state_dicts(base, models, name, **extra))
         print(f"{name:16} {seconds:7.2f} s")

@@ -120,8 +120,8 @@ def ordered(rows: Sequence[Row]) -> list[Row]:
 
 
 def best_merge(rows: Sequence[Row]) -> Row | None:
-    """The merge with the highest average, the first of equals."""
-    merges = [row for row in rows if row.kind in ("merged", "per_task") and row.average is not None]
+    """The single model with the highest average, the first of equals; merges that are told the task rank apart."""
+    merges = [row for row in rows if row.kind == "merged" and row.average is not None]
     return max(merges, key=lambda row: row.average or 0.0) if merges else None
 
 

@@ -87,6 +87,8 @@ def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
         for row in rows
     ]  # fmt: skip
     print(table(["model", *tasks, "average", "normalised", "variance", "worst"], body))
+    if any(row.kind == "per_task" for row in rows):
+        print("(given the task): one model a task, told which task each image is of; a single model is told nothing.")
     print("± is one standard error from the number of images; variance over tasks in percent squared.")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from mloss_core.errors import ZooError, unknown_name
-from mloss_core.outputs.encoders import as_encoder
+from mloss_core.errors import unknown_name
+from mloss_core.outputs.encoders import as_encoder, task_encoders
 from mloss_core.outputs.ensembles import ensemble_features, ensemble_logits, logits
 from mloss_core.zoo import Encoder, Zoo
 
@@ -90,18 +90,9 @@ def as_contender(zoo: Zoo, model: Any, name: str | None = None, digest: str | No
     recipe = getattr(model, "recipe", None)
     facts = None if recipe is None else recipe.to_dict()
     if getattr(model, "per_task", None) is not None:
-        return Contender(model=name or model.name, kind="per_task", recipe=facts, encoders=_per_task(zoo, model))
+        encoders = {task: (encoder,) for task, encoder in task_encoders(model, zoo.tasks, name).items()}
+        return Contender(model=name or model.name, kind="per_task", recipe=facts, encoders=encoders)
     encoder = as_encoder(model, name, digest)
     return Contender(
         model=name or encoder.name, kind="merged", recipe=facts, encoders=dict.fromkeys(zoo.tasks, (encoder,))
     )
-
-
-def _per_task(zoo: Zoo, result: Any) -> dict[str, tuple[Encoder, ...]]:
-    lacking = [task for task in zoo.tasks if task not in result.per_task]
-    if lacking:
-        raise ZooError(
-            f"{result.name} has one model a task and none for {', '.join(lacking)}; evaluate it on "
-            f"{', '.join(result.per_task)} alone."
-        )
-    return {task: (as_encoder(result.per_task[task], f"{result.name}, {task}"),) for task in zoo.tasks}

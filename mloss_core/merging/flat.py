@@ -11,8 +11,8 @@ from mloss_core.merging.consensus import CONSENSUS
 from mloss_core.merging.flat_options import FlatOptions
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.keep_rates import keep_rates
-from mloss_core.merging.plan import Drop, FlatPlan, RowGuide, Trim
-from mloss_core.merging.sparsify import drop, kept_count, trim, trim_rows
+from mloss_core.merging.plan import Drop, FlatPlan, Outliers, RowGuide, Trim
+from mloss_core.merging.sparsify import drop, kept_count, trim_by, trim_rows
 from mloss_core.merging.thresholds import GlobalCut, global_cut
 from mloss_core.state_dicts import is_merged_tensor, tensor_digest
 from mloss_core.types import Progress, silent
@@ -25,8 +25,12 @@ def flat(inputs: MergeInputs, options: FlatOptions, progress: Progress = silent)
         InvalidOptionError: scores that do not fit their weights.
         CheckpointError: weights that are not finite.
     """
-    plan = options.plan()
-    merge = _FlatMerge(inputs, plan)
+    return flat_rule(inputs, options.plan(), progress)
+
+
+def flat_rule(inputs: MergeInputs, plan: FlatPlan, progress: Progress = silent) -> MergeRule:
+    """`flat` for a plan that no row of the registry stands for."""
+    merge = SparseVectors(inputs, plan)
     merge.find_cuts(progress)
     alone = len(inputs.finetuned) == 1 and plan.keeps_everything and not inputs.pre
     return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=inputs.finetuned[0] if alone else None)
@@ -40,10 +44,12 @@ class _Rows:
     rule: str
 
 
-Step = Trim | Drop | _Rows
+Step = Trim | Drop | Outliers | _Rows
 
 
-class _FlatMerge:
+class SparseVectors:
+    """The task vectors of a merge after the sparsifiers of a plan, one tensor of one model at a time."""
+
     def __init__(self, inputs: MergeInputs, plan: FlatPlan) -> None:
         self.inputs, self.plan = inputs, plan
         self._rows = {} if plan.guide is None else _scored_rows(inputs, plan.guide)
@@ -57,7 +63,7 @@ class _FlatMerge:
         def vectors() -> Iterator[Tensor]:
             nonlocal kept
             for model in range(len(self.inputs.finetuned)):
-                vector = self._sparsified(model, key)
+                vector = self.vector(model, key)
                 kept += int(torch.count_nonzero(vector))
                 yield vector
 
@@ -86,15 +92,15 @@ class _FlatMerge:
     def _cut(self, position: int, model: int, keys: list[str], count: int) -> GlobalCut:
         def chunks() -> Iterator[tuple[str, Tensor]]:
             for key in keys:
-                yield key, self._sparsified(model, key, until=position)
+                yield key, self.vector(model, key, until=position)
 
         return global_cut(chunks, count, self.inputs.dtype(model, keys))
 
     def _steps(self, key: str | None = None) -> tuple[Step, ...]:
         own = (self._rows[key],) if key in self._rows else self.plan.steps
-        return (*self.inputs.pre, *own)
+        return (*self.inputs.pre, *self.plan.first, *own)
 
-    def _sparsified(self, model: int, key: str, until: int | None = None) -> Tensor:
+    def vector(self, model: int, key: str, until: int | None = None) -> Tensor:
         """One model's task vector after its sparsifiers, or after the first `until` of them."""
         vector = self.inputs.task_vector(model, key)
         for position, step in enumerate(self._steps(key)[:until]):
@@ -108,13 +114,13 @@ class _FlatMerge:
             if step.rule == "bernoulli":
                 return drop(vector, step.keep_rates, self._generator(position, model, key))
             return trim_rows(vector, step.keep_rates)
+        if isinstance(step, Outliers):
+            return vector - trim_by(step.scope, vector, step.rate)
         if step.keep_rate == 1:
             return vector
         if step.scope == "global":
             return self._cuts[position, model].trim(key, vector)
-        if step.scope == "row" and vector.ndim >= 2:
-            return trim_rows(vector, torch.full((vector.shape[0],), step.keep_rate, dtype=torch.float64))
-        return trim(vector, step.keep_rate)
+        return trim_by(step.scope, vector, step.keep_rate)
 
     def _generator(self, position: int, model: int, key: str) -> torch.Generator:
         if (model, key) not in self._digests:

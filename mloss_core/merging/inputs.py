@@ -107,3 +107,10 @@ class MergeRule:
     tensor: Callable[[str], MergedTensor]
     scale: float = 1.0
     exact: StateDict | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PerTaskRule:
+    """What a method with one model a task makes ready: a rule for each model that was merged, in their order."""
+
+    rules: tuple[MergeRule, ...]

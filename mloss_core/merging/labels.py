@@ -38,6 +38,8 @@ def describe(recipe: Recipe) -> str:
     words += _mloss_words(recipe) if "mloss" in method.needs else []
     if recipe.tasks is not None:
         words.append(f"({len(recipe.tasks)} tasks)")
+    if method.output == "per_task":
+        words.append("(given the task)")
     if recipe.seed and _uses_seed(method, recipe, options):
         words.append(f"seed {recipe.seed}")
     return " ".join(words)

@@ -6,6 +6,7 @@ from typing import Any
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.merging import flat_options
+from mloss_core.merging.mask_methods import MASK_METHODS
 from mloss_core.merging.plan import Drop
 from mloss_core.merging.record import Method, register
 from mloss_core.merging.spectral_methods import SPECTRAL_METHODS
@@ -44,6 +45,7 @@ METHODS: Mapping[str, Method] = register((
         paper_url="https://arxiv.org/abs/2602.08564",
     ),
     *SPECTRAL_METHODS,
+    *MASK_METHODS,
 ))  # fmt: skip
 
 PRE: Mapping[str, Drop] = MappingProxyType({"dare": Drop(flat_options.DareOptions().keep_rate)})

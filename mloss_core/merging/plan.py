@@ -26,6 +26,24 @@ class Drop:
     keep_rate: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Outliers:
+    """Zero the floor(rate * N) largest magnitudes; of equal ones the earlier go first.
+
+    Args:
+        rate: fraction in [0, 1].
+        scope: what N counts: `tensor` or `row`.
+    """
+
+    rate: float
+    scope: str = "tensor"
+
+    @property
+    def keep_rate(self) -> float:
+        """What stays."""
+        return 1 - self.rate
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RowGuide:
     """Row-wise keep rates from M-Loss, for the weights whose nodes were scored.
@@ -49,12 +67,15 @@ class FlatPlan:
     Args:
         steps: sparsifiers of every tensor that the guide does not take, in order.
         guide: None, or what prunes the scored weights instead of `steps`.
-        consensus: `sum`, `mean`, or `elect` (elected sign, then mean of the entries that agree).
+        first: sparsifiers of every tensor, before `steps` and before the guide.
+        consensus: `sum`, `mean`, `elect` (elected sign, then mean of the entries that agree), `elect_sum` (their sum
+            instead), `elect_largest` (the largest of them), or `largest` (the entry of largest magnitude).
         scale: factor of the update (papers' lambda).
     """
 
     steps: tuple[Trim | Drop, ...] = ()
     guide: RowGuide | None = None
+    first: tuple[Outliers, ...] = ()
     consensus: str = "mean"
     scale: float = 1.0
 
@@ -63,4 +84,4 @@ class FlatPlan:
         """Whether no entry of a task vector is ever dropped."""
         guide = self.guide
         guided = guide is None or (guide.keep_rate == 1 and (guide.span == 0 or guide.ranking == "none"))
-        return guided and all(step.keep_rate == 1 for step in self.steps)
+        return guided and all(step.keep_rate == 1 for step in (*self.first, *self.steps))

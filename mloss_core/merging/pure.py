@@ -9,6 +9,7 @@ from torch import Tensor
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.methods import METHODS, Method, get_method
+from mloss_core.merging.per_task import check_single
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
 from mloss_core.options import build_options
 from mloss_core.state_dicts import check_same_structure
@@ -34,7 +35,7 @@ def merge_state_dicts(
 
     Raises:
         UnknownNameError: no such method.
-        InvalidOptionError: a bad option, no model, or scores that fit no weight.
+        InvalidOptionError: a bad option, no model, scores that fit no weight, or a method with one model a task.
         IncompatibleStateDictsError: keys or shapes that differ.
 
     Example:
@@ -44,6 +45,7 @@ def merge_state_dicts(
         [[2.0, -3.0, 2.0]]
     """
     record = get_method(method)
+    check_single(record)
     scores = _scores(record, options)
     chosen = build_options(record.options_type, options)
     finetuned = tuple(finetuned_list)

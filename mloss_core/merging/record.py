@@ -22,9 +22,10 @@ class Method:
         summary: its idea in one line.
         paper_url: where it was published.
         options_type: dataclass of its options; each field says label, help, range and paper letter.
-        target: `module:function` that carries it out: (MergeInputs, options, progress) -> MergeRule.
+        target: `module:function` that carries it out: (MergeInputs, options, progress) -> MergeRule, or PerTaskRule
+            where the output is `per_task`.
         needs: what it needs beside the weights: `mloss`.
-        output: `single` (one model) or `per_task`.
+        output: `single` (one model) or `per_task` (one model a task: to use them, the task must be known).
         uses_blocks: whether a recipe may say where M-Loss keep rates apply.
         random: whether the seed changes the result.
     """

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.caching import CODE_VERSION
+from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeRule
 from mloss_core.merging.labels import describe
 from mloss_core.merging.methods import check_recipe
@@ -75,17 +76,19 @@ class MergeResult:
         name: short label, such as `M-TIES k 0.8 e 0.1 [8,9,10]`.
         recipe: what was asked for, with the M-Loss options that were really used.
         tasks: the models that were merged.
-        update: merged task vector before its scale, moving tensors alone, float32.
+        update: merged task vector before its scale, moving tensors alone, float32. Empty where there is one model a
+            task.
         scale: its factor.
         pretrained: what the update is added to.
         exact: the weights at scale 1, where they are known without rounding.
         realised_keep: nonzero fraction of the sparsified task vectors, mean over models, by moving tensor.
         kept_fraction: the same over all moving weights together.
-        digest: SHA-256 of the merged weights (names and contents).
+        digest: SHA-256 of the merged weights (names and contents); of all models' where there is one a task.
         inputs: digest of each model that went in, `pretrained` among them.
         versions: of the libraries that can change a bit.
         seconds: wall time of the merge, without measuring M-Loss.
-        per_task: for methods that give one model a task: each one's weights.
+        per_task: for methods that give one model a task: each one's weights, computed as they are asked for.
+        task_digests: and the digest of each.
     """
 
     name: str
@@ -102,13 +105,21 @@ class MergeResult:
     versions: Mapping[str, str]
     seconds: float
     per_task: Mapping[str, StateDict] | None = None
+    task_digests: Mapping[str, str] | None = None
 
     def state_dict(self, scale: float | None = None) -> MergedWeights:
         """The merged weights, computed tensor by tensor as they are asked for.
 
         Args:
             scale: factor of the update instead of the recipe's.
+
+        Raises:
+            InvalidOptionError: a merge with one model a task.
         """
+        if self.per_task is not None:
+            raise InvalidOptionError(
+                f"{self.name} gives one model for each of its tasks; take one of them, per_task[{self.tasks[0]!r}] say."
+            )
         return MergedWeights(self.pretrained, self.update, self.scale if scale is None else scale, self.exact)
 
     def rescaled(self, scale: float) -> "MergeResult":

@@ -55,6 +55,13 @@ def trim(vector: Tensor, keep_rate: float) -> Tensor:
     return torch.where(keep.view_as(vector), vector, 0.0)
 
 
+def trim_by(scope: str, vector: Tensor, keep_rate: float) -> Tensor:
+    """`trim` of the whole tensor (scope `tensor`) or of each row of a matrix (`row`; a vector counts as one row)."""
+    if scope == "row" and vector.ndim >= 2:
+        return trim_rows(vector, torch.full((vector.shape[0],), keep_rate, dtype=torch.float64))
+    return trim(vector, keep_rate)
+
+
 def trim_rows(vector: Tensor, keep_rates: Tensor) -> Tensor:
     """Trim every row on its own: row i keeps exactly floor(keep_rates[i] * row length) entries of largest magnitude.
 

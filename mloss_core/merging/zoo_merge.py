@@ -12,11 +12,12 @@ from mloss_core.caching import Cache
 from mloss_core.checkpoints.naming import TowerWriter
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import InvalidOptionError
-from mloss_core.merging.inputs import MergeInputs, MergeRule
+from mloss_core.merging.inputs import MergeInputs, MergeRule, PerTaskRule
 from mloss_core.merging.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.labels import describe
 from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
 from mloss_core.merging.methods import PRE, check_recipe
+from mloss_core.merging.per_task import check_single, per_task_result
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
@@ -49,11 +50,14 @@ def merge(
 
     Raises:
         UnknownNameError: unknown method, processor, task or format.
-        InvalidOptionError: a bad option, blocks for a method without them, or a report of other models or blocks.
+        InvalidOptionError: a bad option, blocks for a method without them, a report of other models or blocks, or `out`
+            for a method with one model a task.
         LayerNotFoundError: a block that the architecture lacks.
         CheckpointError: weights that are damaged or not finite, or `out` cannot be written.
     """
     method, options = check_recipe(recipe)
+    if out is not None:
+        check_single(method)
     chosen = zoo.subset(recipe.tasks)
     check_blocks(recipe.blocks, zoo.architecture.layers)
     check_out(chosen, out, format)
@@ -67,6 +71,9 @@ def merge(
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
     inputs = inputs.with_moving_keys()
     rule = method.function(inputs, options, part(rest, 0.0, 0.5))
+    if isinstance(rule, PerTaskRule):
+        facts = {"recipe": recipe, "inputs_digests": input_digests(chosen)}
+        return per_task_result(inputs, rule, started, part(rest, 0.5, 1.0), **facts)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
     update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
     return MergeResult(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mloss_core.caching import Cache
 from mloss_core.errors import ZooError
-from mloss_core.outputs.encoders import as_encoder, head_of
+from mloss_core.outputs.encoders import as_encoder, head_of, task_encoders
 from mloss_core.outputs.encoding import Images, features_of_images
 from mloss_core.outputs.ensembles import ensemble_logits, logits
 from mloss_core.recipe import MLossOptions
@@ -85,6 +85,8 @@ def _by_task(weights: Any, tasks: tuple[str, ...]) -> Mapping[str, Encoder]:
         if lacking:
             raise ZooError(f"one encoder a task must be given; there is none for {', '.join(lacking)}.")
         return weights
+    if getattr(weights, "per_task", None) is not None:
+        return task_encoders(weights, tasks)
     return dict.fromkeys(tasks, as_encoder(weights))
 
 

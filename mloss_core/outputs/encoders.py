@@ -1,7 +1,7 @@
 """Weights of any origin as encoders, and the zoo's heads and datasets with checks."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,27 @@ def encoder_from_file(zoo: Zoo, path: "str | Path") -> Encoder:
         return Encoder(str(path), weights, weights.digest)
     completed = {**weights, "proj": zoo.pretrained.weights["proj"]}
     return Encoder(str(path), completed, state_digest(completed))
+
+
+def task_encoders(result: Any, tasks: Sequence[str], name: str | None = None) -> dict[str, Encoder]:
+    """The encoders of a merge with one model a task, by task.
+
+    Args:
+        result: its `per_task` holds the weights, its `task_digests`, if there are any, what they add up to.
+        tasks: those that are asked for.
+        name: instead of the result's own.
+
+    Raises:
+        ZooError: a task for which there is no model.
+    """
+    name, digests = name or result.name, getattr(result, "task_digests", None) or {}
+    lacking = [task for task in tasks if task not in result.per_task]
+    if lacking:
+        raise ZooError(
+            f"{name} has one model a task and none for {', '.join(lacking)}; evaluate it on "
+            f"{', '.join(result.per_task)} alone."
+        )
+    return {task: as_encoder(result.per_task[task], f"{name}, {task}", digests.get(task)) for task in tasks}
 
 
 def running_tower(zoo: Zoo, encoder: Encoder) -> torch.nn.Module:

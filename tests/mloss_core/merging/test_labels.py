@@ -31,6 +31,9 @@ def test_the_papers_block_sets_by_depth():
          "M-TIES k 0.8 e 0.1 M-Loss samples_per_task=64"),
         (Recipe(method="ties", mloss=MLossOptions(samples_per_task=64)), "TIES k 0.2"),
         (Recipe(method="ties", pre=("dare",)), "DARE + TIES k 0.2"),
+        (Recipe(method="consensus", options={"combine": "ties"}), "Consensus λ 0.4 k 2 ties α 0.3"),
+        (Recipe(method="breadcrumbs", options={"outliers": 0.01}), "Breadcrumbs k 0.15 Outliers 0.01 λ 0.3"),
+        (Recipe(method="tall_mask"), "TALL masks λ 0.4 (given the task)"),
     ],
 )  # fmt: skip
 def test_labels_by_hand(recipe, label):

@@ -23,7 +23,7 @@ import numpy as np
 
 from mloss_core.errors import CacheError, InvalidOptionError
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raise when a change of code changes what cached entries would hold."""
 DEFAULT_LIMIT = 8 * 2**30
 _SUFFIX = ".safetensors"

@@ -122,7 +122,10 @@ def _check_field(field: dataclasses.Field, hint: Any, value: Any) -> None:
 
 
 def _check_number(name: str, value: Any, *, whole: bool, low: float | None, high: float | None) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        number = False
     if not number or (whole and not isinstance(value, int)):
         kind = "a whole number" if whole else "a finite number"
         raise InvalidOptionError(f"{name} must be {kind}; found {value!r}.")

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -64,8 +64,8 @@ class MLossOptions:
     def __post_init__(self) -> None:
         check_options(self)
         if self.weights is not None:
-            object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
-            if abs(sum(self.weights) - 1) > 1e-4:
+            object.__setattr__(self, "weights", _as_numbers(self.weights))
+            if not abs(sum(self.weights) - 1) <= 1e-4:
                 raise InvalidOptionError(f"weights must sum to 1; found a sum of {sum(self.weights):g}.")
 
     @classmethod
@@ -91,9 +91,8 @@ class MLossOptions:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The options of `to_dict`. Unknown names are refused."""
-        values = dict(values)
-        if values.get("weights") is not None:
-            values["weights"] = tuple(values["weights"])
+        if not isinstance(values, Mapping):
+            raise InvalidOptionError(f"mloss must be options by name; found {values!r}.")
         return build_options(cls, values)
 
 
@@ -104,7 +103,7 @@ class Recipe:
     Args:
         method: a name of `mloss_core.merging.METHODS`.
         options: the method's own options, fractions throughout; see the method's record.
-        tasks: the models to merge, in order; None means all of the zoo's.
+        tasks: the models to merge; None means all of the zoo's, whose order they always take.
         blocks: where M-Loss keep rates apply (block indices from 0); None means every block. An error for methods
             without M-Loss keep rates.
         mloss: how the M-Loss that guides the merge is measured.
@@ -123,6 +122,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.method, str):
+            raise InvalidOptionError(f"method must be a name; found {self.method!r}.")
+        if not isinstance(self.options, Mapping):
+            raise InvalidOptionError(f"options must be values by name; found {self.options!r}.")
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
         for name in ("tasks", "blocks", "pre", "post"):
             value = getattr(self, name)
@@ -154,7 +157,7 @@ class Recipe:
         """The recipe of `to_dict`; missing fields take their defaults, unknown ones are refused."""
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(known))
-        if unknown or "method" not in values:
+        if unknown or values.get("method") is None:
             found = f"unknown {', '.join(map(repr, unknown))}" if unknown else "no 'method'"
             raise InvalidOptionError(f"a recipe holds {', '.join(known)}; found {found}.")
         values = {name: value for name, value in values.items() if value is not None}
@@ -189,9 +192,19 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _as_numbers(weights: Any) -> tuple[float, ...]:
+    if not isinstance(weights, (list, tuple)) or not all(
+        isinstance(weight, (int, float)) and not isinstance(weight, bool) for weight in weights
+    ):
+        raise InvalidOptionError(f"weights must be a list of numbers; found {weights!r}.")
+    return tuple(float(weight) for weight in weights)
+
+
 def _as_tuple(name: str, value: Any) -> tuple:
     kind = int if name == "blocks" else str
-    if isinstance(value, (str, bytes)) or not all(isinstance(v, kind) and not isinstance(v, bool) for v in value):
+    listed = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    value = tuple(value) if listed else value
+    if not listed or not all(isinstance(v, kind) and not isinstance(v, bool) for v in value):
         words = "block indices" if kind is int else "names"
         raise InvalidOptionError(f"{name} must be a list of {words}; found {value!r}.")
     return tuple(value)

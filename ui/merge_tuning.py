@@ -94,7 +94,7 @@ def sentence(found: Mapping[str, Any]) -> str:
     if near:
         words += f" Within one standard error: λ {', '.join(f'{scale:g}' for scale in near)}."
     if found["at_the_end"]:
-        words += " It is the largest that was tried."
+        words += " No λ beyond it was tried."
     return words
 
 

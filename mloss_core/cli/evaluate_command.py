@@ -104,7 +104,7 @@ def _searches(zoo: "Zoo", recipes: "list[Recipe]", progress: Any) -> "list[Scale
 
 def _search_words(search: "ScaleSearch") -> str:
     best = next(point for point in search.curve if point.scale == search.scale)
-    more = " It is the largest that was tried." if search.at_the_end else ""
+    more = " No scale beyond it was tried." if search.at_the_end else ""
     return (
         f"{search.result.name}: the scale was chosen on {sum(search.counts.values())} validation images from "
         f"{search.curve[0].scale:g} to {search.curve[-1].scale:g}, by normalised accuracy "

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SPLIT = "val"
 COARSE, FINE = 0.2, 0.1
 """Steps of the two passes of the search."""
+LEAST = 0.02
+"""The search goes down to the first half below this."""
 PATIENCE = 3
 """Scales in a row without improvement after which the coarse pass ends."""
 METRICS = ("normalised", "average")
@@ -67,8 +69,8 @@ class ScaleSearch:
 
     @property
     def at_the_end(self) -> bool:
-        """Whether the best scale is the largest that was tried: a longer search might find a better one."""
-        return self.scale == self.curve[-1].scale
+        """Whether the best scale is the smallest or largest that was tried: a longer search might find a better one."""
+        return self.scale in (self.curve[0].scale, self.curve[-1].scale)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -86,7 +88,7 @@ def tune_scale(
     """Find the scale at which a merge does best on validation images. The merge itself is computed once.
 
     A coarse pass goes up in steps of 0.2 until three in a row are no better, a fine one looks 0.1 to both sides of the
-    best. Of equal scales the smaller wins.
+    best. As long as the smallest scale is the best, half of it is tried too. Of equal scales the smaller wins.
 
     Args:
         zoo: encoders, heads and datasets.
@@ -108,6 +110,7 @@ def tune_scale(
     search = _Search(zoo, merged, metric, highest, part(progress, 0.2, 1.0), cache)
     search.coarse()
     search.fine()
+    search.down()
     progress(1.0, "scale chosen")
     best = search.best
     result = merged.rescaled(best.scale)
@@ -163,6 +166,11 @@ class _Search:
         for scale in (round(middle - FINE, 6), round(middle + FINE, 6)):
             if scale <= self.highest and scale not in self.points:
                 self._try(scale)
+
+    def down(self) -> None:
+        """Halves of the smallest scale while that is the best: sums of many task vectors want small factors."""
+        while self.best.scale == min(self.points) and self.best.scale > LEAST:
+            self._try(round(self.best.scale / 2, 6))
 
     def _worth(self, point: ScalePoint) -> float:
         value = getattr(point, self.metric)

@@ -58,8 +58,15 @@ class JobStore:
                 if job is None or not job.active:
                     job = self.records.write(self._new(key, kind, params, device))
         if job.active:
+            self._wanted_again(key)
             self.ensure_worker(device)
         return job
+
+    def _wanted_again(self, key: str) -> None:
+        """Take back the wish to stop a running job, unless it has been heard."""
+        if self.records.flagged_for(key) is not None:
+            with self.records.locked(), writing(self.root):
+                self.records.flag(key).unlink(missing_ok=True)
 
     def job(self, key: str) -> Job | None:
         """The job as it is now, or None when it was never asked for.

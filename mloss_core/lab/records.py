@@ -101,11 +101,12 @@ class Records:
         values = {**dataclasses.asdict(job), "queue_position": None}
         marker = self.root / "active" / job.key
         with writing(self.root):
-            self._replace(self.root / "records" / f"{job.key}.json", json.dumps(values))
             if job.active:
+                # First, so that no job is ever recorded as waiting without being in the line.
                 marker.parent.mkdir(parents=True, exist_ok=True)
                 marker.touch()
-            else:
+            self._replace(self.root / "records" / f"{job.key}.json", json.dumps(values))
+            if not job.active:
                 marker.unlink(missing_ok=True)
                 self.flag(job.key).unlink(missing_ok=True)
         return job

@@ -20,14 +20,14 @@ class Zoos:
     def __init__(self) -> None:
         self._open: OrderedDict[tuple[str, str, str], Zoo] = OrderedDict()
 
-    def get(self, name: str, device: str) -> "Zoo":
-        """The zoo of that name on that device, opened anew when its files changed."""
+    def get(self, name: str, device: str, progress: Progress = silent) -> "Zoo":
+        """The zoo of that name on that device, opened anew when its files changed; converting them may take a while."""
         from mloss_core.vision import resolve_device
         from mloss_core.zoo import open_zoo
 
         key = (name, zoo_identity(name), str(resolve_device(device)))
         if key not in self._open:
-            self._open[key] = open_zoo(name, device=device)
+            self._open[key] = open_zoo(name, device=device, progress=progress)
         self._open.move_to_end(key)
         while len(self._open) > _OPEN_ZOOS:
             self._open.popitem(last=False)
@@ -49,5 +49,5 @@ def run_now(
         MLossCoreError: whatever the work finds wrong with the request.
     """
     params = canonical(kind, params)
-    zoo = (zoos or Zoos()).get(params["zoo"], device)
+    zoo = (zoos or Zoos()).get(params["zoo"], device, lambda fraction, message="": progress(0.0, message))
     return KINDS[kind].load()(zoo, params, progress)

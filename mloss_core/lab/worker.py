@@ -54,12 +54,19 @@ class Worker:
 
     def recover(self) -> None:
         """Take up what an earlier worker of this device left: there is one at a time, so it is gone."""
+        self.settle()
+        self.store.records.prune()
+
+    def settle(self) -> None:
+        """Let jobs of this device that nobody does wait again: their worker is gone, or could not write how they ended.
+
+        Call it between two jobs only.
+        """
         with self.store.records.locked():
             for job in self.store.records.active():
-                if job.status == "running" and lane(job.device) == self.device and job.worker != self.name:
+                if job.status == "running" and lane(job.device) == self.device:
                     asked = self.store.records.flagged_for(job.key) is not None
                     self.store.records.write(after_death(job, asked))
-        self.store.records.prune()
 
     def step(self) -> bool:
         """Run the next job, if there is one."""
@@ -176,6 +183,8 @@ def serve(worker: Worker, parent: str, warming: "Iterator[None] | None" = None) 
         except CacheError as error:
             log.warning("%s", error)
             time.sleep(1.0)
+            with contextlib.suppress(CacheError):
+                worker.settle()
         next(steps, None)
         now = time.monotonic()
         if now - looked > _LOOK_EVERY:

@@ -12,7 +12,7 @@ from mloss_core.merging.flat_options import FlatOptions
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.keep_rates import keep_rates
 from mloss_core.merging.plan import Drop, FlatPlan, Outliers, RowGuide, Trim
-from mloss_core.merging.sparsify import drop, kept_count, trim_by, trim_rows
+from mloss_core.merging.sparsify import drop, kept_count, kept_counts, trim_by, trim_rows
 from mloss_core.merging.thresholds import GlobalCut, global_cut
 from mloss_core.state_dicts import is_merged_tensor, tensor_digest
 from mloss_core.types import Progress, silent
@@ -132,11 +132,26 @@ def _scored_rows(inputs: MergeInputs, guide: RowGuide) -> dict[str, _Rows]:
     rows = {}
     for key, scores in inputs.scores.items():
         check_scores(inputs, key, scores)
-        rates = keep_rates(
-            scores, guide.keep_rate, guide.span, guide.ranking, guide.schedule, seed=inputs.seed, key=key
-        )  # fmt: skip
-        rows[key] = _Rows(rates, guide.rule)
+        levelled = guide.ranking == "uniform" and guide.rule != "bernoulli"
+        ranking = "rank" if levelled else guide.ranking
+        rates = keep_rates(scores, guide.keep_rate, guide.span, ranking, guide.schedule, seed=inputs.seed, key=key)
+        size = inputs.pretrained[key][0].numel()
+        rows[key] = _Rows(level(rates, size) if levelled else rates, guide.rule)
     return rows
+
+
+def level(rates: Tensor, size: int) -> Tensor:
+    """Rates that keep as many entries of all rows together as `rates` do, in every row alike up to one entry.
+
+    The mean rate would not do: each row keeps a whole number of entries, and what is cut off differs.
+
+    Args:
+        rates: float64 (rows,).
+        size: entries of a row.
+    """
+    counts = kept_counts(rates, size)
+    base, more = divmod(int(counts.sum()), len(counts))
+    return (base + (torch.arange(len(counts)) < more).to(torch.float64)) / size
 
 
 def check_scores(inputs: MergeInputs, key: str, scores: Tensor) -> None:

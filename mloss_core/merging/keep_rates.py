@@ -32,7 +32,8 @@ def keep_rate_profile(
         budget_preserving  keep_rate + span / 2 - span * position
 
     cut to [0, 1]. Controls: `reversed` spares the most conflicted nodes, `random` shuffles the ranks by (seed, key),
-    `uniform` gives every row the mean of the rates that `rank` would give, `none` gives every row `keep_rate`.
+    `uniform` gives every row the mean of the rates that `rank` would give (a merge that trims keeps the same number of
+    entries in all), `none` gives every row `keep_rate`.
 
     Args:
         scores: M-Loss of the nodes, (rows,); for random, uniform and none only their number counts.

@@ -60,6 +60,7 @@ def merge(
         check_single(method)
     chosen = zoo.subset(recipe.tasks)
     check_blocks(recipe.blocks, zoo.architecture.layers)
+    _check_weights(recipe, chosen)
     check_out(chosen, out, format)
     scores, recipe, rest = _guide(chosen, recipe, report, progress)
     started = time.perf_counter()
@@ -84,6 +85,15 @@ def merge(
     )  # fmt: skip
 
 
+def _check_weights(recipe: Recipe, zoo: Zoo) -> None:
+    """Weights of models go by the zoo's order, so tasks in another order would give them to others in silence."""
+    if recipe.mloss.weights is not None and recipe.tasks is not None and recipe.tasks != zoo.tasks:
+        raise InvalidOptionError(
+            f"M-Loss weights go by the zoo's order of tasks; found {', '.join(recipe.tasks)}. "
+            f"Name them as {', '.join(zoo.tasks)}."
+        )
+
+
 def needs_measuring(recipe: Recipe) -> bool:
     """Whether M-Loss decides anything in this merge: not for methods without it, a span of 0, or scoreless controls."""
     method, options = check_recipe(recipe)
@@ -105,7 +115,7 @@ def _guide(
 
         report = measure_mloss(zoo, options=recipe.mloss, progress=part(progress, 0.0, 0.8))
         progress = part(progress, 0.8, 1.0)
-    _check_report(report, zoo.tasks, blocks)
+    _check_report(report, zoo, blocks)
     scores = {key: report.block(block) for key, block in zip(_weights(blocks), blocks, strict=True)}
     return scores, recipe.replace(mloss=report.options), progress
 
@@ -118,11 +128,21 @@ def _site(block: int) -> str:
     return f"blocks.{block}.mlp.c_fc"
 
 
-def _check_report(report: "MLossReport", tasks: tuple[str, ...], blocks: tuple[int, ...]) -> None:
-    if tuple(report.tasks) != tasks:
+def _check_report(report: "MLossReport", zoo: Zoo, blocks: tuple[int, ...]) -> None:
+    if tuple(report.tasks) != zoo.tasks:
         raise InvalidOptionError(
-            f"the M-Loss report must be of the models that are merged, {', '.join(tasks)}; "
+            f"the M-Loss report must be of the models that are merged, {', '.join(zoo.tasks)}; "
             f"it is of {', '.join(report.tasks)}. Measure again with these tasks."
+        )
+    if report.zoo_digest != zoo.digest:
+        raise InvalidOptionError(
+            f"the M-Loss report must be of the weights and images of {zoo.name}; it was measured on others of the same "
+            "names. Measure again on this zoo."
+        )
+    if report.inputs_digest is not None:
+        raise InvalidOptionError(
+            "a merge is guided by M-Loss on the inputs that its recipe names; this report was measured on those of "
+            "another network. Measure again without inputs_of."
         )
     lacking = [block for block in blocks if _site(block) not in report.node]
     if lacking:

@@ -25,7 +25,7 @@ from mloss_core.zoo import Zoo
 
 KEPT_BYTES = 1 << 28
 """Per-image node values are kept up to this size, for sampling curves and the errors of node groups."""
-_REVISION = 2
+_REVISION = 3
 """Raise when the same options give other values: older cached reports are then left alone."""
 
 
@@ -72,7 +72,8 @@ def measure_mloss(
     entry = store.get("mloss", key)
     if entry is not None:
         return MLossReport.from_arrays(entry.meta, entry.arrays)
-    report = dataclasses.replace(_measured(part, chosen, wanted, inputs_of, progress), digest=key)
+    report = _measured(part, chosen, wanted, inputs_of, progress)
+    report = dataclasses.replace(report, digest=key, inputs_digest=given)
     try:
         store.put("mloss", key, *report.to_arrays())
     except CacheError as error:

@@ -25,7 +25,7 @@ def check_weights(weights: Sequence[float] | None, models: int) -> list[float]:
     share = [float(weight) for weight in weights]
     if len(share) != models:
         raise InvalidOptionError(f"weights must be one number for each of the {models} models; found {len(share)}.")
-    if abs(sum(share) - 1) > 1e-4:
+    if not abs(sum(share) - 1) <= 1e-4:
         raise InvalidOptionError(f"weights must sum to 1; found a sum of {sum(share):g}.")
     return share
 
@@ -58,16 +58,17 @@ def difference(
     pre_activations: Iterable[Tensor], weights: Sequence[float], phi: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor]:
     """phi(sum_i w_i z_i) - sum_i w_i phi(z_i), and its first term, with one model's z in memory at a time."""
-    mean: Tensor | None = None
-    ensembled: Tensor | None = None
+    first: tuple[Tensor, Tensor] | None = None
+    mean = ensembled = torch.zeros(())
     for weight, z in zip(weights, pre_activations, strict=True):
         activated = phi(z)
-        if mean is None or ensembled is None:
-            mean, ensembled = z * weight, activated * weight
+        if first is None:
+            first, mean, ensembled = (z, activated), z.clone(), activated.clone()
         else:
-            mean.add_(z, alpha=weight)
-            ensembled.add_(activated, alpha=weight)
-    if mean is None or ensembled is None:
+            # Around the first model: models that agree then differ by 0, not by what rounding leaves of a sum.
+            mean.add_(z - first[0], alpha=weight)
+            ensembled.add_(activated - first[1], alpha=weight)
+    if first is None:
         raise InvalidOptionError("M-Loss needs at least one model.")
     merged = phi(mean)
     return merged - ensembled, merged

@@ -31,6 +31,7 @@ class MLossReport:
         image_task: position in `tasks` of each image, (image,).
         image_index: its index in the task's training split, (image,).
         notes: what the user should know.
+        inputs_digest: of the network that fed the sites, where one was given instead of the options' input mode.
         seconds: wall time of the measurement.
         digest: SHA-256 of everything the values follow from.
     """
@@ -46,6 +47,7 @@ class MLossReport:
     image_index: np.ndarray
     per_image: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    inputs_digest: str | None = None
     seconds: float = 0.0
     digest: str = ""
 
@@ -113,6 +115,7 @@ class MLossReport:
             "options": self.options.to_dict(), "activation": self.activation, "tasks": list(self.tasks),
             "zoo_digest": self.zoo_digest, "layers": self.layers.to_dict("records"), "notes": list(self.notes),
             "seconds": self.seconds, "digest": self.digest, "sites": list(self.sites),
+            "inputs_digest": self.inputs_digest,
         }  # fmt: skip
         arrays = {"image_task": self.image_task, "image_index": self.image_index}
         arrays |= {f"node/{site}": values.numpy() for site, values in self.node.items()}
@@ -128,6 +131,7 @@ class MLossReport:
             options=MLossOptions.from_dict(meta["options"]), activation=meta["activation"],
             tasks=tuple(meta["tasks"]), zoo_digest=meta["zoo_digest"], layers=pd.DataFrame(meta["layers"]),
             notes=tuple(meta["notes"]), seconds=meta["seconds"], digest=meta["digest"],
+            inputs_digest=meta.get("inputs_digest"),
             node={site: torch.from_numpy(np.array(arrays[f"node/{site}"])) for site in sites},
             node_standard_error={site: torch.from_numpy(np.array(arrays[f"standard_error/{site}"])) for site in sites},
             per_image={site: arrays[f"per_image/{site}"] for site in sites if f"per_image/{site}" in arrays},

@@ -66,3 +66,23 @@ def test_mloss_options_round_trip_and_checks():
         MLossOptions(weights=(0.4, 0.5))
     with pytest.raises(InvalidOptionError, match=r"samples_per_task must be a whole number; found 1\.5"):
         MLossOptions(samples_per_task=1.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"method": "ties", "options": 5}, "options must be values by name; found 5"),
+        ({"method": "ties", "options": [1]}, "options must be values by name"),
+        ({"method": "ties", "tasks": 5}, "tasks must be a list of names; found 5"),
+        ({"method": "ties", "blocks": 8}, "blocks must be a list of block indices; found 8"),
+        ({"method": None}, "a recipe holds .* found no 'method'"),
+        ({"method": ["ties"]}, "method must be a name"),
+        ({"method": "ties", "mloss": 5}, "mloss must be options by name; found 5"),
+        ({"method": "m_ties", "mloss": {"weights": 3}}, "weights must be a list of numbers; found 3"),
+        ({"method": "m_ties", "mloss": {"weights": "ab"}}, "weights must be a list of numbers"),
+        ({"method": "m_ties", "mloss": {"weights": [float("nan"), 1]}}, "weights must sum to 1"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_one_sentence(values, words):
+    with pytest.raises(InvalidOptionError, match=words):
+        Recipe.from_dict(values)

@@ -45,8 +45,20 @@ def test_up_until_three_in_a_row_are_no_better_then_both_sides(zoo, cache, monke
 
 
 def test_of_equal_scales_the_smaller_wins(zoo, cache, monkeypatch):
-    _scripted(monkeypatch, lambda scale: 0.5)
-    assert tune_scale(zoo, TASK_ARITHMETIC, cache=cache).scale == 0.1
+    _scripted(monkeypatch, lambda scale: 0.5 if scale in (0.4, 0.5) else 0.1)
+    assert tune_scale(zoo, TASK_ARITHMETIC, cache=cache).scale == 0.4
+
+
+def test_small_scales_are_found(zoo, cache, monkeypatch):
+    tried = _scripted(monkeypatch, lambda scale: 1 - abs(scale - 0.06))
+    search = tune_scale(zoo, TASK_ARITHMETIC, cache=cache)
+    assert tried[-2:] == [0.05, 0.025] and search.scale == 0.05 and not search.at_the_end
+
+
+def test_a_merge_that_only_harms_says_that_the_search_ended_at_the_smallest(zoo, cache, monkeypatch):
+    _scripted(monkeypatch, lambda scale: 1 - scale)
+    search = tune_scale(zoo, TASK_ARITHMETIC, cache=cache)
+    assert search.scale == 0.0125 and search.at_the_end
 
 
 def test_a_search_that_ends_at_the_edge_says_so(zoo, cache, monkeypatch):
@@ -56,8 +68,8 @@ def test_a_search_that_ends_at_the_edge_says_so(zoo, cache, monkeypatch):
 
 
 def test_undefined_numbers_never_win(zoo, cache, monkeypatch):
-    _scripted(monkeypatch, lambda scale: float("nan") if scale > 0.3 else 0.1)
-    assert tune_scale(zoo, TASK_ARITHMETIC, cache=cache).scale == 0.1
+    _scripted(monkeypatch, lambda scale: float("nan") if scale > 0.3 else scale)
+    assert tune_scale(zoo, TASK_ARITHMETIC, cache=cache).scale == 0.3
 
 
 @pytest.mark.parametrize("metric", ["normalised", "average"])

@@ -13,7 +13,9 @@ from tests.zoos import tiny_zoo
 def opened(monkeypatch):
     """Names of the zoos that were really opened; each is a tiny one."""
     names, zoo = [], tiny_zoo(2)
-    monkeypatch.setattr(mloss_core.zoo, "open_zoo", lambda name, device="auto": names.append(name) or zoo)
+    monkeypatch.setattr(
+        mloss_core.zoo, "open_zoo", lambda name, device="auto", progress=None: names.append(name) or zoo
+    )
     return names
 
 

@@ -47,7 +47,8 @@ class TestEveryMetric:
     def test_a_symmetric_one_is_symmetric_and_no_other_is(self, metric, value):
         there, back = value(metric, "apples", "boats"), value(metric, "boats", "apples")
         assert math.isfinite(there)
-        assert (there == pytest.approx(back, rel=1e-9)) == metric.symmetric
+        # M-Loss is computed in single precision, around the first model of the pair.
+        assert (there == pytest.approx(back, rel=1e-6)) == metric.symmetric
 
     def test_a_model_beside_itself(self, metric, value):
         assert value(metric, "boats", "boats") == pytest.approx(SELF[metric.name], abs=1e-6)

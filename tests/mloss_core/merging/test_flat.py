@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mloss_core.merging import merge_state_dicts
-from mloss_core.merging.flat import flat
+from mloss_core.merging.flat import flat, level
 from mloss_core.merging.flat_options import DareOptions, MTiesOptions, TiesOptions
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.plan import Drop
@@ -82,12 +82,31 @@ def test_m_ties_without_a_span_is_ties_by_row_where_scored_and_by_tensor_elsewhe
     assert not same(by_row, by_tensor)
 
 
-@pytest.mark.parametrize(("control", "options"), [("none", {}), ("uniform", {"schedule": "budget_preserving"})])
-def test_controls_without_an_order_equal_a_span_of_0(control, options):
+def test_the_control_without_an_order_equals_a_span_of_0():
     flat_rates = merge_state_dicts(BASE, MODELS, "m_ties", span=0.0, node_mloss=SCORES)
-    assert same(
-        merge_state_dicts(BASE, MODELS, "m_ties", ranking=control, span=0.2, node_mloss=SCORES, **options), flat_rates
-    )
+    assert same(merge_state_dicts(BASE, MODELS, "m_ties", ranking="none", span=0.2, node_mloss=SCORES), flat_rates)
+
+
+def test_levelled_rates_keep_as_many_entries_spread_evenly():
+    # Of 10 entries the rows keep 8, 7 and 5: 20 together, so 7, 7 and 6.
+    found = level(torch.tensor([0.8, 0.79, 0.5], dtype=torch.float64), 10)
+    assert found.tolist() == [0.7, 0.7, 0.6]
+
+
+@pytest.mark.parametrize("schedule", ["one_sided", "symmetric", "budget_preserving"])
+@pytest.mark.parametrize("span", [0.05, 0.1, 0.33])
+def test_every_control_with_a_span_spends_the_same_budget_to_the_entry(schedule, span):
+    def kept(ranking):
+        options = MTiesOptions(keep_rate=0.8, span=span, ranking=ranking, schedule=schedule)
+        inputs = MergeInputs(
+            pretrained=BASE, finetuned=tuple(MODELS), names=("a", "b", "c", "d"), scores=SCORES
+        ).with_moving_keys()
+        rule = flat(inputs, options)
+        return {key: rule.tensor(key).keep for key in SCORES}
+
+    expected = kept("rank")
+    for ranking in ("reversed", "random", "uniform"):
+        assert kept(ranking) == expected, ranking
 
 
 def test_nothing_is_trimmed_at_keep_rate_1():

@@ -17,6 +17,7 @@ from mloss_core.errors import (
     UnknownNameError,
 )
 from mloss_core.merging import METHODS, merge, merge_state_dicts, needs_measuring
+from mloss_core.mloss import measure_mloss
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.state_dicts import state_digest
 from tests.mloss_core.merging.models import same
@@ -37,6 +38,8 @@ class Report:
     tasks: tuple[str, ...]
     node: dict[str, torch.Tensor]
     options: MLossOptions = dataclasses.field(default_factory=MLossOptions)
+    zoo_digest: str = ""
+    inputs_digest: str | None = None
 
     def block(self, index):
         return self.node[f"blocks.{index}.mlp.c_fc"]
@@ -47,9 +50,8 @@ def report_for(zoo, blocks=None, **facts):
     rows = zoo.architecture.mlp_width
     node = {site: torch.rand(rows, generator=draw) for site in zoo.architecture.sites}
     chosen = range(zoo.architecture.layers) if blocks is None else blocks
-    return Report(
-        zoo.tasks, {f"blocks.{block}.mlp.c_fc": node[f"blocks.{block}.mlp.c_fc"] for block in chosen}, **facts
-    )
+    chosen_nodes = {f"blocks.{block}.mlp.c_fc": node[f"blocks.{block}.mlp.c_fc"] for block in chosen}
+    return Report(zoo.tasks, chosen_nodes, **{"zoo_digest": zoo.digest, **facts})
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +300,23 @@ def test_a_gpu_keeps_the_same_entries_and_agrees_to_rounding(zoo, report, method
     assert there.realised_keep == here.realised_keep
     for key, tensor in whole(here).items():
         assert torch.allclose(there.state_dict()[key], tensor, rtol=1e-6, atol=1e-7)
+
+
+def test_reports_of_other_models_are_refused_though_their_names_agree():
+    zoo, other = tiny_zoo(3), tiny_zoo(3, seed=9)
+    report = measure_mloss(other, samples_per_task=2)
+    with pytest.raises(InvalidOptionError, match="measured on others of the same names"):
+        merge(zoo, Recipe(method="m_ties"), report=report)
+
+
+def test_reports_on_another_networks_inputs_are_refused():
+    zoo = tiny_zoo(3)
+    report = measure_mloss(zoo, samples_per_task=2, inputs_of=zoo.finetuned["boats"].weights)
+    with pytest.raises(InvalidOptionError, match="Measure again without inputs_of"):
+        merge(zoo, Recipe(method="m_ties"), report=report)
+
+
+def test_weights_of_models_keep_to_the_zoos_order():
+    recipe = Recipe(method="m_ties", tasks=("boats", "apples"), mloss=MLossOptions(weights=(0.9, 0.1)))
+    with pytest.raises(InvalidOptionError, match="Name them as apples, boats"):
+        merge(tiny_zoo(3), recipe)

@@ -95,3 +95,10 @@ def test_chunks_do_not_change_sums(monkeypatch, chunk, shared):
         merged = phi((z * torch.tensor(share)[:, None, None]).sum(0))
         gap = merged - (phi(z) * torch.tensor(share)[:, None, None]).sum(0)
         torch.testing.assert_close(ratios[image], gap.norm() / merged.norm(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 8])
+@pytest.mark.parametrize("activation", ["gelu", "quick_gelu", "relu"])
+def test_copies_of_one_model_have_exactly_none(count, activation):
+    z = torch.randn(1, 50, 4, generator=torch.Generator().manual_seed(0)).expand(count, 50, 4)
+    assert node_mloss(z, activation=activation).eq(0).all()

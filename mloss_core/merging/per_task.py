@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeInputs, PerTaskRule
@@ -12,9 +11,6 @@ from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDeman
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import Progress, silent
-
-if TYPE_CHECKING:
-    from mloss_core.zoo import Zoo
 
 
 def check_single(method: Method) -> None:
@@ -31,17 +27,14 @@ def check_single(method: Method) -> None:
 
 
 def per_task_result(
-    zoo: "Zoo", recipe: Recipe, inputs: MergeInputs, rule: PerTaskRule, started: float, progress: Progress = silent
+    inputs: MergeInputs, rule: PerTaskRule, started: float, progress: Progress = silent, *,
+    recipe: Recipe, inputs_digests: Mapping[str, str],
 ) -> MergeResult:  # fmt: skip
     """Compute every model once for its digest and budget; its weights are computed again when they are asked for.
 
     Args:
-        zoo: of the tasks that are merged.
-        recipe: as the result carries it.
-        inputs: the zoo's weights.
-        rule: a rule for each task.
         started: `time.perf_counter()` at the start of the merge.
-        progress: told the fraction done.
+        recipe, inputs_digests: as the result carries them.
     """
     weights = [
         MergedWeights(inputs.pretrained, UpdateOnDemand(own, inputs.moving), own.scale, own.exact) for own in rule.rules
@@ -60,8 +53,7 @@ def per_task_result(
     return MergeResult(
         name=describe(recipe), recipe=recipe, tasks=inputs.names, update={}, scale=1.0, pretrained=inputs.pretrained,
         realised_keep=kept, kept_fraction=_share(inputs, kept), digest=combine_digests(by_task),
-        inputs={encoder.name: encoder.digest for encoder in (zoo.pretrained, *zoo.sources())},
-        versions=versions(), seconds=time.perf_counter() - started,
+        inputs=inputs_digests, versions=versions(), seconds=time.perf_counter() - started,
         per_task=dict(zip(inputs.names, weights, strict=True)), task_digests=by_task,
     )  # fmt: skip
 

@@ -70,7 +70,8 @@ def merge(
     inputs = inputs.with_moving_keys()
     rule = method.function(inputs, options, part(rest, 0.0, 0.5))
     if isinstance(rule, PerTaskRule):
-        return per_task_result(chosen, recipe, inputs, rule, started, part(rest, 0.5, 1.0))
+        facts = {"recipe": recipe, "inputs_digests": _input_digests(chosen)}
+        return per_task_result(inputs, rule, started, part(rest, 0.5, 1.0), **facts)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
     facts = _facts(chosen, recipe)
     update = run.keep() if out is None else run.stream(Path(out), facts)

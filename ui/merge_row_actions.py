@@ -79,7 +79,7 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
         st.button(
             "Merged weights (safetensors)", key="mg_get_weights", icon=":material/database:", width="stretch",
             on_click=merge_state.request_file, args=(entry.key,),
-            disabled=merge_state.requested_file(entry.key),
+            disabled=merge_state.requested_file(entry.key) or METHODS[recipe.method].output != "single",
             help="Merges once more and writes the weights to a file, which can then be downloaded.",
         )  # fmt: skip
 

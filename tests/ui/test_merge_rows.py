@@ -70,6 +70,7 @@ def test_rows_are_ordered_and_the_best_merge_is_the_first_highest():
     assert [found.key for found in ordered(rows)] == ["zero", "one", "two", "three", "ens", "ind"]
     assert best_merge(rows).key == "two"
     assert best_merge([rows[0]]) is None
+    assert best_merge([*rows, row("masks", "per_task", 0.9, 0.9)]).key == "two", "what is told the task ranks apart"
 
 
 def test_the_table_is_in_percent_and_variance_in_percent_squared():

@@ -77,6 +77,17 @@ def test_recipes_from_files_and_the_printed_table(capsys, tmp_path):
     assert "Simple Average" in text and "TIES" in text and "±" in text and "one standard error" in text
 
 
+def test_one_model_a_task_is_marked(capsys):
+    answer = _json(capsys, "evaluate", "--method", "tall_mask", "--option", "threshold=0.2", "--split", "val")
+    row = answer["rows"][1]
+    assert row["kind"] == "per_task" and row["recipe"]["options"] == {"threshold": 0.2}
+    assert main(["evaluate", "--method", "tall_mask", "--split", "val"]) == 0
+    text = capsys.readouterr().out
+    assert "TALL masks λ 0.4 (given the task)" in text and "told which task each image is of" in text
+    assert main(["evaluate", "--method", "magmax", "--split", "val"]) == 0
+    assert "told which task" not in capsys.readouterr().out
+
+
 def test_cache(capsys, zoo):
     assert _json(capsys, "cache")["total"] >= 0
     assert main(["cache", "clear", "--kind", "mloss"]) == 0
@@ -110,6 +121,7 @@ def test_cache(capsys, zoo):
         (["measure", "--preset", "papier"], "did you mean 'paper'"),
         (["measure", "--out", "map.png"], "--out must end in .json or .csv"),
         (["merge", "--out", "x.safetensors"], "give one recipe"),
+        (["merge", "--method", "emr", "--out", "x.safetensors"], "emr gives one model for each task"),
         (["merge", "--method", "ties", "--out", "no/such/folder/x.safetensors"], "there is no no/such/folder"),
         (["merge", "--method", "ties", "--out", "."], "--out must name a file"),
         (["merge", "--method", "ties", "--recipe", "a.json", "--out", "x.safetensors"], "give one recipe"),

@@ -182,16 +182,24 @@ def build_tower(
     return tower.eval().requires_grad_(trainable)
 
 
-def embed_images(architecture: Architecture, state: StateDict, images: Tensor) -> Tensor:
-    """What reaches the first block: normalised images (image, 3, side, side) to (image, token, width).
+def image_embedder(
+    architecture: Architecture, state: StateDict, device: "str | torch.device" = "cpu"
+) -> Callable[[Tensor], Tensor]:
+    """What makes the first block's input: normalised images (image, 3, side, side) to (image, token, width).
 
-    The patches take a matrix product instead of the tower's convolution, which GPUs round to 10 bits by default.
+    Its weights are read once. The patches take a matrix product instead of the tower's convolution, which GPUs round to
+    10 bits by default.
     """
     names = ("conv1.weight", "class_embedding", "positional_embedding", "ln_pre.weight", "ln_pre.bias")
-    conv, start, position, scale, shift = (state[name].detach().to(images.device, torch.float32) for name in names)
-    patches = torch.nn.functional.unfold(images.float(), architecture.patch, stride=architecture.patch).mT
-    tokens = torch.cat([start.expand(len(images), 1, -1), patches @ conv.flatten(1).mT], dim=1) + position
-    return torch.nn.functional.layer_norm(tokens, (architecture.width,), scale, shift, architecture.layer_norm_eps)
+    conv, start, position, scale, shift = (state[name].detach().to(device, torch.float32) for name in names)
+
+    def embed(images: Tensor) -> Tensor:
+        side = architecture.patch
+        patches = torch.nn.functional.unfold(images.to(device, torch.float32), side, stride=side)
+        tokens = torch.cat([start.expand(len(images), 1, -1), patches.mT @ conv.flatten(1).mT], dim=1) + position
+        return torch.nn.functional.layer_norm(tokens, (architecture.width,), scale, shift, architecture.layer_norm_eps)
+
+    return embed
 
 
 class Block(torch.nn.Module):

@@ -53,20 +53,24 @@ def run(options: argparse.Namespace) -> None:
     recipes += [typed] if typed else []
     from mloss_core.data.datasets import check_split
     from mloss_core.evaluation import evaluate_rows
+    from mloss_core.evaluation.tuning import check_scale
 
     check_split(options.split)
     if options.tune and (options.split != "test" or not recipes):
         raise InvalidOptionError("--tune chooses on val and reports on test: it takes a recipe, and no other split.")
+    for recipe in recipes if options.tune else ():
+        check_scale(recipe)
     zoo = opened_zoo(options)
     tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
     with progress_bar() as progress:
+        start = 0.5 if options.tune else 0.0
         searches = _searches(zoo, recipes, part(progress, 0, 0.5)) if options.tune else []
         chosen = [] if options.tune else recipes
         results = [
             *(search.result for search in searches),
-            *_models(zoo, chosen, options.weights, part(progress, 0.5, 0.6)),
+            *_models(zoo, chosen, options.weights, part(progress, start, start + 0.2)),
         ]
-        rows = evaluate_rows(zoo, results, options.split, tasks, progress=part(progress, 0.6, 1))
+        rows = evaluate_rows(zoo, results, options.split, tasks, progress=part(progress, start + 0.2, 1))
     if options.json:
         tuning = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
         emit({"zoo": zoo_facts(zoo), "split": options.split, "counts": dict(rows[0].counts),

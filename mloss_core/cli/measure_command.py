@@ -15,6 +15,7 @@ from mloss_core.cli.common import (
     write_out,
     zoo_facts,
 )
+from mloss_core.errors import InvalidOptionError
 
 
 def add(commands: Any) -> None:
@@ -34,6 +35,8 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
 
     out = None if options.out is None else out_file(options.out, (".json", ".csv"))
+    if options.preset == "reference" and options.samples is not None:
+        raise InvalidOptionError("--samples is of the paper preset; reference draws as the published code does.")
     from mloss_core.mloss import measure_mloss
     from mloss_core.mloss.measure import require_two
     from mloss_core.mloss.notice import notice

@@ -105,7 +105,7 @@ def tune_scale(
     started = time.perf_counter()
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
-    highest = _highest(recipe)
+    highest = check_scale(recipe)
     merged = merge(zoo, recipe, report=report, progress=part(progress, 0.0, 0.2))
     search = _Search(zoo, merged, metric, highest, part(progress, 0.2, 1.0), cache)
     search.coarse()
@@ -120,14 +120,12 @@ def tune_scale(
     )  # fmt: skip
 
 
-def has_scale(recipe: Recipe) -> bool:
-    """Whether the method of a recipe has a scale to choose."""
-    method, _ = check_recipe(recipe)
-    return any(field.name == "scale" for field in dataclasses.fields(method.options_type))
+def check_scale(recipe: Recipe) -> float:
+    """The largest scale that is tried for a recipe's method.
 
-
-def _highest(recipe: Recipe) -> float:
-    """The largest scale that the method takes."""
+    Raises:
+        InvalidOptionError: a method without a scale, or one that gives one model a task.
+    """
     method, _ = check_recipe(recipe)
     if method.output != "single":
         raise InvalidOptionError(f"{method.name} gives one model a task; a scale is chosen for methods that give one.")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import StateDict
-from mloss_core.vision import Block, build_block, embed_images
+from mloss_core.vision import Block, build_block, image_embedder
 from mloss_core.zoo import Zoo
 
 BATCH_BYTES = 1 << 27
@@ -74,9 +74,10 @@ def site_inputs(
     """
     wanted = set(blocks)
     last, shape = max(wanted), zoo.architecture
+    embedders = [image_embedder(shape, net, zoo.device) for net in networks]
     for group in _slices(0, len(images), _group_size(zoo, len(networks))):
         parts = _slices(group.start, group.stop, batch_size(zoo))
-        hidden = [[embed_images(shape, net, images[part].to(zoo.device)) for part in parts] for net in networks]
+        hidden = [[embed(images[part]) for part in parts] for embed in embedders]
         for block in range(last + 1):
             layers = [build_block(shape, net, block, zoo.device) for net in networks]
             for place, part in enumerate(parts):

@@ -9,7 +9,7 @@ from mloss_core.vision import (
     build_block,
     build_tower,
     check_blocks,
-    embed_images,
+    image_embedder,
     infer_architecture,
     resolve_device,
     site_block,
@@ -124,7 +124,7 @@ def test_blocks_one_by_one_are_the_tower(activation):
     for layer in tower.transformer.resblocks:
         layer.register_forward_hook(lambda module, _, out: seen.append((module, out)))
     tower(images)
-    tokens = embed_images(shape, weights, images)
+    tokens = image_embedder(shape, weights)(images)
     for index, (module, expected) in enumerate(seen):
         block = build_block(shape, weights, index)
         assert set(block.state_dict()) == set(module.state_dict())

@@ -109,6 +109,7 @@ def test_cache(capsys, zoo):
         (["evaluate", "--method", "m_ties", "--blocks", "77"], "among 0 to 3 here"),
         (["evaluate", "--blocks", "1"], "belongs to a method"),
         (["evaluate", "--split", "train-ish"], "a split is one of"),
+        (["measure", "--preset", "reference", "--samples", "8"], "--samples is of the paper preset"),
         (["evaluate", "--tune"], "it takes a recipe, and no other split"),
         (["evaluate", "--tune", "--method", "ties", "--split", "val"], "chooses on val and reports on test"),
         (["evaluate", "--tune", "--method", "average"], "average has no scale to choose"),

@@ -31,7 +31,8 @@ def main() -> None:
     chosen = st.navigation({group: [_page(*row) for row in rows] for group, rows in PAGES.items()}, expanded=True)
     frame.start_worker()
     frame.zoo_panel()
-    chosen.run()
+    if frame.zoo_is_open():
+        chosen.run()
     # Last, because the page may have submitted jobs. Pages return early rather than stop, so that this is reached.
     frame.jobs_panel()
 

@@ -135,6 +135,15 @@ class Zoo:
             self, finetuned=pick(self.finetuned), heads=pick(self.heads), datasets=pick(self.datasets)
         )
 
+    def limited(self, most: "int | None", seed: int = 0) -> "Zoo":
+        """The same zoo with at most `most` validation and test images a task, drawn at random once; None keeps all."""
+        if most is None:
+            return self
+        from mloss_core.data.subset import DatasetSubset
+
+        few = {task: DatasetSubset(dataset, most, seed) for task, dataset in self.datasets.items()}
+        return dataclasses.replace(self, datasets=MappingProxyType(few))
+
     def sources(self, tasks: "tuple[str, ...] | list[str] | None" = None) -> tuple[Encoder, ...]:
         """The fine-tuned encoders of the chosen tasks."""
         return tuple(self.finetuned[task] for task in self.check_tasks(tasks))

@@ -4,7 +4,7 @@ import importlib.metadata
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ class ZooFacts:
         nodes: hidden nodes of a block's MLP, where M-Loss is measured.
         width: of the encoder.
         parameters: weights of one encoder.
-        card: the model card as recorded when the zoo was made.
+        card: the model card as recorded when the zoo was made; empty for a folder of checkpoints.
+        about: what opening a folder of checkpoints found, as `mloss_core.zoo_folders.summary` has it; else empty.
+        label: its name for people, where it is not `name`.
     """
 
     name: str
@@ -42,16 +44,24 @@ class ZooFacts:
     width: int
     parameters: int
     card: Mapping[str, Any]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
 
     @property
     def title(self) -> str:
         """The name for people."""
-        return _TITLES.get(self.name, self.name)
+        return self.label or _TITLES.get(self.name, self.name)
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a folder of checkpoints, without a model card."""
+        return bool(self.about) and not self.card
 
     @property
     def backbone(self) -> str:
         """The encoder in a few words."""
-        return f"ViT, {self.layers} blocks, width {self.width}"
+        known = self.about.get("architecture", {}).get("name", "")
+        return f"{known or 'ViT'}, {self.layers} blocks, width {self.width}"
 
 
 def zoo_facts(name: str) -> ZooFacts:
@@ -85,6 +95,16 @@ def facts_of(name: str, card: Mapping[str, Any], parameters: int) -> ZooFacts:
         name=name, digest=digest_of(models, [tasks[task]["digest"] for task in tasks]), tasks=tuple(tasks),
         layers=int(shape["layers"]), nodes=int(shape["mlp_width"]), width=int(shape["width"]), parameters=parameters,
         card=card,
+    )  # fmt: skip
+
+
+def facts_of_summary(name: str, label: str, summary: Mapping[str, Any]) -> ZooFacts:
+    """Facts of a folder of checkpoints from what opening it found."""
+    shape = summary["architecture"]
+    return ZooFacts(
+        name=name, digest=summary["zoo"]["digest"], tasks=tuple(summary["tasks"]), layers=int(shape["layers"]),
+        nodes=int(shape["mlp_width"]), width=int(shape["width"]), parameters=int(summary["models"][0]["parameters"]),
+        card=summary.get("card") or {}, about=summary, label=label,
     )  # fmt: skip
 
 

@@ -7,19 +7,19 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from mloss_core.errors import MLossCoreError
+from mloss_core.errors import MLossCoreError, ZooError
 from mloss_core.lab.identity import lane
-from ui import jobs
+from ui import jobs, zoo_choice
 from ui.cached import ZooFacts, devices, zoo_facts
 from ui.errors import stop
 from ui.formats import count
 from ui.state import BIND, DEVICE
 
-OPEN_ZOO = "demo"
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
 _JOB_WORDS = {
     "measure": "M-Loss", "node": "One node", "baselines": "Baselines", "recipe": "Merge", "pairs": "Pairs",
     "merged_file": "Merged file", "samples": "Images", "tune": "Scale",
+    "zoo": "Opening a zoo",
 }  # fmt: skip
 
 
@@ -27,10 +27,32 @@ def current_zoo() -> ZooFacts:
     """Facts of the open zoo; the page ends with one sentence when it cannot be opened."""
     _run_under_app()
     try:
-        return zoo_facts(OPEN_ZOO)
+        facts = _facts()
     except MLossCoreError as error:
         stop(error)
         raise
+    if facts is None:
+        stop("the zoo is still being opened.")
+        raise ZooError("the zoo is still being opened.")
+    return facts
+
+
+def zoo_is_open() -> bool:
+    """Whether pages can be drawn; if not, what is under way or wrong is drawn in their place."""
+    try:
+        zoo = zoo_choice.chosen()
+        if zoo is None or zoo_choice.opened(zoo) is not None:
+            return True
+    except MLossCoreError as error:
+        zoo_choice.refused(error)
+        return False
+    zoo_choice.opening(zoo)
+    return False
+
+
+def _facts() -> ZooFacts | None:
+    zoo = zoo_choice.chosen()
+    return zoo_facts(zoo_choice.DEMO) if zoo is None else zoo_choice.opened(zoo)
 
 
 def page(title: str, question: str = "") -> ZooFacts:
@@ -52,12 +74,16 @@ def zoo_panel() -> None:
     """The sidebar's part about the open zoo and the device."""
     with st.sidebar:
         try:
-            zoo = zoo_facts(OPEN_ZOO)
+            listed = zoo_choice.zoo_select()
+            zoo = _facts()
         except MLossCoreError:
+            zoo = None
+        if zoo is None:
             st.caption("No zoo is open.")
             return
         with st.container(gap="xsmall"):
-            st.caption("Open zoo", help="A zoo is one pretrained encoder and its fine-tuned copies, one a task.")
+            if not listed:
+                st.caption("Open zoo", help="A zoo is one pretrained encoder and its fine-tuned copies, one a task.")
             st.markdown(f"**{zoo.title}** · {len(zoo.tasks)} models")
             st.caption(f"{zoo.backbone}, {count(zoo.parameters)} weights a model")
         _device_choice()

@@ -1,6 +1,7 @@
 """The right side of the Merge page: progress, the table, what to do with a row, and the charts in tabs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -33,7 +34,8 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
     toolbar = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     with toolbar:
         split, baseline_key = _choices(entries)
-    found = compare(zoo, entries, split)
+        limit = image_limit(zoo)
+    found = compare(zoo, entries, split, limit)
     with toolbar:
         _downloads(zoo, found.rows, split)
     _progress(found)
@@ -85,9 +87,21 @@ def _choices(entries: Sequence[Entry]) -> tuple[str, str]:
     return split if split in SPLITS else "test", key if key in options else ENSEMBLE
 
 
+def image_limit(zoo: ZooFacts) -> int | None:
+    """Images of each task that accuracies are measured on: the user's choice on a folder of checkpoints, else all."""
+    if not zoo.own:
+        return None
+    st.selectbox(
+        "Images per task", list(merge_state.LIMITS), index=1, key=merge_state.LIMIT, bind=state.BIND, width=150,
+        help="Accuracies are measured on at most so many images of each task, drawn at random once. Large encoders "
+        "take long on a processor without a GPU; the standard error says what few images can tell.",
+    )  # fmt: skip
+    return merge_state.held_limit(zoo)
+
+
 def _downloads(zoo: ZooFacts, rows: Sequence[Row], split: str) -> None:
     with st.popover("Download", icon=":material/download:", disabled=not any(row.done for row in rows)):
-        name = f"{zoo.name}_{split}_comparison"
+        name = f"{Path(zoo.name).name}_{split}_comparison"
         st.download_button(
             "Table as CSV", table_csv(rows, zoo.tasks), f"{name}.csv", "text/csv", on_click="ignore",
             icon=":material/table:", width="stretch",

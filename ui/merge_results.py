@@ -47,11 +47,14 @@ class Comparison:
     problems: tuple[Problem, ...]
 
 
-def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str) -> Comparison:
+def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | None = None) -> Comparison:
     """Submit what is not yet known and gather what is.
 
     Merges without figures in the zoo's record are asked for first, and the baselines, which take longest, last:
     recorded rows stand in for them meanwhile.
+
+    Args:
+        limit: images of each task at most; all by default.
     """
     gathering = _Gathering()
     labels = row_labels(entries)
@@ -59,24 +62,29 @@ def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str) -> Comparison:
     rows = []
     for entry in sorted(entries, key=lambda entry: recorded[entry.key] is not None):
         label = labels[entry.key]
-        payload = gathering.ask("recipe", recipe_request(zoo, entry, split), label, entry.key)
+        payload = gathering.ask("recipe", recipe_request(zoo, entry, split, limit), label, entry.key)
         stand_in = recorded[entry.key] or _waiting_row(entry, label, gathering.status)
         rows.append((entry, stand_in if payload is None else recipe_row(payload, entry, label)))
     rows.sort(key=lambda pair: entries.index(pair[0]))
-    payload = gathering.ask(BASELINES, baseline_request(zoo, split), "Zero-shot, Individual and Ensemble", None)
+    payload = gathering.ask(BASELINES, baseline_request(zoo, split, limit), "Zero-shot, Individual and Ensemble", None)
     baselines = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
     found = baselines + [row for _, row in rows]
     return Comparison(tuple(ordered(found)), tuple(gathering.active), tuple(gathering.problems))
 
 
-def baseline_request(zoo: ZooFacts, split: str) -> dict[str, Any]:
+def baseline_request(zoo: ZooFacts, split: str, limit: int | None = None) -> dict[str, Any]:
     """The request for the rows that every comparison has."""
-    return {"zoo": zoo.name, "tasks": None, "split": split}
+    return {"zoo": zoo.name, "tasks": None, "split": split} | limited(limit)
 
 
-def recipe_request(zoo: ZooFacts, entry: Entry, split: str) -> dict[str, Any]:
+def limited(limit: int | None) -> dict[str, int]:
+    """The part of a request that keeps an evaluation to so many images of each task."""
+    return {} if limit is None else {"limit": limit}
+
+
+def recipe_request(zoo: ZooFacts, entry: Entry, split: str, limit: int | None = None) -> dict[str, Any]:
     """The request for a recipe's row, on all tasks of the zoo, so that rows of merges of fewer models compare too."""
-    params = {"zoo": zoo.name, "recipe": entry.recipe.to_dict(), "split": split}
+    params = {"zoo": zoo.name, "recipe": entry.recipe.to_dict(), "split": split} | limited(limit)
     return params if entry.recipe.tasks is None else {**params, "tasks": list(zoo.tasks)}
 
 

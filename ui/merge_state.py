@@ -30,9 +30,13 @@ MODELS = state.key(PAGE, "models")
 SEED = state.key(PAGE, "seed")
 PRESET = state.key(PAGE, "preset")
 SPLIT = state.key(PAGE, "split")
+LIMIT = state.key(PAGE, "limit")
 BASELINE = state.key(PAGE, "baseline")
 TAB = state.key(PAGE, "tab")
 TUNE = state.key(PAGE, "tune")
+LIMITS = {"100": 100, "500": 500, "2000": 2000, "All": None}
+"""Images of each task that accuracies may be measured on, by the words of the choice."""
+_USUAL_LIMIT = "500"
 RECIPES = state.key(PAGE, "recipes")
 ROWS = state.key(PAGE, "rows")
 _ENTRIES, _NOTE, _SELECTED, _FILES = "_mg_entries", "_mg_note", "_mg_selected", "_mg_files"
@@ -150,6 +154,12 @@ def request_file(key: str) -> None:
 def requested_file(key: str) -> bool:
     """Whether this session asked for the recipe's merged weights."""
     return key in st.session_state.get(_FILES, ())
+
+
+def held_limit(zoo: ZooFacts) -> int | None:
+    """Images of each task that accuracies are measured on, at most: all of a zoo with a model card."""
+    word = st.session_state.get(LIMIT, _USUAL_LIMIT)
+    return LIMITS.get(word, LIMITS[_USUAL_LIMIT]) if zoo.own else None
 
 
 def held(name: str) -> Any:

@@ -11,6 +11,7 @@ from ui import jobs, merge_state, state, theme
 from ui.cached import ZooFacts
 from ui.merge_draft import Draft
 from ui.merge_entries import tidy
+from ui.merge_results import limited
 from ui.options_form import widget_key
 
 SCALE = "scale"
@@ -27,7 +28,7 @@ def tuning_section(zoo: ZooFacts, draft: Draft) -> None:
     )  # fmt: skip
     if not wanted:
         return
-    params = {"zoo": zoo.name, "recipe": without_scale(draft.recipe).to_dict()}
+    params = {"zoo": zoo.name, "recipe": without_scale(draft.recipe).to_dict()} | limited(merge_state.held_limit(zoo))
     result = jobs.job_result("merge_tune", "tune", params, label="Trying scales", reserve=230)
     if result.payload is None:
         return

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from mloss_core.recipe import Recipe
 from ui.cached import ZooFacts
 from ui.figures.dumbbell import Answerer
 from ui.formats import points
+from ui.overview_samples import Sampled
 
 SPLIT = "test"
 _NAMES = {
@@ -55,6 +56,14 @@ def models_of(zoo: ZooFacts) -> list[ModelFacts]:
     """
     with _complete_card():
         return _models(zoo)
+
+
+def sampled_of(models: Sequence[ModelFacts]) -> list[Sampled]:
+    """What the strips of images show of these models."""
+    return [
+        Sampled(model.task, model.title, len(model.classes), SPLIT, model.images, model.description, spread=False)
+        for model in models
+    ]
 
 
 def answerers_of(zoo: ZooFacts) -> list[Answerer]:

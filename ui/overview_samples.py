@@ -1,6 +1,7 @@
 """A strip of sample images for each task, so that one sees what the models were trained on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -10,7 +11,6 @@ from ui import jobs
 from ui.cached import ZooFacts
 from ui.errors import show_error
 from ui.images import enlarged
-from ui.overview_data import ModelFacts
 
 if TYPE_CHECKING:
     from mloss_core.lab.jobs import Job
@@ -21,10 +21,32 @@ _SIDE = 70
 _STRIP = 390
 
 
-def sample_section(zoo: ZooFacts, models: Sequence[ModelFacts]) -> None:
+@dataclass(frozen=True)
+class Sampled:
+    """A task whose images are shown.
+
+    Args:
+        task: its name; `title` and `description` say it for people.
+        classes: their number.
+        split, images: where the images come from, and how many there are.
+        spread: whether they come from all over the split, which is sorted by class where it lies in folders.
+    """
+
+    task: str
+    title: str
+    classes: int
+    split: str
+    images: int
+    description: str = ""
+    spread: bool = True
+
+
+def sample_section(zoo: ZooFacts, models: Sequence[Sampled]) -> None:
     """Sample images of every task; strips that are still being drawn hold their place."""
+    if not models:
+        return
     st.subheader("What they look at", anchor=False)
-    requests = {model.task: _request(zoo, model.task) for model in models}
+    requests = {model.task: _request(zoo, model) for model in models}
     try:
         submitted = {task: jobs.submit("samples", params) for task, params in requests.items()}
     except MLossCoreError as error:
@@ -39,9 +61,9 @@ def sample_section(zoo: ZooFacts, models: Sequence[ModelFacts]) -> None:
     jobs.watch([submitted[task] for task in waiting], [f"Drawing {task}" for task in waiting])
 
 
-def _strip(model: ModelFacts, job: "Job") -> bool:
+def _strip(model: Sampled, job: "Job") -> bool:
     """One task's strip; False while its images are on their way."""
-    st.markdown(f"**{model.title}** · {len(model.classes)} classes", help=model.description or None)
+    st.markdown(f"**{model.title}** · {model.classes} classes", help=model.description or None)
     payload = jobs.payload_of(job)
     if payload is None:
         if job.status in jobs.ACTIVE:
@@ -56,5 +78,7 @@ def _strip(model: ModelFacts, job: "Job") -> bool:
     return True
 
 
-def _request(zoo: ZooFacts, task: str) -> dict[str, Any]:
-    return {"zoo": zoo.name, "task": task, "split": "test", "indices": list(range(SHOWN))}
+def _request(zoo: ZooFacts, model: Sampled) -> dict[str, Any]:
+    shown = min(SHOWN, model.images)
+    step = model.images // shown if model.spread else 1
+    return {"zoo": zoo.name, "task": model.task, "split": model.split, "indices": [step * i for i in range(shown)]}

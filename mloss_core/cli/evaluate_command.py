@@ -40,6 +40,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--split", default="test", help="test or val (default: test; choose recipes on val)")
     parser.add_argument(
+        "--limit", type=int, metavar="N", help="at most N images of each task, drawn at random once (default: all)"
+    )
+    parser.add_argument(
         "--tune", action="store_true", help="choose each recipe's scale on validation images first; its own is ignored"
     )
     parser.set_defaults(run=run)
@@ -64,13 +67,14 @@ def run(options: argparse.Namespace) -> None:
     tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
     with progress_bar() as progress:
         start = 0.5 if options.tune else 0.0
-        searches = _searches(zoo, recipes, part(progress, 0, 0.5)) if options.tune else []
+        searches = _searches(zoo, recipes, options.limit, part(progress, 0, 0.5)) if options.tune else []
         chosen = [] if options.tune else recipes
         results = [
             *(search.result for search in searches),
             *_models(zoo, chosen, options.weights, part(progress, start, start + 0.2)),
         ]
-        rows = evaluate_rows(zoo, results, options.split, tasks, progress=part(progress, start + 0.2, 1))
+        few = zoo.limited(options.limit)
+        rows = evaluate_rows(few, results, options.split, tasks, progress=part(progress, start + 0.2, 1))
     if options.json:
         tuning = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
         emit({"zoo": zoo_facts(zoo), "split": options.split, "counts": dict(rows[0].counts),
@@ -96,12 +100,12 @@ def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
     print("± is one standard error from the number of images; variance over tasks in percent squared.")
 
 
-def _searches(zoo: "Zoo", recipes: "list[Recipe]", progress: Any) -> "list[ScaleSearch]":
+def _searches(zoo: "Zoo", recipes: "list[Recipe]", limit: int | None, progress: Any) -> "list[ScaleSearch]":
     from mloss_core.evaluation import tune_scale
 
     share = 1 / len(recipes)
     return [
-        tune_scale(zoo, recipe, progress=part(progress, place * share, (place + 1) * share))
+        tune_scale(zoo, recipe, limit=limit, progress=part(progress, place * share, (place + 1) * share))
         for place, recipe in enumerate(recipes)
     ]
 

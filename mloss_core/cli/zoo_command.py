@@ -1,13 +1,9 @@
 """`zoo`: what a zoo holds."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mloss_core.cli.common import add_common, emit, opened_zoo, table, zoo_facts
-from mloss_core.types import Json
-
-if TYPE_CHECKING:
-    from mloss_core.zoo import Encoder, Zoo
+from mloss_core.cli.common import add_common, emit, opened_zoo, table
 
 
 def add(commands: Any) -> None:
@@ -20,12 +16,12 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Open the zoo and print its models."""
+    from mloss_core.zoo_folders.summary import zoo_summary
+
     zoo = opened_zoo(options)
-    models = [_model(zoo, encoder) for encoder in (zoo.pretrained, *zoo.sources())]
+    summary = zoo_summary(zoo)
     if options.json:
-        emit({"zoo": zoo_facts(zoo), "architecture": {**zoo.architecture.to_dict(), "name": zoo.architecture.name},
-              "device": str(zoo.device), "layout": zoo.card.get("layout"), "models": models,
-              "notes": list(zoo.notes), "datasets": zoo.searched or None})  # fmt: skip
+        emit(summary)
         return
     shape = zoo.architecture
     print(f"{zoo.name}  digest {zoo.digest[:12]}  on {zoo.device}")
@@ -33,24 +29,13 @@ def run(options: argparse.Namespace) -> None:
         f"{shape.name}: {shape.layers} blocks, width {shape.width}, {shape.heads} heads, {shape.mlp_width} nodes a "
         f"block, {shape.activation}, images of {shape.image_size} x {shape.image_size}"
     )
-    print(table(["model", "digest", "MB", "weights", "head", "train / val / test", "file"], [_row(m) for m in models]))
+    rows = [_row(model) for model in summary["models"]]
+    print(table(["model", "digest", "MB", "weights", "head", "train / val / test", "file"], rows))
     for note in zoo.notes:
         print(f"note: {note}")
     lacking = [task for task in zoo.tasks if task not in zoo.datasets]
     if lacking:
         print(f"without a dataset: {', '.join(lacking)} ({zoo.searched}). They can be merged, not measured.")
-
-
-def _model(zoo: "Zoo", encoder: "Encoder") -> dict[str, Json]:
-    dataset, head = zoo.datasets.get(encoder.name), zoo.heads.get(encoder.name)
-    file = zoo.card.get("files", {}).get(encoder.name, {})
-    return {
-        "name": encoder.name, "digest": encoder.digest, "bytes": encoder.bytes, "parameters": encoder.parameters,
-        "classes": len(dataset.classes) if dataset else None,
-        "images": {split: dataset.size(split) for split in ("train", "val", "test")} if dataset else None,
-        "head": list(head.shape) if head is not None else None,
-        "file": file.get("file", encoder.source), "format": file.get("format"), "distance": file.get("distance"),
-    }  # fmt: skip
 
 
 def _row(model: dict[str, Any]) -> list[str]:

@@ -83,7 +83,7 @@ class ScaleSearch:
 
 def tune_scale(
     zoo: Zoo, recipe: Recipe, *, metric: str = "normalised", report: "MLossReport | None" = None,
-    progress: Progress = silent, cache: Cache | None = None,
+    limit: int | None = None, progress: Progress = silent, cache: Cache | None = None,
 ) -> ScaleSearch:  # fmt: skip
     """Find the scale at which a merge does best on validation images. The merge itself is computed once.
 
@@ -95,6 +95,7 @@ def tune_scale(
         recipe: its own scale does not matter.
         metric: what to maximise: `normalised` (mean of accuracy over that of the individual model) or `average`.
         report: M-Loss that was measured already, as for `merge`.
+        limit: validation images of each task at most, drawn at random once; all by default.
         progress: told after every scale; may raise to stop.
         cache: where features are kept.
 
@@ -107,7 +108,7 @@ def tune_scale(
         raise unknown_name("metric", metric, METRICS)
     highest = check_scale(recipe)
     merged = merge(zoo, recipe, report=report, progress=part(progress, 0.0, 0.2))
-    search = _Search(zoo, merged, metric, highest, part(progress, 0.2, 1.0), cache)
+    search = _Search(zoo.limited(limit), merged, metric, highest, part(progress, 0.2, 1.0), cache)
     search.coarse()
     search.fine()
     search.down()

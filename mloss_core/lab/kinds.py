@@ -34,6 +34,7 @@ class Kind:
         required: parameters that must be there; optional: those that may be. Each also takes `zoo`.
         priority: smaller goes first; what a person waits for with the page open is 0.
         writes_file: whether the payload's `path` names a file without which it is worth nothing.
+        opening: share of the progress that opening the zoo takes, where that is the work itself.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Kind:
     optional: tuple[str, ...] = ()
     priority: int = 0
     writes_file: bool = False
+    opening: float = 0.0
 
     def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
         """The function that does the work."""
@@ -52,6 +54,7 @@ _HERE = "mloss_core.lab.usecases"
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
+        Kind(name="zoo", module=f"{_HERE}.opening", opening=1.0),
         Kind(name="measure", module=f"{_HERE}.measuring", required=("mloss",), optional=("tasks",)),
         Kind(name="node", module=f"{_HERE}.node", required=("mloss", "block", "node"), optional=("tasks",)),
         Kind(name="samples", module=f"{_HERE}.samples", required=("task", "split", "indices")),
@@ -59,9 +62,14 @@ KINDS: dict[str, Kind] = {
         Kind(
             name="merged_file", module=f"{_HERE}.merged_file", required=("recipe",), priority=1, writes_file=True
         ),
-        Kind(name="baselines", module=f"{_HERE}.baselines", required=("split",), optional=("tasks",), priority=3),
-        Kind(name="tune", module=f"{_HERE}.tuning", required=("recipe",), priority=1),
-        Kind(name="recipe", module=f"{_HERE}.recipe", required=("recipe", "split"), optional=("tasks",), priority=2),
+        Kind(
+            name="baselines", module=f"{_HERE}.baselines", required=("split",), optional=("tasks", "limit"), priority=3
+        ),
+        Kind(name="tune", module=f"{_HERE}.tuning", required=("recipe",), optional=("limit",), priority=1),
+        Kind(
+            name="recipe", module=f"{_HERE}.recipe", required=("recipe", "split"), optional=("tasks", "limit"),
+            priority=2,
+        ),
     )
 }  # fmt: skip
 
@@ -135,5 +143,5 @@ def _fields(name: str, value: Any) -> Mapping[str, Any]:
 
 _SPELLINGS: dict[str, Callable[[str, Any], Any]] = {
     "zoo": _zoo, "mloss": _mloss, "recipe": _recipe, "tasks": _names, "metrics": _names, "block": _whole,
-    "node": _whole, "task": _words, "split": _words, "indices": _indices,
+    "node": _whole, "limit": _whole, "task": _words, "split": _words, "indices": _indices,
 }  # fmt: skip

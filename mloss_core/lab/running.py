@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mloss_core.lab.identity import zoo_identity
 from mloss_core.lab.kinds import KINDS, Payload, canonical
-from mloss_core.types import Progress, silent
+from mloss_core.types import Progress, part, silent
 
 if TYPE_CHECKING:
     from mloss_core.zoo import Zoo
@@ -49,5 +49,6 @@ def run_now(
         MLossCoreError: whatever the work finds wrong with the request.
     """
     params = canonical(kind, params)
-    zoo = (zoos or Zoos()).get(params["zoo"], device, lambda fraction, message="": progress(0.0, message))
-    return KINDS[kind].load()(zoo, params, progress)
+    record = KINDS[kind]
+    zoo = (zoos or Zoos()).get(params["zoo"], device, part(progress, 0.0, record.opening))
+    return record.load()(zoo, params, part(progress, record.opening, 1.0))

@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mloss_core.checkpoints.reading import read_safetensors
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.zoo_folders.described import NAME, Description, read_description
 from mloss_core.zoo_folders.names import dataset_name, is_base_name, task_name
 
+MANIFEST = "manifest.json"
+"""What 'demo build' writes beside the weights of a zoo."""
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".pkl", ".ckpt")
 _TUNED = ("finetuned", "nonlinear_finetuned")
 _BASES = ("zeroshot", "nonlinear_zeroshot")
@@ -73,6 +74,23 @@ def discover(folder: Path) -> FoundZoo:
         return _found(folder, described or Description(), files or _Files("files named in zoo.json", (), ()))
     except OSError as error:
         raise ZooError(f"{folder} cannot be read: {error.strerror or error}.") from error
+
+
+def looks_like_zoo(folder: Path) -> bool:
+    """Whether file names alone let one expect a zoo here. Cheap; loads no torch.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    if any((folder / name).is_file() for name in (NAME, MANIFEST)) or any(True for _ in _weights(folder)):
+        return True
+    return any(_named(child, _TUNED) or _is_repository(child) for child in _folders(folder))
+
+
+def _is_repository(folder: Path) -> bool:
+    return (folder / "snapshots").is_dir() or (
+        (folder / "config.json").is_file() and any(path.suffix in SUFFIXES for path in folder.iterdir())
+    )
 
 
 def _look(folder: Path) -> _Files | None:
@@ -220,6 +238,8 @@ def _is_merged(path: Path) -> bool:
     """Whether a file says that a merge wrote it, so that results kept beside the models do not become models."""
     if path.suffix != ".safetensors":
         return False
+    from mloss_core.checkpoints.reading import read_safetensors
+
     try:
         with read_safetensors(path) as file:
             return "recipe" in file.metadata

@@ -14,7 +14,8 @@ from mloss_core.zoo import Zoo
 def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """The rows, with the alignment of Zero-shot to the Ensemble."""
     tasks = zoo.check_tasks(params.get("tasks"))
-    rows = evaluate_rows(zoo, (), params["split"], tasks, progress=part(progress, 0, 0.9))
+    few = zoo.limited(params.get("limit"))
+    rows = evaluate_rows(few, (), params["split"], tasks, progress=part(progress, 0, 0.9))
     listed, arrays = [], {}
     for row in rows:
         values = plain(row)

@@ -18,7 +18,8 @@ def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     recipe = Recipe.from_dict(params["recipe"])
     tasks = zoo.check_tasks(params.get("tasks") or recipe.tasks)
     result = merge(zoo, recipe, progress=part(progress, 0, 0.3))
-    row = evaluate_weights(zoo, result, split=params["split"], tasks=tasks, progress=part(progress, 0.3, 0.9))
+    few = zoo.limited(params.get("limit"))
+    row = evaluate_weights(few, result, split=params["split"], tasks=tasks, progress=part(progress, 0.3, 0.9))
     meta = {
         "row": plain(row), "split": params["split"], "name": result.name, "recipe": result.recipe.to_dict(),
         "kept_fraction": result.kept_fraction, "realised_keep": dict(result.realised_keep),

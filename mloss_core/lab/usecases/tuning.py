@@ -12,4 +12,5 @@ from mloss_core.zoo import Zoo
 
 def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """The curve over scales and the best of them."""
-    return Payload(tune_scale(zoo, Recipe.from_dict(params["recipe"]), progress=progress).to_dict())
+    recipe = Recipe.from_dict(params["recipe"])
+    return Payload(tune_scale(zoo, recipe, limit=params.get("limit"), progress=progress).to_dict())

@@ -1,0 +1,68 @@
+"""A few images of each split in place of all: a quick look before a long evaluation."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from mloss_core.caching import digest_of
+from mloss_core.data.datasets import Dataset, check_split
+from mloss_core.errors import InvalidOptionError
+
+
+class DatasetSubset:
+    """At most `most` images of `val` and `test`, drawn at random once; `train` stays whole.
+
+    Calibration images come from `train`, so measurements that need no labels are the same with and without a subset.
+
+    Args:
+        dataset: the whole.
+        most: images a split.
+        seed: of the draw.
+
+    Raises:
+        InvalidOptionError: `most` below 1.
+    """
+
+    def __init__(self, dataset: Dataset, most: int, seed: int = 0) -> None:
+        if most < 1:
+            raise InvalidOptionError(f"a subset must have at least 1 image; found {most}.")
+        self._whole, self._most, self._seed = dataset, most, seed
+        self.name, self.classes, self.templates = dataset.name, dataset.classes, dataset.templates
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the whole and of the draw, so that figures of a subset are never taken for those of the whole."""
+        if all(self._whole.size(split) <= self._most for split in ("val", "test")):
+            return self._whole.digest
+        return digest_of("subset", self._whole.digest, self._most, self._seed)
+
+    def size(self, split: str) -> int:
+        """Number of images."""
+        whole = self._whole.size(split)
+        return whole if split == "train" else min(whole, self._most)
+
+    def labels(self, split: str) -> Tensor:
+        """Class index of every image, int64 (image,)."""
+        labels = self._whole.labels(split)
+        return labels if self._is_whole(split) else labels[self._chosen(split)]
+
+    def pixels(self, split: str, indices: Sequence[int]) -> np.ndarray:
+        """Chosen images to look at; see `Dataset.pixels`."""
+        return self._whole.pixels(split, self._of_whole(split, indices))
+
+    def images(self, split: str, indices: Sequence[int], preprocess: str = "model") -> Tensor:
+        """Chosen images for the encoder; see `Dataset.images`."""
+        return self._whole.images(split, self._of_whole(split, indices), preprocess)
+
+    def _is_whole(self, split: str) -> bool:
+        return check_split(split) == "train" or self._whole.size(split) <= self._most
+
+    def _chosen(self, split: str) -> np.ndarray:
+        """Positions in the whole, rising; val and test are drawn apart from each other."""
+        draw = np.random.default_rng((self._seed, len(split)))
+        return np.sort(draw.permutation(self._whole.size(split))[: self._most])
+
+    def _of_whole(self, split: str, indices: Sequence[int]) -> Sequence[int]:
+        return indices if self._is_whole(split) else self._chosen(split)[list(indices)].tolist()

@@ -33,8 +33,9 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
     """Draw the comparison of the recipes in `entries`."""
     toolbar = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     with toolbar:
-        split, baseline_key = _choices(entries)
+        split = _split()
         limit = image_limit(zoo)
+        baseline_key = _baseline(entries)
     found = compare(zoo, entries, split, limit)
     with toolbar:
         _downloads(zoo, found.rows, split)
@@ -70,21 +71,25 @@ def shown_rows(rows: Sequence[Row], keys: Sequence[str], baseline: Row | None = 
     return [row for row in rows if row.done and (row.key in ("zero_shot", ENSEMBLE, "individual") or row is best)]
 
 
-def _choices(entries: Sequence[Entry]) -> tuple[str, str]:
-    """The split, and the key of the row that differences are taken to."""
+def _split() -> str:
     split = st.segmented_control(
         "Accuracy on", list(SPLITS), default="test", required=True, key=merge_state.SPLIT, bind=state.BIND,
         format_func=lambda name: SPLITS.get(name, name),
         help="Choose on validation, report on test: numbers that were used to choose a recipe flatter it.",
     )  # fmt: skip
+    return split if split in SPLITS else "test"
+
+
+def _baseline(entries: Sequence[Entry]) -> str:
+    """The key of the row that differences are taken to."""
     labels = row_labels(entries)
     options = dict(BASELINE_LABELS) | {merge_state.row_key(entry.recipe): labels[entry.key] for entry in entries}
     key = st.selectbox(
         "Differences to", list(options), index=list(options).index(ENSEMBLE), key=merge_state.BASELINE,
-        bind=state.BIND, format_func=lambda key: options.get(key, BASELINE_LABELS[ENSEMBLE]), width=260,
+        bind=state.BIND, format_func=lambda key: options.get(key, BASELINE_LABELS[ENSEMBLE]), width=230,
         help="The row that the Difference column subtracts.",
     )  # fmt: skip
-    return split if split in SPLITS else "test", key if key in options else ENSEMBLE
+    return key if key in options else ENSEMBLE
 
 
 def image_limit(zoo: ZooFacts) -> int | None:
@@ -92,7 +97,7 @@ def image_limit(zoo: ZooFacts) -> int | None:
     if not zoo.own:
         return None
     st.selectbox(
-        "Images per task", list(merge_state.LIMITS), index=1, key=merge_state.LIMIT, bind=state.BIND, width=150,
+        "Images per task", list(merge_state.LIMITS), index=1, key=merge_state.LIMIT, bind=state.BIND, width=135,
         help="Accuracies are measured on at most so many images of each task, drawn at random once. Large encoders "
         "take long on a processor without a GPU; the standard error says what few images can tell.",
     )  # fmt: skip

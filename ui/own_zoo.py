@@ -15,8 +15,10 @@ from ui.overview_data import standard_error
 from ui.overview_samples import Sampled
 
 MEASURED = state.key("ov", "accuracies")
+SPLITS = {"test": "Test", "val": "Validation"}
 LIMIT = 500
 """Images of each task that the Overview measures on: a first look; the Merge page has the choice."""
+_FEW_NOTES = 5
 _KINDS = {"zero_shot": "Zero-shot", "ensemble": "Ensemble", "individual": "Individual"}
 
 
@@ -37,8 +39,10 @@ def report(zoo: ZooFacts) -> None:
     words = [f"Layout: {about['layout']}." if about.get("layout") else "", _placement(about["device"])]
     st.caption(" ".join(filter(None, words)))
     if about["notes"]:
-        with st.expander(f"Notes from opening ({len(about['notes'])})", expanded=True, icon=":material/fact_check:"):
-            st.markdown("\n".join(f"- {_plain(note)}" for note in about["notes"]))
+        notes = about["notes"]
+        label = f"Notes from opening ({len(notes)})"
+        with st.expander(label, expanded=len(notes) <= _FEW_NOTES, icon=":material/fact_check:"):
+            st.markdown("\n".join(f"- {_plain(note)}" for note in notes))
 
 
 def accuracies(zoo: ZooFacts) -> None:
@@ -134,7 +138,7 @@ def _story(zoo: ZooFacts, meta: Mapping[str, Any], split: str) -> None:
     ]  # fmt: skip
     averages = listing([f"{answerer.name} {percent(answerer.average)}" for answerer in answerers])
     theme.show(
-        dumbbell_figure(zoo.tasks, answerers), key="overview_own_story",
+        dumbbell_figure(zoo.tasks, answerers, split=SPLITS[split]), key="overview_own_story",
         alt=f"Accuracy on each task. On average: {averages}.",
     )  # fmt: skip
     images = sum(meta["rows"][0]["counts"].values())

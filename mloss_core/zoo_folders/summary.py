@@ -8,9 +8,11 @@ SPLITS = ("train", "val", "test")
 
 def zoo_summary(zoo: Zoo) -> dict[str, Json]:
     """The zoo's models, architecture, datasets and what is to be known about them."""
+    shape = zoo.architecture
     return {
         "zoo": {"name": zoo.name, "digest": zoo.digest},
-        "architecture": {**zoo.architecture.to_dict(), "name": zoo.architecture.name}, "device": str(zoo.device),
+        "architecture": {**shape.to_dict(), "name": shape.name, "image_size": shape.image_size},
+        "device": str(zoo.device),
         "tasks": list(zoo.tasks), "layout": zoo.card.get("layout"),
         "models": [model_summary(zoo, encoder) for encoder in (zoo.pretrained, *zoo.sources())],
         "notes": list(zoo.notes), "datasets": zoo.searched or None,

@@ -38,12 +38,14 @@ _SYMBOLS = {
 }
 
 
-def dumbbell_figure(tasks: Sequence[str], answerers: Sequence[Answerer], height: int | None = None) -> go.Figure:
+def dumbbell_figure(
+    tasks: Sequence[str], answerers: Sequence[Answerer], height: int | None = None, split: str = "Test"
+) -> go.Figure:
     """A line for each task from its lowest to its highest accuracy, with a mark for every answerer; the mean last."""
     rows = [*tasks, AVERAGE]
     fig = theme.figure(
         "Accuracy on each task, from the untouched encoder to the specialists",
-        x="Test accuracy, %", height=height or 106 + 26 * len(rows),
+        x=f"{split} accuracy, %", height=height or 106 + 26 * len(rows),
     )  # fmt: skip
     for row in rows:
         values = [100 * value for value in (_value(answerer, row) for answerer in answerers) if value is not None]

@@ -78,18 +78,20 @@ def _train(
 
 
 def finetune(
-    tower: nn.Module, head: Tensor, images: Tensor, labels: Tensor, options: TrainingOptions, *,
-    augment: Augment | None = None, seed: int = 0, progress: Progress = silent, message: str = "fine-tuning",
+    tower: nn.Module, head: Tensor, images: "Tensor | Callable[[Tensor], Tensor]", labels: Tensor,
+    options: TrainingOptions, *, augment: Augment | None = None, by_epoch: bool = False, seed: int = 0,
+    progress: Progress = silent, message: str = "fine-tuning",
 ) -> list[float]:  # fmt: skip
     """Fine-tune an image tower in place on labelled images, its classification head frozen.
 
     Args:
         tower: normalised images to features; its parameters must require gradients.
         head: (class, embed_dim); logits are `normalize(features) @ head.T`.
-        images: float32 (image, 3, side, side), normalised.
+        images: float32 (image, 3, side, side), normalised; or what gives those of an index tensor.
         labels: int64 (image,).
         options: how to train.
         augment: changes a batch, drawing from the given generator.
+        by_epoch: show every image once before any comes again; else each batch is drawn from all images.
         seed: of batches and augmentation.
         progress: told about every update.
         message: what is being trained, for people.
@@ -102,14 +104,31 @@ def finetune(
     """
     device = head.device
     keep = head.detach()
+    batches = _Epochs(len(labels), options.batch) if by_epoch else None
+    read = images if callable(images) else images.__getitem__
 
     def loss_of(draw: torch.Generator) -> Tensor:
-        chosen = torch.randint(len(labels), (options.batch,), generator=draw)
-        batch = images[chosen] if augment is None else augment(images[chosen], draw)
+        chosen = batches.next(draw) if batches else torch.randint(len(labels), (options.batch,), generator=draw)
+        batch = read(chosen) if augment is None else augment(read(chosen), draw)
         features = functional.normalize(tower(batch.to(device)), dim=-1)
         return functional.cross_entropy(features @ keep.T, labels[chosen].to(device))
 
     return _train(tower, loss_of, options, seed, progress, message)
+
+
+class _Epochs:
+    """Batches of a fresh random order of all images at a time; the last one of each order may be smaller."""
+
+    def __init__(self, count: int, batch: int) -> None:
+        self._count, self._batch = count, batch
+        self._left = torch.empty(0, dtype=torch.int64)
+
+    def next(self, draw: torch.Generator) -> Tensor:
+        """The next batch of indices."""
+        if not len(self._left):
+            self._left = torch.randperm(self._count, generator=draw)
+        chosen, self._left = self._left[: self._batch], self._left[self._batch :]
+        return chosen
 
 
 @dataclasses.dataclass(frozen=True)

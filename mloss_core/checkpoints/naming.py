@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from mloss_core.checkpoints.formats import FORMATS
 from mloss_core.checkpoints.layouts import HF_BLOCK, HF_TOP
 from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CheckpointError, unknown_name
@@ -15,13 +16,6 @@ from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import StateDict
 from mloss_core.vision import Architecture
 
-FORMATS: Mapping[str, str] = {
-    "canonical": "open_clip's names of the vision tower alone, without a prefix",
-    "open_clip": "the same below 'visual.', as in open_clip's CLIP",
-    "hf": "transformers' CLIPVisionModelWithProjection; named model.safetensors, it gets its config.json",
-    "task_vectors": "the same as open_clip's below 'model.visual.', as in the field's ImageEncoder",
-}
-"""What a merged file can be written as, with a word on each."""
 _PREFIXES = {"canonical": "", "open_clip": "visual.", "task_vectors": "model.visual."}
 _TOP = {ours: theirs for theirs, ours in HF_TOP.items()}
 _BLOCK = {ours: theirs for theirs, ours in HF_BLOCK.items()}

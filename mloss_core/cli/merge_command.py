@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.checkpoints.naming import FORMATS
+from mloss_core.checkpoints.formats import FORMATS
 from mloss_core.cli.common import (
     add_common,
     add_recipe,

@@ -5,9 +5,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mloss_core.data.datasets import Dataset
+from mloss_core.errors import DatasetError
 from mloss_core.vision import Architecture
 
 VARIABLE = "MLOSS_DATA"
+
+
+def datasets_root(given: "str | Path | None" = None) -> Path:
+    """The folder of datasets: the given one, else `$MLOSS_DATA`.
+
+    Raises:
+        DatasetError: neither, or no such folder.
+    """
+    text = given or os.environ.get(VARIABLE)
+    if not text:
+        raise DatasetError(f"images are looked for in a folder of datasets, and none was given: set {VARIABLE}.")
+    if not Path(text).is_dir():
+        raise DatasetError(f"{'the folder of datasets' if given else VARIABLE} must be a folder; {text} is none.")
+    return Path(text)
 
 
 def datasets_of(

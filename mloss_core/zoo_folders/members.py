@@ -60,7 +60,7 @@ def read_members(found: FoundZoo, progress: Progress = silent) -> tuple[Member, 
     for position, (name, path) in enumerate(files):
         step = part(progress, position / len(files), (position + 1) / len(files))
         try:
-            members.append(_member(name, path, found.label(path), step))
+            members.append(read_member(name, path, found.label(path), step))
         except CheckpointError as error:
             problems.append(_worded(error, path, found.label(path)))
     if problems:
@@ -71,7 +71,12 @@ def read_members(found: FoundZoo, progress: Progress = silent) -> tuple[Member, 
     return _with_projection(bases[0], tuned, found.name)
 
 
-def _member(name: str, path: Path, label: str, progress: Progress) -> Member:
+def read_member(name: str, path: Path, label: str, progress: Progress = silent) -> Member:
+    """One model, converted the first time.
+
+    Raises:
+        CheckpointError: missing, damaged, hostile, or no model.
+    """
     converted = _converted(path, Cache(), progress)
     with contextlib.suppress(OSError):
         # The cache lets go of what was used longest ago.

@@ -1,0 +1,76 @@
+"""Fine-tuning from the command line: from a zoo, and from one pretrained file."""
+
+import json
+
+import pytest
+
+from mloss_core.cli import main
+from mloss_core.outputs.encoders import encoder_from_file
+from mloss_core.zoo import open_zoo
+from tests.zoo_files import save_pickled, task_vectors, towers
+
+pytestmark = pytest.mark.filterwarnings("ignore:Couldn't retrieve source code:UserWarning")
+QUICK = ("--epochs", "1", "--batch", "4", "--learning-rate", "0.01", "--warmup", "0")
+
+
+@pytest.fixture
+def data(monkeypatch, tmp_path):
+    """Image folders of cars: three classes."""
+    import numpy as np
+    from PIL import Image
+
+    draw = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for name in ("a", "b", "c"):
+            folder = tmp_path / "data" / "cars" / split / name
+            folder.mkdir(parents=True)
+            for place in range(4):
+                Image.fromarray(draw.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(folder / f"{place}.png")
+    monkeypatch.setenv("MLOSS_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def answer(capsys, *arguments):
+    assert main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys, *arguments):
+    assert main(list(map(str, arguments))) == 2
+    return capsys.readouterr().err
+
+
+def test_a_zoo_task_is_fine_tuned_and_the_file_opens(capsys, tmp_path, data):
+    folder, out = task_vectors(tmp_path / "mine"), tmp_path / "cars.safetensors"
+    found = answer(capsys, "finetune", "--zoo", folder, "--task", "cars", "--out", out, *QUICK)
+    assert found["updates"] == 3 and found["checked"] == 12 and 0 <= found["after"] <= 1
+    zoo = open_zoo(folder, device="cpu")
+    encoder = encoder_from_file(zoo, out)
+    assert encoder.digest == found["digest"] != zoo.pretrained.digest
+
+
+def test_one_pretrained_file_is_enough(capsys, tmp_path, data):
+    folder = task_vectors(tmp_path / "mine")
+    base, out = tmp_path / "alone" / "zeroshot.pt", tmp_path / "model.safetensors"
+    save_pickled(base, towers()[0])
+    found = answer(
+        capsys, "finetune", "--pretrained", base, "--head", folder / "head_Cars.pt", "--data", data, "--task", "cars",
+        "--out", out, "--format", "hf", *QUICK,
+    )  # fmt: skip
+    assert found["loss"] > 0 and (tmp_path / "config.json").is_file()
+
+
+def test_what_is_missing_is_one_line(capsys, tmp_path, data, monkeypatch):
+    folder, out = task_vectors(tmp_path / "mine"), tmp_path / "x.safetensors"
+    start = ("finetune", "--task", "cars", "--out", out)
+    assert "--head belongs to --pretrained" in refused(capsys, *start, "--head", "x.pt")
+    assert "epochs must be a number" in refused(capsys, *start, "--zoo", folder, "--epochs", "many")
+    assert "no dataset for dtd" in refused(
+        capsys, "finetune", "--task", "dtd", "--out", out, "--zoo", folder, *QUICK
+    )  # fmt: skip
+    lonely = ("--pretrained", folder / "zeroshot.pt")
+    assert "needs its zero-shot head: give --head" in refused(capsys, *start, *lonely)
+    monkeypatch.delenv("MLOSS_DATA")
+    assert "none was given: set MLOSS_DATA" in refused(capsys, *start, *lonely)
+    assert "must be a folder" in refused(capsys, *start, *lonely, "--data", tmp_path / "no")
+    assert not out.exists()

@@ -10,7 +10,7 @@ from typing import NoReturn
 from mloss_core.errors import InvalidOptionError, MLossCoreError
 
 BAD_INPUT, INTERRUPTED = 2, 130
-COMMANDS = ("zoo", "measure", "merge", "evaluate", "convert", "heads", "finetune", "demo", "cache")
+COMMANDS = ("zoo", "measure", "merge", "evaluate", "convert", "heads", "finetune", "protocol", "demo", "cache")
 
 
 class Parser(argparse.ArgumentParser):

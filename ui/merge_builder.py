@@ -26,6 +26,7 @@ from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
 from ui.merge_tuning import tuning_section
 from ui.mloss_map_payload import map_of
 from ui.options_form import options_form
+from ui.zoo_needs import image_needs
 
 DEFAULT_METHOD = "m_ties"
 _STRIP = state.key(merge_state.PAGE, "strip")
@@ -108,6 +109,10 @@ def _more(zoo: ZooFacts, name: str, values: Mapping[str, object]) -> tuple[tuple
 def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores | None:
     """Node M-Loss by block of the chosen models, measured when it is not yet known."""
     if len(tasks) < 2:
+        return None
+    sentence = image_needs(zoo, "M-Loss needs", tasks)
+    if sentence:
+        st.info(sentence, icon=":material/info:")
         return None
     params = {"zoo": zoo.name, "tasks": None if tuple(tasks) == zoo.tasks else list(tasks), "mloss": mloss.to_dict()}
     payload = jobs.job_payload("measure", params, label="Measuring M-Loss")

@@ -19,6 +19,7 @@ from ui.merge_row_actions import row_actions
 from ui.merge_rows import ENSEMBLE, Row, best_merge, find, table_csv, table_frame, table_markdown
 from ui.merge_table import columns, legend, selected_keys, styled, visible_columns
 from ui.merge_verdict import verdicts
+from ui.zoo_needs import accuracy_needs
 
 SPLITS = {"test": "Test", "val": "Validation"}
 TABS = ("Table", "Per task", "Keep rates", "Published")
@@ -40,6 +41,9 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
     with toolbar:
         _downloads(zoo, found.rows, split)
     _progress(found)
+    sentence = accuracy_needs(zoo)
+    if sentence:
+        st.info(f"{sentence} Merges can be downloaded all the same: select a row.", icon=":material/info:")
     baseline = find(found.rows, baseline_key) or find(found.rows, ENSEMBLE)
     tabs = st.tabs(TABS, key=merge_state.TAB, on_change="rerun", bind=state.BIND)
     if tabs[0].open:

@@ -11,12 +11,14 @@ from ui.merge_entries import Entry, row_labels
 from ui.merge_recorded import recorded_baselines, recorded_merge
 from ui.merge_rows import Row, ordered
 from ui.merge_state import row_key
+from ui.zoo_needs import accuracy_needs
 
 if TYPE_CHECKING:
     from mloss_core.lab.jobs import Job
     from mloss_core.lab.kinds import Payload
 
 BASELINES = "baselines"
+UNMEASURED = "not measured"
 _ACTIVE = ("queued", "running")
 _STATUS_WORDS = {"queued": "waiting", "running": "running", "failed": "failed", "cancelled": "cancelled"}
 
@@ -56,8 +58,11 @@ def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | No
     Args:
         limit: images of each task at most; all by default.
     """
-    gathering = _Gathering()
     labels = row_labels(entries)
+    if accuracy_needs(zoo):
+        rows = [_waiting_row(entry, labels[entry.key], UNMEASURED) for entry in entries]
+        return Comparison(tuple(ordered(rows)), (), ())
+    gathering = _Gathering()
     recorded = {e.key: recorded_merge(zoo.card, split, e, row_key(e.recipe), labels[e.key]) for e in entries}
     rows = []
     for entry in sorted(entries, key=lambda entry: recorded[entry.key] is not None):

@@ -24,6 +24,7 @@ from ui.mergeability_data import (
     rank,
 )
 from ui.mergeability_figures import matrix_figure, pair_of, profile_figure
+from ui.zoo_needs import image_needs
 
 if TYPE_CHECKING:
     from mloss_core.lab.kinds import Payload
@@ -67,7 +68,13 @@ def mergeability(zoo: ZooFacts) -> None:
 
 def request(zoo: ZooFacts) -> dict[str, Any]:
     """The request for all pairs of the zoo; every choice on the page is answered from its result."""
-    return {"zoo": zoo.name, "tasks": None, "mloss": MLossOptions().to_dict(), "metrics": list(METRICS)}
+    return {"zoo": zoo.name, "tasks": None, "mloss": MLossOptions().to_dict(), "metrics": list(offered_metrics(zoo))}
+
+
+def offered_metrics(zoo: ZooFacts) -> dict[str, Metric]:
+    """The metrics that this zoo can have: without images of its tasks, those of weights alone."""
+    blind = bool(image_needs(zoo, ""))
+    return {name: metric for name, metric in METRICS.items() if not (blind and metric.needs_data)}
 
 
 def read_pairs(payload: "Payload") -> Pairs:
@@ -82,11 +89,13 @@ def _pair_count(tasks: Sequence[str]) -> int:
 
 def _controls(zoo: ZooFacts) -> Choice:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        offered = offered_metrics(zoo)
+        usual = DEFAULT if DEFAULT in offered else next(iter(offered))
         name = st.selectbox(
-            "Compare by", list(METRICS), index=list(METRICS).index(DEFAULT), key=METRIC, bind=state.BIND, width=270,
+            "Compare by", list(offered), index=list(offered).index(usual), key=METRIC, bind=state.BIND, width=270,
             format_func=lambda name: METRICS[name].title,
         )  # fmt: skip
-        metric = METRICS[name if name in METRICS else DEFAULT]
+        metric = offered.get(name) or offered[usual]
         block = _block_choice(zoo, enabled=metric.name in BY_BLOCK)
         order = st.segmented_control(
             "Order", list(_ORDERS), default="clustered", required=True, key=ORDER, bind=state.BIND,
@@ -100,6 +109,8 @@ def _controls(zoo: ZooFacts) -> Choice:
         label_visibility="collapsed",
     )  # fmt: skip
     st.caption(f"{metric.summary} {direction(metric)}")
+    if len(offered) < len(METRICS):
+        st.caption(f"{image_needs(zoo, 'Pairwise M-Loss needs')} Shown: what the weights alone tell.")
     return Choice(metric, block, tuple(task for task in zoo.tasks if task in set(chosen or ())), order or "clustered")
 
 

@@ -12,6 +12,7 @@ from ui.mloss_map_payload import map_of
 from ui.mloss_map_view import draw_awaited, draw_map
 from ui.node_card import node_section
 from ui.node_choice import chosen_node
+from ui.zoo_needs import image_needs
 
 
 def mloss_map(zoo: ZooFacts) -> None:
@@ -23,6 +24,10 @@ def mloss_map(zoo: ZooFacts) -> None:
         aside = st.container()
     if len(measured.tasks) < 2:
         main.info("Choose at least two models on the left: M-Loss compares models.", icon=":material/info:")
+        return
+    sentence = image_needs(zoo, "M-Loss needs", measured.tasks)
+    if sentence:
+        main.info(sentence, icon=":material/info:")
         return
     _measured_map(zoo, measured, group, main, aside)
 

@@ -13,6 +13,7 @@ from ui.formats import count, listing, percent, short_digest, size
 from ui.merge_results import baseline_request
 from ui.overview_data import standard_error
 from ui.overview_samples import Sampled
+from ui.zoo_needs import accuracy_needs
 
 MEASURED = state.key("ov", "accuracies")
 SPLITS = {"test": "Test", "val": "Validation"}
@@ -48,14 +49,10 @@ def report(zoo: ZooFacts) -> None:
 def accuracies(zoo: ZooFacts) -> None:
     """Zero-shot, Ensemble and Individual by task, measured when asked for."""
     st.subheader("How well they do", anchor=False)
-    lacking = {
-        "images": [model["name"] for model in _models(zoo) if not model["images"]],
-        "a zero-shot head": [model["name"] for model in _models(zoo) if not model["head"]],
-    }
-    for what, tasks in lacking.items():
-        if tasks:
-            st.info(f"Accuracies need {what} of every task; {listing(tasks)} lack them.{_where(zoo, what)}")
-            return
+    sentence = accuracy_needs(zoo)
+    if sentence:
+        st.info(f"{sentence} The models can be merged all the same.", icon=":material/info:")
+        return
     split = _split(zoo)
     wanted = st.toggle(
         f"Measure on at most {LIMIT} {split} images of each task", key=MEASURED, bind=state.BIND,
@@ -149,12 +146,6 @@ def _placement(device: str) -> str:
     if device == "cpu":
         return "Runs on the processor: weights are read from the disk a block at a time."
     return f"Runs on {device.replace('cuda:', 'GPU ')}: weights go there a block at a time, images stay in memory."
-
-
-def _where(zoo: ZooFacts, what: str) -> str:
-    if what == "images" and zoo.about.get("datasets"):
-        return f" {str(zoo.about['datasets']).capitalize()}."
-    return " Add head_<Dataset>.pt, or make them with `python -m mloss_core heads build`." if what != "images" else ""
 
 
 def _classes(head: Any) -> str:

@@ -78,8 +78,8 @@ def test_accuracies_are_measured_only_when_asked_for(store, monkeypatch):
 @pytest.mark.parametrize(
     ("lacking", "words"),
     [
-        ({"images": TASKS[1:]}, f"Accuracies need images of every task; {TASKS[0]} lack them. Looked in data"),
-        ({"heads": TASKS[:-1]}, f"Accuracies need a zero-shot head of every task; {TASKS[-1]} lack them. Add head_"),
+        ({"images": TASKS[1:]}, f"Accuracies need images of every task; {TASKS[0]} lacks them. Looked in data"),
+        ({"heads": TASKS[:-1]}, f"Accuracies need a zero-shot head of every task; {TASKS[-1]} lacks them. Add head_"),
     ],
 )
 def test_what_is_missing_is_said_with_a_way_out(lacking, words, store, monkeypatch):

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mloss_core.lab.kinds import Payload
-from mloss_core.mergeability import pairwise_metrics, pairwise_mloss
+from mloss_core.mergeability import METRICS, pairwise_metrics, pairwise_mloss
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, part
 from mloss_core.zoo import Zoo
@@ -16,8 +16,11 @@ from mloss_core.zoo import Zoo
 def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """The pairs of the chosen tasks; an undefined value is None, with its reason under `undefined`."""
     tasks, options = zoo.check_tasks(params.get("tasks")), MLossOptions.from_dict(params["mloss"])
-    pairs = pairwise_metrics(zoo, params.get("metrics"), tasks, options, part(progress, 0, 0.9))
-    blocks = pairwise_mloss(zoo, tasks, options, part(progress, 0.9, 1))
+    names = params.get("metrics")
+    pairs = pairwise_metrics(zoo, names, tasks, options, part(progress, 0, 0.9))
+    blocks = pd.DataFrame(columns=["task_a", "task_b", "block", "mloss", "normalised"])
+    if names is None or any(METRICS[name].facts == "mloss" for name in names):
+        blocks = pairwise_mloss(zoo, tasks, options, part(progress, 0.9, 1))
     meta = {
         "tasks": list(tasks), "pairs": _records(pairs), "blocks": _records(blocks),
         "undefined": list(pairs.attrs.get("undefined", [])),

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mloss_core.data.field.facts import FACTS, VAL_TENTH
-from mloss_core.errors import unknown_name
+from mloss_core.errors import UnknownNameError, unknown_name
 
 _WORDS = Path(__file__).with_name("words")
 _MARKS = re.compile(r"[-_\s]+")
@@ -114,6 +114,8 @@ def require_field_task(name: str) -> FieldTask:
         UnknownNameError: it is none of the field's; the message lists them.
     """
     task = field_task(name)
-    if task is None:
-        raise unknown_name("task of the field", name, list(FACTS))
-    return task
+    if task is not None:
+        return task
+    if _MARKS.sub("", name).lower().startswith("emnist"):
+        raise UnknownNameError(f"{name!r} is another task than emnist, which is EMNIST digits; give its own wording.")
+    raise unknown_name("task of the field", name, list(FACTS))

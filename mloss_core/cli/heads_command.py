@@ -17,9 +17,14 @@ def add(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="one head, through the text tower of an open_clip or OpenAI checkpoint")
     build.add_argument("--weights", required=True, metavar="FILE", help="checkpoint of the whole CLIP, in any format")
-    build.add_argument(
-        "--classes", required=True, metavar="FILE",
+    words = build.add_mutually_exclusive_group(required=True)
+    words.add_argument(
+        "--classes", metavar="FILE",
         help='JSON: {"classes": ["cat", ..] in label order, "templates": ["a photo of a {}.", ..]}',
+    )  # fmt: skip
+    words.add_argument(
+        "--dataset", metavar="NAME",
+        help="one of the field's 20 tasks (cars, dtd, eurosat, ..): its class names and templates in OpenAI's wording",
     )  # fmt: skip
     build.add_argument(
         "--out", required=True, metavar="FILE", help="safetensors file to write, such as head_Cars.safetensors"
@@ -33,7 +38,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Build the head, write it, and print what it is."""
-    classes, templates = _sentences(Path(options.classes))
+    classes, templates, about = _wording(options)
     out = out_file(options.out, (".safetensors",))
     from mloss_core.data.head_files import write_head
     from mloss_core.data.text_towers import read_text_tower
@@ -46,15 +51,25 @@ def run(options: argparse.Namespace) -> None:
     answer = {
         "out": str(out), "digest": digest, "classes": len(classes), "templates": len(templates),
         "embed_dim": head.shape[1], "logit_scale": tower.logit_scale, "activation": tower.activation,
-        "weights": tower.digest, "notes": list(tower.notes),
+        "weights": tower.digest, "notes": [*tower.notes, *about],
     }  # fmt: skip
     if options.json:
         emit(answer)
         return
     print(f"{out}: {len(classes)} classes, {len(templates)} templates, logit scale {tower.logit_scale:.2f}")
     print(f"digest {digest}")
-    for note in tower.notes:
+    for note in answer["notes"]:
         print(f"note: {note}")
+
+
+def _wording(options: argparse.Namespace) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """Class names, templates and what to know of them, from the catalogue or from a file."""
+    if options.dataset is None:
+        return *_sentences(Path(options.classes)), ()
+    from mloss_core.data.field.catalogue import require_field_task
+
+    task = require_field_task(options.dataset)
+    return list(task.classes), list(task.templates), task.notes
 
 
 def _sentences(path: Path) -> tuple[list[str], list[str]]:

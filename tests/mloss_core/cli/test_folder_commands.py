@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from mloss_core.checkpoints import open_checkpoint
 from mloss_core.cli import main
+from mloss_core.data.field.catalogue import CATALOGUE
 from mloss_core.state_dicts import state_digest
 from tests.checkpoint_files import ImageEncoder, save_head, visual
 from tests.mloss_core.data.test_text_towers import clip
@@ -184,6 +185,25 @@ def test_heads_are_built_and_found_by_the_zoo(capsys, tmp_path):
     save_state(tmp_path / "clip.pt", visual())
     assert "no text tower" in refused(capsys, *build, tmp_path / "new.safetensors")
     assert not Path(tmp_path / "new.safetensors").exists()
+
+
+def test_heads_of_the_fields_tasks_need_no_class_file(capsys, tmp_path):
+    torch.save(clip().state_dict(), tmp_path / "clip.pt")
+    build = ("heads", "build", "--weights", tmp_path / "clip.pt", "--out", tmp_path / "head_EuroSAT.safetensors")
+    found = answer(capsys, *build, "--dataset", "EuroSATVal")
+    assert (found["classes"], found["templates"], found["embed_dim"]) == (10, 3, 8)
+    assert any("no official split" in note for note in found["notes"])
+    words = {
+        "classes": list(CATALOGUE["eurosat"].classes),
+        "templates": ["a centered satellite photo of {}.", "a centered satellite photo of a {}.",
+                      "a centered satellite photo of the {}."],
+    }  # fmt: skip
+    (tmp_path / "eurosat.json").write_text(json.dumps(words))
+    assert answer(capsys, *build, "--classes", tmp_path / "eurosat.json")["digest"] == found["digest"]
+    assert "did you mean 'eurosat'? Known: cars, dtd" in refused(capsys, *build, "--dataset", "eurosta")
+    assert "one of the arguments --classes --dataset is required" in refused(capsys, *build)
+    both = ("--dataset", "cars", "--classes", "c.json")
+    assert "not allowed with argument" in refused(capsys, *build, *both)
 
 
 @pytest.mark.parametrize(

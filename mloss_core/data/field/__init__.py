@@ -1,0 +1,1 @@
+"""The field's 20 image-classification tasks: their wording, their numbers, and their files on disk."""

@@ -34,8 +34,8 @@ _EUROSAT = (
     "Checkpoints of the field were tuned on a split of their own, which may hold images that are test images here.",
 )
 _SUN397 = (
-    "Reference code splits all 108,754 images 80/20 without a seed; here the split is seeded and recorded. The "
-    "official partitions have 19,850 training and 19,850 test images.",
+    "Reference code splits all 108,754 images 80/20 without a seed. Here the official first partition (19,850 training "
+    "and 19,850 test images) is used where its lists lie beside the images, else an 80/20 split by a seed.",
     "Rows of the field's ready heads have jail cell before jail indoor; ClassName.txt has them the other way round, so "
     "images are labelled by the name of their folder.",
     "Some code drops two more leading letters of the class names (abbey becomes bey); heads built so score lower.",

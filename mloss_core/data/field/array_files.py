@@ -1,0 +1,161 @@
+"""Readers of the field's datasets that keep their images in one file: idx, MATLAB, binary and CSV."""
+
+import csv
+import functools
+import gzip
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mloss_core.data.field.matlab import matlab
+from mloss_core.data.field.places import first_of, need
+from mloss_core.data.pictures import PictureArrays, Pictures
+from mloss_core.errors import DatasetError
+
+_IDX_IMAGES, _IDX_LABELS = 2051, 2049
+_FER_SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
+_FER_ORDER = ("PublicTest", "PrivateTest")
+Parts = dict[str, Pictures]
+
+
+def read_idx(folder: Path, prefix: str = "") -> Parts:
+    """MNIST and its like: `raw/train-images-idx3-ubyte`, plain or gzipped.
+
+    Args:
+        folder: of the dataset.
+        prefix: of the file names: `emnist-digits-`.
+    """
+    parts: Parts = {}
+    for split, stem in (("train", "train"), ("test", None)):
+        stems = [stem] if stem else ["t10k", "test"]
+        images, labels = (
+            need(folder, [f"{place}{prefix}{one}-{kind}-ubyte{end}"
+                          for one in stems for place in ("raw/", "", "gzip/", "*/raw/") for end in ("", ".gz")])
+            for kind in ("images-idx3", "labels-idx1")
+        )  # fmt: skip
+        parts[split] = PictureArrays(functools.partial(_idx, images, _IDX_IMAGES), _idx(labels, _IDX_LABELS), images)
+    return parts
+
+
+def read_svhn(folder: Path) -> Parts:
+    """`train_32x32.mat` and `test_32x32.mat`; label 10 is the digit 0."""
+    parts: Parts = {}
+    for split in ("train", "test"):
+        path = need(folder, [f"{split}_32x32.mat"])
+        labels = matlab(path, "y").ravel().astype(np.int64) % 10
+        parts[split] = PictureArrays(
+            functools.partial(lambda path: matlab(path, "X").transpose(3, 0, 1, 2), path), labels, path
+        )
+    return parts
+
+
+def read_stl10(folder: Path) -> Parts:
+    """`stl10_binary/{train,test}_{X,y}.bin`; images are stored column by column, labels from 1."""
+    parts: Parts = {}
+    for split in ("train", "test"):
+        images, labels = (need(folder, [f"stl10_binary/{split}_{kind}.bin", f"{split}_{kind}.bin"]) for kind in "Xy")
+        rows = np.fromfile(labels, np.uint8).astype(np.int64) - 1
+        parts[split] = PictureArrays(
+            functools.partial(
+                lambda path: _whole(path, 3 * 96 * 96).reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1), images
+            ),
+            rows, images,
+        )  # fmt: skip
+    return parts
+
+
+def read_cifar(folder: Path, fine: bool) -> Parts:
+    """The binary version of CIFAR: records of a label (two for CIFAR-100, the second counts) and 3072 bytes.
+
+    Raises:
+        DatasetError: only the Python version is there, which is pickles.
+    """
+    names = {"train": ["train.bin"], "test": ["test.bin"]} if fine else {
+        "train": [f"data_batch_{number}.bin" for number in range(1, 6)], "test": ["test_batch.bin"]
+    }  # fmt: skip
+    place = "cifar-100-binary" if fine else "cifar-10-batches-bin"
+    python = first_of(folder, ["cifar-100-python", "cifar-10-batches-py"])
+    if first_of(folder, [f"{place}/test*.bin", "test*.bin"]) is None and python is not None:
+        raise DatasetError(
+            f"{python} holds pickles, which are never executed here. Put the binary version of CIFAR beside it "
+            f"({place}), or a copy in image folders or parquet files."
+        )
+    parts: Parts = {}
+    for split, files in names.items():
+        paths = [need(folder, [f"{place}/{name}", name]) for name in files]
+        labels = np.concatenate([_records(path, fine)[:, 1 if fine else 0] for path in paths])
+        parts[split] = PictureArrays(functools.partial(_cifar_pixels, paths, fine), labels, paths[0])
+    return parts
+
+
+def read_fer2013(folder: Path) -> Parts:
+    """`fer2013.csv` or `icml_face_data.csv`: emotion, 48 x 48 values and the split of each image."""
+    path = need(folder, ["fer2013.csv", "icml_face_data.csv", "*/fer2013.csv"])
+    rows = _fer_rows(path)
+    splits = {"train": ("Training",), "test": _FER_ORDER}
+    parts: Parts = {}
+    for split, usages in splits.items():
+        chosen = [row for usage in usages for row in rows if row[2] == usage]
+        parts[split] = PictureArrays(
+            functools.partial(_fer_pixels, [row[1] for row in chosen]), [int(row[0]) for row in chosen], path
+        )
+    return parts
+
+
+def _idx(path: Path, magic: int) -> np.ndarray:
+    opened: Callable = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            content = file.read()
+    except (OSError, EOFError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}. Download it again.") from error
+    found = int.from_bytes(content[:4], "big")
+    depth = found & 255
+    shape = [int.from_bytes(content[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(depth)] if depth < 4 else []
+    start = 4 + 4 * depth
+    kind = "images" if magic == _IDX_IMAGES else "labels"
+    if found != magic or len(content) - start != int(np.prod(shape, dtype=np.int64)):
+        raise DatasetError(f"{path} must be an idx file of {kind}; it is not.")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _whole(path: Path, record: int) -> np.ndarray:
+    """The bytes of a file of equal records."""
+    content = np.fromfile(path, np.uint8)
+    if len(content) % record:
+        raise DatasetError(f"{path} must hold records of {record} bytes; it has {len(content)}. Download it again.")
+    return content
+
+
+def _records(path: Path, fine: bool) -> np.ndarray:
+    record = 3073 + fine
+    return _whole(path, record).reshape(-1, record)
+
+
+def _cifar_pixels(paths: list[Path], fine: bool) -> np.ndarray:
+    rows = np.concatenate([_records(path, fine)[:, 1 + fine :] for path in paths])
+    return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+def _fer_rows(path: Path) -> list[tuple[str, str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        header = [name.strip() for name in next(csv.reader(file), [])]
+        columns = {name: header.index(name) for name in ("emotion", "pixels", "Usage") if name in header}
+        if len(columns) < 3:
+            raise DatasetError(f"{path} must have columns emotion, pixels and Usage; found {', '.join(header)}.")
+        places = [columns[name] for name in ("emotion", "pixels", "Usage")]
+        return [(row[places[0]], row[places[1]], row[places[2]].strip()) for row in csv.reader(file) if row]
+
+
+def _fer_pixels(texts: list[str]) -> np.ndarray:
+    return np.stack([np.array(text.split(), np.uint8).reshape(48, 48) for text in texts])
+
+
+READERS: Mapping[str, Callable[[Path], Parts]] = {
+    "mnist": read_idx, "kmnist": read_idx, "fashionmnist": read_idx,
+    "emnist": functools.partial(read_idx, prefix="emnist-digits-"),
+    "svhn": read_svhn, "stl10": read_stl10, "fer2013": read_fer2013,
+    "cifar10": functools.partial(read_cifar, fine=False), "cifar100": functools.partial(read_cifar, fine=True),
+}  # fmt: skip
+"""Readers by task."""

@@ -128,7 +128,8 @@ class _Strengths:
 
     def of(self, key: str) -> Sequence[Tensor | None]:
         if key not in self._squares:
-            if not self._told:
+            # Embeddings are looked up or added: they have no inputs that could weigh them.
+            if not self._told and "embedding" not in key:
                 self._told = True
                 _LOG.warning("no inputs of %s were measured, perhaps of others too: all weigh the same there.", key)
             return [None] * len(self._names)

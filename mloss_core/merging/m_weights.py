@@ -109,9 +109,9 @@ def _controlled(blocks: Mapping[str, Tensor], control: str, seed: int) -> dict[s
     """The coefficients, or a control: moved to other blocks by the seed, or all alike with the same sum."""
     if control == "shuffled":
         draw = torch.Generator().manual_seed(int(digest_of("m_weights", seed)[:15], 16))
-        values = list(blocks.values())
-        order = torch.randperm(len(values), generator=draw).tolist()
-        return {prefix: values[place] for prefix, place in zip(blocks, order, strict=True)}
+        # One cycle through all blocks: no block keeps its own, as it may in any shuffle of a few.
+        order = [list(blocks)[place] for place in torch.randperm(len(blocks), generator=draw).tolist()]
+        return {prefix: blocks[order[place - 1]] for place, prefix in enumerate(order)}
     if control == "equal" and blocks:
         level = torch.stack(list(blocks.values())).mean()
         return {prefix: torch.full_like(shares, float(level)) for prefix, shares in blocks.items()}

@@ -1,6 +1,5 @@
 """RegMean: of every linear map the one whose outputs are closest, in the mean, to each model's on its own inputs."""
 
-import dataclasses
 import logging
 from collections.abc import Mapping
 
@@ -95,10 +94,10 @@ class _RegMean:
 
     def _recalled(self, progress: Progress) -> Mapping[str, Tensor]:
         """The solutions, from the cache where the same images and models met before."""
-        identity, cache = getattr(self._statistics, "identity", None), self._inputs.cache
+        identity, cache = self._statistics.identity(self._options.images), self._inputs.cache
         if identity is None or cache is None:
             return self._computed(progress)
-        options = dataclasses.asdict(dataclasses.replace(self._options, scale=1.0))
+        options = [self._options.shrink, self._options.ridge]
         pre = [self._inputs.seed, [step.keep_rate for step in self._inputs.pre]] if self._inputs.pre else []
         key = digest_of("regmean", _REVISION, self._feeds, identity, options, pre)
         entry = cache.remember(KIND, key, lambda: ({}, _arrays(self._computed(progress))))

@@ -49,6 +49,9 @@ class CoefficientSystem:
 class Statistics(Protocol):
     """Numbers measured on images of the tasks that are merged; every method asks for its own kind."""
 
+    def identity(self, images: int) -> str | None:
+        """Digest of all that decides the numbers for so many images of each task; None where it is not known."""
+
     def input_squares(self, images: int, progress: Progress = silent) -> Mapping[str, Sequence[Tensor]]:
         """Weight key -> for each model, the mean over its task's images of the summed squares of every input."""
 
@@ -86,6 +89,10 @@ class GivenStatistics:
     gram: Mapping[str, Sequence[Tensor]] = dataclasses.field(default_factory=dict)
     information: Sequence[Mapping[str, Tensor]] = ()
     systems: Mapping[str, CoefficientSystem] = dataclasses.field(default_factory=dict)
+
+    def identity(self, images: int) -> str | None:
+        """See `Statistics`."""
+        return None
 
     def input_squares(self, images: int, progress: Progress = silent) -> Mapping[str, Sequence[Tensor]]:
         """See `Statistics`; `images` says nothing here."""

@@ -47,12 +47,12 @@ class ZooStatistics:
     ) -> None:  # fmt: skip
         zoo.require_datasets(None, f"{purpose} needs")
         self._zoo, self._options, self._cache = zoo, options, cache or Cache()
+        self._told: set[str] = set()
 
-    @functools.cached_property
-    def identity(self) -> str:
-        """Digest of models, datasets and of what decides which images are drawn; the number of them is not in it."""
+    def identity(self, images: int) -> str:
+        """Digest of models and of the images that are drawn, known without reading them."""
         facts = [self._zoo.digest, self._zoo.architecture.to_dict(), list(self._zoo.tasks)]
-        return digest_of("statistics", _REVISION, facts, self._options.seed, self._options.preprocess)
+        return digest_of("statistics", _REVISION, facts, [self._drawn_key(task, images) for task in self._zoo.tasks])
 
     def input_squares(self, images: int, progress: Progress = silent) -> Mapping[str, Sequence[Tensor]]:
         """Of the pretrained encoder; a task's are kept in the cache by the digest of its images."""
@@ -137,18 +137,23 @@ class ZooStatistics:
 
     def drawn(self, task: str, images: int) -> CalibrationSet:
         """Training images of a task, as many as asked for or all that there are, which is said."""
-        there = self._zoo.datasets[task].size("train")
-        if there < images:
-            _LOG.warning("%s has %d training images, fewer than the %d asked for: all are used.", task, there, images)
         return draw_calibration(
-            self._zoo, (task,), samples_per_task=min(images, there), seed=self._options.seed,
+            self._zoo, (task,), samples_per_task=self._count(task, images), seed=self._options.seed,
             preprocess=self._options.preprocess,
         )  # fmt: skip
 
     def _drawn_key(self, task: str, images: int) -> list:
         """What decides which images `drawn` gives, known without reading them."""
         dataset = self._zoo.datasets[task]
-        return [dataset.digest, min(images, dataset.size("train")), self._options.seed, self._options.preprocess]
+        return [dataset.digest, self._count(task, images), self._options.seed, self._options.preprocess]
+
+    def _count(self, task: str, images: int) -> int:
+        """How many there are of the images that are asked for; says once where there are fewer."""
+        there = self._zoo.datasets[task].size("train")
+        if there < images and task not in self._told:
+            self._told.add(task)
+            _LOG.warning("%s has %d training images, fewer than the %d asked for: all are used.", task, there, images)
+        return min(images, there)
 
     @torch.no_grad()
     def _squares(self, task: str, images: int) -> dict:

@@ -17,7 +17,8 @@ VARIANTS = [{}, {"sparsity": 0.5}, {"prune_level": "element"}, {"center": False}
 
 def base(dtype=torch.float64):
     draw = torch.Generator().manual_seed(3)
-    return {key: torch.randn(shape, generator=draw, dtype=torch.float64).to(dtype) for key, shape in SHAPES.items()}
+    state = {key: torch.randn(shape, generator=draw, dtype=torch.float64).to(dtype) for key, shape in SHAPES.items()}
+    return {**state, "position_ids": torch.arange(5)}
 
 
 def strengths(models=3, seed=0):
@@ -70,7 +71,7 @@ def test_the_order_of_models_goes_with_their_statistics():
 
 def test_the_budget_worked_by_hand():
     assert budget(768, 3072, 0.1, 0.75) == (414, pytest.approx(0.775))
-    assert budget(4, 4, 0.0, 1.0) == (2, 0.0) and budget(1, 9, 0.1, 0.75)[0] == 1 and budget(30, 2, 0.99, 0.1)[0] == 1
+    assert budget(4, 4, 0.0, 1.0) == (2, 1.0) and budget(1, 9, 0.1, 0.75)[0] == 1 and budget(30, 2, 0.99, 0.1)[0] == 1
 
 
 def test_pruning_takes_the_smallest_of_each_row_or_of_all():

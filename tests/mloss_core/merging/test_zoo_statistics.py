@@ -6,10 +6,11 @@ import torch
 
 from mloss_core.caching import Cache
 from mloss_core.errors import UnknownNameError, ZooError
-from mloss_core.merging import collect_stats
+from mloss_core.merging import METHODS, collect_stats, merge
+from mloss_core.merging.data_methods import DATA
 from mloss_core.merging.tower_inputs import LINEAR_MAPS, linear_inputs
 from mloss_core.merging.zoo_statistics import ZooStatistics
-from mloss_core.recipe import MLossOptions
+from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.vision import build_block
 from tests.zoos import tiny_zoo
 
@@ -115,3 +116,46 @@ def test_tasks_without_images_or_name_are_refused(zoo):
         collect_stats(dataclasses.replace(zoo, datasets={"apples": zoo.datasets["apples"]}))
     with pytest.raises(UnknownNameError, match="unknown task 'aples'"):
         collect_stats(zoo, ["aples"])
+
+
+class Watched:
+    """A dataset that notes which splits are read, and whether labels are."""
+
+    def __init__(self, dataset, seen):
+        self._dataset, self._seen = dataset, seen
+        self.name, self.digest, self.classes, self.templates = (
+            dataset.name, dataset.digest, dataset.classes, dataset.templates,
+        )  # fmt: skip
+
+    def size(self, split):
+        return self._dataset.size(split)
+
+    def images(self, split, *more):
+        self._seen.add(split)
+        return self._dataset.images(split, *more)
+
+    def labels(self, split):
+        self._seen.add(f"labels of {split}")
+        return self._dataset.labels(split)
+
+
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.needs & DATA])
+def test_methods_see_training_images_alone(method, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
+    zoo, seen = tiny_zoo(tasks=2, layers=2), set()
+    watched = {task: Watched(dataset, seen) for task, dataset in zoo.datasets.items()}
+    merge(dataclasses.replace(zoo, datasets=watched), Recipe(method=method, options={"images": 8}))
+    assert seen == {"train"}
+    if "labeled" in METHODS[method].needs:
+        options = {"images": 8, "labels": "true"}
+        merge(dataclasses.replace(zoo, datasets=watched), Recipe(method=method, options=options))
+        assert seen == {"train", "labels of train"}
+
+
+@pytest.mark.parametrize("method", ["regmean", "regmean_pp", "fisher", "iso_iasad"])
+def test_a_second_merge_from_the_cache_has_the_same_bits(method, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
+    zoo, recipe = tiny_zoo(tasks=2, layers=2), Recipe(method=method, options={"images": 8})
+    first, second = merge(zoo, recipe), merge(zoo, recipe)
+    other = merge(zoo, Recipe(method=method, options={"images": 12}))
+    assert first.digest == second.digest != other.digest

@@ -104,7 +104,7 @@ def make_draft(
 
 def uses_seed(method: Method, values: Mapping[str, Any]) -> bool:
     """Whether the seed changes the result."""
-    return method.random or values.get("ranking") == "random"
+    return method.random or values.get("ranking") == "random" or values.get("coefficients") == "shuffled"
 
 
 def methods_by_family() -> dict[str, list[Method]]:

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from mloss_core.merging.methods import METHODS, POST, PRE, Method, check_recipe, get_method
     from mloss_core.merging.pure import merge_state_dicts
     from mloss_core.merging.results import MergedWeights, MergeResult
+    from mloss_core.merging.statistics import CoefficientSystem, GivenStatistics
     from mloss_core.merging.zoo_merge import merge, needs_measuring
+    from mloss_core.merging.zoo_statistics import collect_stats
 
 __all__ = [
-    "METHODS", "POST", "PRE", "MergeInputs", "MergeResult", "MergeRule", "MergedTensor", "MergedWeights", "Method",
-    "block_presets", "check_recipe", "command", "describe", "get_method", "keep_rate_profile", "keep_rates", "merge",
-    "merge_state_dicts", "needs_measuring",
+    "METHODS", "POST", "PRE", "CoefficientSystem", "GivenStatistics", "MergeInputs", "MergeResult", "MergeRule",
+    "MergedTensor", "MergedWeights", "Method", "block_presets", "check_recipe", "collect_stats", "command",
+    "describe", "get_method", "keep_rate_profile", "keep_rates",
+    "merge", "merge_state_dicts", "needs_measuring",
 ]  # fmt: skip
 
 _HOMES = {
@@ -25,7 +28,9 @@ _HOMES = {
     "methods": ("METHODS", "POST", "PRE", "Method", "check_recipe", "get_method"),
     "pure": ("merge_state_dicts",),
     "results": ("MergeResult", "MergedWeights"),
+    "statistics": ("CoefficientSystem", "GivenStatistics"),
     "zoo_merge": ("merge", "needs_measuring"),
+    "zoo_statistics": ("collect_stats",),
 }
 
 

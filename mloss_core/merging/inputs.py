@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from mloss_core.merging.plan import Drop
 from mloss_core.merging.sparsify import drop, mask_generator
 from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
+
+if TYPE_CHECKING:
+    from mloss_core.merging.statistics import Statistics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,7 @@ class MergeInputs:
         device: where the sums are done.
         cache: where methods may keep what is dear to compute; None for nowhere.
         moving: keys of the tensors that at least one model changed.
+        statistics: of images, for methods that need them.
     """
 
     pretrained: StateDict
@@ -40,6 +45,7 @@ class MergeInputs:
     device: torch.device | str = "cpu"
     cache: Cache | None = None
     moving: tuple[str, ...] = ()
+    statistics: "Statistics | None" = None
 
     def with_moving_keys(self) -> "MergeInputs":
         """The same with `moving` found out, which reads every tensor once."""

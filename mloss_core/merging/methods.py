@@ -6,6 +6,7 @@ from typing import Any
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.merging import flat_options
+from mloss_core.merging.data_methods import DATA_METHODS
 from mloss_core.merging.mask_methods import MASK_METHODS
 from mloss_core.merging.plan import Drop
 from mloss_core.merging.record import Method, register
@@ -46,6 +47,7 @@ METHODS: Mapping[str, Method] = register((
     ),
     *SPECTRAL_METHODS,
     *MASK_METHODS,
+    *DATA_METHODS,
 ))  # fmt: skip
 
 PRE: Mapping[str, Drop] = MappingProxyType({"dare": Drop(flat_options.DareOptions().keep_rate)})

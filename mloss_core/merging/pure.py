@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.data_methods import DATA
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.methods import METHODS, Method, get_method
 from mloss_core.merging.per_task import check_single
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
+from mloss_core.merging.statistics import Statistics, require
 from mloss_core.options import build_options
 from mloss_core.state_dicts import check_same_structure
 from mloss_core.types import StateDict
@@ -28,7 +30,8 @@ def merge_state_dicts(
         method: a name of `mloss_core.merging.METHODS`.
         seed: keys random masks, together with each tensor's name and content.
         options: the method's own; m_ties and m_dare also take `node_mloss={weight key: scores (rows,)}`, and treat
-            every weight that is not named there by their option `others`.
+            every weight that is not named there by their option `others`. Methods that need images take
+            `statistics`, a `GivenStatistics` of what was measured on them.
 
     Returns:
         Tensors of the pretrained dtype, in the pretrained order; the sums are done in float32 (float64 stays).
@@ -47,6 +50,7 @@ def merge_state_dicts(
     record = get_method(method)
     check_single(record)
     scores = _scores(record, options)
+    statistics = _statistics(record, options)
     chosen = build_options(record.options_type, options)
     finetuned = tuple(finetuned_list)
     if not finetuned:
@@ -54,11 +58,25 @@ def merge_state_dicts(
     check_same_structure(pretrained, finetuned)
     names = tuple(f"model {position}" for position in range(len(finetuned)))
     inputs = MergeInputs(
-        pretrained=pretrained, finetuned=finetuned, names=names, scores=scores, seed=seed
+        pretrained=pretrained,
+        finetuned=finetuned,
+        names=names,
+        scores=scores,
+        seed=seed,
+        statistics=statistics,
     ).with_moving_keys()
     rule = record.function(inputs, chosen)
     weights = MergedWeights(pretrained, UpdateOnDemand(rule, inputs.moving), rule.scale, rule.exact)
     return {key: weights[key] for key in pretrained}
+
+
+def _statistics(method: Method, options: dict[str, Any]) -> Statistics | None:
+    """Take `statistics` out of the options of a method that needs images."""
+    if method.needs & DATA:
+        return require(options.pop("statistics", None), method.name)
+    if "statistics" in options:
+        raise InvalidOptionError(f"{method.name} takes no statistics; it needs no images.")
+    return None
 
 
 def _scores(method: Method, options: dict[str, Any]) -> Mapping[str, Tensor]:

@@ -24,7 +24,8 @@ class Method:
         options_type: dataclass of its options; each field says label, help, range and paper letter.
         target: `module:function` that carries it out: (MergeInputs, options, progress) -> MergeRule, or PerTaskRule
             where the output is `per_task`.
-        needs: what it needs beside the weights: `mloss`.
+        needs: what it needs beside the weights: `mloss`, `unlabeled` (training images of the tasks), `labeled`
+            (those with labels, and heads).
         output: `single` (one model) or `per_task` (one model a task: to use them, the task must be known).
         uses_blocks: whether a recipe may say where M-Loss keep rates apply.
         random: whether the seed changes the result.

@@ -24,10 +24,11 @@ class Deltas:
     Args:
         read: gives one model's matrix, (m, n).
         models: how many there are.
+        key: the tensor's name.
     """
 
-    def __init__(self, read: Callable[[int], Tensor], models: int) -> None:
-        self._read, self.models = read, models
+    def __init__(self, read: Callable[[int], Tensor], models: int, key: str = "") -> None:
+        self._read, self.models, self.key = read, models, key
 
     def __iter__(self) -> Iterator[Tensor]:
         return map(self._read, range(self.models))
@@ -125,6 +126,12 @@ Merge = Callable[[Deltas, Decomposer, torch.Size], Tensor | None]
 """Merges the matrices at one place; None where they are too small for the number of models."""
 
 
+def spectral_rule(inputs: MergeInputs, options: SpectralOptions, merge: Merge) -> MergeRule:
+    """The rule of a method of another file that merges matrix by matrix."""
+    _warn_of_coarse_types(inputs)
+    return _Spectral(inputs, options, merge).rule(exact=False)
+
+
 class _Spectral:
     """What all spectral methods share: which tensors are matrices, and what the others get."""
 
@@ -169,7 +176,7 @@ class _Spectral:
         decomposer = Decomposer(precision, self._options.rank, self._inputs.cache)
         updates = []
         for rows in self._policy.pieces(key, like):
-            deltas = Deltas(lambda model, rows=rows: read(model)[rows], self._models)
+            deltas = Deltas(lambda model, rows=rows: read(model)[rows], self._models, key)
             update = self._merge(deltas, decomposer, torch.Size((rows.stop - rows.start, like.shape[1])))
             if update is None:
                 _LOG.warning(

@@ -12,12 +12,14 @@ from mloss_core.caching import Cache
 from mloss_core.checkpoints.naming import TowerWriter
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.data_methods import DATA
 from mloss_core.merging.inputs import MergeInputs, MergeRule, PerTaskRule
 from mloss_core.merging.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.labels import describe
 from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
 from mloss_core.merging.methods import PRE, check_recipe
 from mloss_core.merging.per_task import check_single, per_task_result
+from mloss_core.merging.record import Method
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
@@ -26,6 +28,7 @@ from mloss_core.vision import check_blocks, resolve_device, weight_key
 from mloss_core.zoo import Zoo
 
 if TYPE_CHECKING:
+    from mloss_core.merging.statistics import Statistics
     from mloss_core.mloss import MLossReport
 
 
@@ -62,12 +65,14 @@ def merge(
     check_blocks(recipe.blocks, zoo.architecture.layers)
     _check_weights(recipe, chosen)
     check_out(chosen, out, format)
+    statistics = _statistics(chosen, recipe, method)
     scores, recipe, rest = _guide(chosen, recipe, report, progress)
     started = time.perf_counter()
     inputs = MergeInputs(
         pretrained=zoo.pretrained.weights, finetuned=tuple(source.weights for source in chosen.sources()),
         names=chosen.tasks, scores=scores, pre=tuple(PRE[name] for name in recipe.pre), seed=recipe.seed,
         device=zoo.device if device is None else resolve_device(device), cache=Cache(),
+        statistics=statistics,
     )  # fmt: skip
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
     inputs = inputs.with_moving_keys()
@@ -92,6 +97,17 @@ def _check_weights(recipe: Recipe, zoo: Zoo) -> None:
             f"M-Loss weights go by the zoo's order of tasks; found {', '.join(recipe.tasks)}. "
             f"Name them as {', '.join(zoo.tasks)}."
         )
+
+
+def _statistics(zoo: Zoo, recipe: Recipe, method: Method) -> "Statistics | None":
+    """What measures on images, for a method that asks for it; nothing is measured yet."""
+    if not method.needs & DATA:
+        return None
+    from mloss_core.merging.zoo_statistics import ZooStatistics
+
+    if "labeled" in method.needs:
+        zoo.require_heads(None)
+    return ZooStatistics(zoo, recipe.mloss, method.title)
 
 
 def needs_measuring(recipe: Recipe) -> bool:

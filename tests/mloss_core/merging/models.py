@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mloss_core.merging import METHODS
+from mloss_core.merging import METHODS, CoefficientSystem, GivenStatistics
 
 SCORED = ("fc1.weight", "fc2.weight")
 
@@ -38,9 +38,27 @@ def node_mloss(base: dict[str, Tensor], seed: int = 2) -> dict[str, Tensor]:
     return {key: torch.rand(base[key].shape[0], generator=draw) for key in SCORED}
 
 
-def extras(method: str, base: dict[str, Tensor]) -> dict[str, object]:
+def statistics(method: str, base: dict[str, Tensor], models: int) -> GivenStatistics:
+    """Of images that drive all models alike, so that their order may change; other ones for every method."""
+    draw = torch.Generator().manual_seed(len(method))
+    inputs = {key: torch.rand(40, base[key].shape[1], generator=draw, dtype=torch.float64) for key in SCORED}
+    information = {key: torch.rand(base[key].shape, generator=draw) for key in (*SCORED, "fc1.bias") if key in base}
+    rows = base["fc1.weight"].shape[0]
+    # One model alone is its own Ensemble, and nothing draws it elsewhere.
+    slope = torch.full((rows, models), 0.1 if models > 1 else 0.0, dtype=torch.float64)
+    system = CoefficientSystem(torch.eye(models, dtype=torch.float64).repeat(rows, 1, 1), slope, ("fc1.weight",))
+    return GivenStatistics(
+        squares={key: [rows.square().mean(0)] * models for key, rows in inputs.items()},
+        gram={key: [rows.T @ rows / 40] * models for key, rows in inputs.items()},
+        information=[information] * models, systems={"fc1.": system},
+    )  # fmt: skip
+
+
+def extras(method: str, base: dict[str, Tensor], models: int = 3) -> dict[str, object]:
     """What a method needs beside its options."""
-    return {"node_mloss": node_mloss(base)} if "mloss" in METHODS[method].needs else {}
+    if "mloss" in METHODS[method].needs:
+        return {"node_mloss": node_mloss(base)}
+    return {"statistics": statistics(method, base, models)} if METHODS[method].needs else {}
 
 
 def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:

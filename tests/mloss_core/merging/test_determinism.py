@@ -8,7 +8,7 @@ CODE = """
 import hashlib, torch
 from mloss_core.merging import METHODS, merge_state_dicts
 from mloss_core.state_dicts import state_digest
-from tests.mloss_core.merging.models import finetuned, node_mloss
+from tests.mloss_core.merging.models import extras, finetuned
 torch.set_num_threads({threads})
 draw = torch.Generator().manual_seed(0)
 base = {{"fc1.weight": torch.randn(96, 640, generator=draw), "fc2.weight": torch.randn(33, 257, generator=draw)}}
@@ -18,8 +18,8 @@ for name in sorted(METHODS):
     if METHODS[name].output != "single":
         continue
     guided = "mloss" in METHODS[name].needs
-    extra = {{"node_mloss": node_mloss(base), "ranking": "random"}} if guided else {{}}
-    print(name, state_digest(merge_state_dicts(base, models, name, seed=7, **extra)))
+    extra = {{"ranking": "random"}} if guided else {{}}
+    print(name, state_digest(merge_state_dicts(base, models, name, seed=7, **extras(name, base), **extra)))
 """
 
 

@@ -27,7 +27,7 @@ def test_a_record_says_all_that_a_form_and_a_reader_need(name):
     method = METHODS[name]
     assert method.title and method.family and method.summary.endswith(".") and method.paper_url.startswith("https://")
     assert callable(method.function) and method.output in ("single", "per_task")
-    assert method.needs <= {"mloss"} and method.uses_blocks == ("mloss" in method.needs)
+    assert method.needs <= {"mloss", "unlabeled", "labeled"} and method.uses_blocks == ("mloss" in method.needs)
     for field in dataclasses.fields(method.options_type):
         assert field.metadata["label"] and field.metadata["help"].endswith("."), field.name
         assert parse_option(method.options_type, field.name, str(field.default)) == field.default

@@ -18,15 +18,16 @@ KEEPS_ALL = {
     "m_breadcrumbs": {"keep_rate": 1.0, "span": 0.0, "outliers": 0.0, "scale": 1.0},
     "consensus": {"min_agree": 1, "scale": 1.0},
     "m_consensus": {"keep_rate": 1.0, "span": 0.0, "min_agree": 1, "scale": 1.0},
+    "regmean": {}, "regmean_pp": {}, "fisher": {}, "m_weights": {},
 }  # fmt: skip
-NEVER_KEEPS_ALL = {"iso_cts", "pcb"}
+NEVER_KEEPS_ALL = {"iso_cts", "iso_iasad", "pcb"}
 """Methods that change even a single model, whatever their options."""
 NOT_HOMOGENEOUS = {"pcb"}
 """Methods of which a longer task vector changes the direction: PCB takes a hyperbolic tangent of products."""
 
 
 def merged(method, base=BASE, models=MODELS, seed=0, **options):
-    return merge_state_dicts(base, models, method, seed=seed, **extras(method, base), **options)
+    return merge_state_dicts(base, models, method, seed=seed, **extras(method, base, len(models)), **options)
 
 
 def test_every_method_has_its_identity_here():

@@ -55,6 +55,7 @@ def run(options: argparse.Namespace) -> None:
     typed = recipe_from_options(options)
     recipes += [typed] if typed else []
     from mloss_core.data.datasets import check_split
+    from mloss_core.data.manifests import split_manifests
     from mloss_core.evaluation import evaluate_rows
     from mloss_core.evaluation.tuning import check_scale
 
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         tuning = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
         emit({"zoo": zoo_facts(zoo), "split": options.split, "counts": dict(rows[0].counts),
+              "images": split_manifests(few.datasets, tasks, options.split),
               "rows": [row.to_dict() for row in rows], **tuning, "seconds": time.perf_counter() - started})  # fmt: skip
         return
     _print_table(zoo, options.split, rows)

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from mloss_core.caching import Cache
+from mloss_core.data.manifests import split_manifests
 from mloss_core.evaluation.contenders import (
     Contender,
     as_contender,
@@ -44,7 +45,7 @@ def evaluate(
     Returns:
         One row a model: Zero-shot, the results, Ensemble (features), Ensemble, Individual. Columns: model, kind,
         recipe (plain values or None), one a task, average, standard_error, normalised, variance, worst; all fractions.
-        `attrs` has zoo, split, tasks, counts (images by task) and seconds.
+        `attrs` has zoo, split, tasks, counts (images by task), images (which they are) and seconds.
 
     Raises:
         UnknownNameError: a task that the zoo lacks.
@@ -61,7 +62,8 @@ def evaluate(
     table = pandas.DataFrame(records)
     table.attrs = {
         "zoo": {"name": zoo.name, "digest": zoo.digest}, "split": split, "tasks": list(rows[0].accuracy),
-        "counts": dict(rows[0].counts), "seconds": time.perf_counter() - started,
+        "counts": dict(rows[0].counts), "images": split_manifests(zoo.datasets, rows[0].accuracy, split),
+        "seconds": time.perf_counter() - started,
     }  # fmt: skip
     return table
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mloss_core.data.manifests import split_manifests
 from mloss_core.evaluation import evaluate_rows
 from mloss_core.lab.kinds import Payload
 from mloss_core.lab.usecases.rows import answers, plain
@@ -23,4 +24,5 @@ def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
             values["alignment"] = alignment(zoo, zoo.pretrained, tasks, progress=part(progress, 0.9, 1))
         listed.append(values)
         arrays |= answers(row)
-    return Payload({"split": params["split"], "tasks": list(tasks), "rows": listed}, arrays)
+    images = split_manifests(few.datasets, tasks, params["split"])
+    return Payload({"split": params["split"], "tasks": list(tasks), "rows": listed, "images": images}, arrays)

@@ -101,7 +101,8 @@ class MergeRule:
     Args:
         tensor: key of a moving tensor -> its merged update.
         scale: factor of the update.
-        exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes).
+        exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes);
+            it may hold some tensors alone.
     """
 
     tensor: Callable[[str], MergedTensor]

@@ -32,7 +32,7 @@ class MergedWeights(Mapping[str, Tensor]):
         base = self._pretrained[key].detach()
         if key not in self._update:
             return base.clone()
-        if self._exact is not None:
+        if self._exact is not None and key in self._exact:
             return self._exact[key].detach().to(base.dtype, copy=True).to(base.device)
         return apply_update(base, self._update[key], self._scale)
 

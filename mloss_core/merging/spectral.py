@@ -10,7 +10,7 @@ from mloss_core.merging.consensus import CONSENSUS
 from mloss_core.merging.decompositions import Decomposer, one_thread
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.sparsify import kept_count
-from mloss_core.merging.spectral_options import IsoCOptions, IsoCTSOptions, SpectralOptions, TsvMOptions
+from mloss_core.merging.spectral_options import IsoCOptions, IsoCTSOptions, MatrixOptions, TsvMOptions
 from mloss_core.merging.tensor_policy import MATRIX, TensorPolicy
 from mloss_core.types import Progress, silent
 
@@ -125,10 +125,19 @@ Merge = Callable[[Deltas, Decomposer, torch.Size], Tensor | None]
 """Merges the matrices at one place; None where they are too small for the number of models."""
 
 
+def matrix_rule(inputs: MergeInputs, options: MatrixOptions, merge: Merge, exact: bool) -> MergeRule:
+    """A rule that merges matrices by `merge` and all other tensors as the options say.
+
+    Args:
+        exact: whether a single model comes back as it is.
+    """
+    return _Spectral(inputs, options, merge).rule(exact)
+
+
 class _Spectral:
     """What all spectral methods share: which tensors are matrices, and what the others get."""
 
-    def __init__(self, inputs: MergeInputs, options: SpectralOptions, merge: Merge) -> None:
+    def __init__(self, inputs: MergeInputs, options: MatrixOptions, merge: Merge) -> None:
         self._inputs, self._options, self._merge = inputs, options, merge
         self._policy = TensorPolicy(qkv=options.qkv)
         self._models = len(inputs.finetuned)

@@ -16,8 +16,9 @@ from mloss_core.merging.inputs import MergeInputs, MergeRule, PerTaskRule
 from mloss_core.merging.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.labels import describe
 from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
-from mloss_core.merging.methods import PRE, check_recipe
+from mloss_core.merging.methods import check_recipe, guides
 from mloss_core.merging.per_task import check_single, per_task_result
+from mloss_core.merging.processing import finish, steps_before
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
@@ -66,7 +67,7 @@ def merge(
     started = time.perf_counter()
     inputs = MergeInputs(
         pretrained=zoo.pretrained.weights, finetuned=tuple(source.weights for source in chosen.sources()),
-        names=chosen.tasks, scores=scores, pre=tuple(PRE[name] for name in recipe.pre), seed=recipe.seed,
+        names=chosen.tasks, scores=scores, pre=steps_before(recipe.pre), seed=recipe.seed,
         device=zoo.device if device is None else resolve_device(device), cache=Cache(),
     )  # fmt: skip
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
@@ -75,6 +76,7 @@ def merge(
     if isinstance(rule, PerTaskRule):
         facts = {"recipe": recipe, "inputs_digests": input_digests(chosen)}
         return per_task_result(inputs, rule, started, part(rest, 0.5, 1.0), **facts)
+    rule = finish(inputs, rule, recipe.post)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
     update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
     return MergeResult(
@@ -96,16 +98,14 @@ def _check_weights(recipe: Recipe, zoo: Zoo) -> None:
 
 def needs_measuring(recipe: Recipe) -> bool:
     """Whether M-Loss decides anything in this merge: not for methods without it, a span of 0, or scoreless controls."""
-    method, options = check_recipe(recipe)
-    return "mloss" in method.needs and options.span > 0 and options.ranking not in WITHOUT_SCORES
+    return any(guide.span > 0 and guide.ranking not in WITHOUT_SCORES for guide in guides(recipe))
 
 
 def _guide(
     zoo: Zoo, recipe: Recipe, report: "MLossReport | None", progress: Progress
 ) -> tuple[dict[str, Tensor], Recipe, Progress]:
     """Scores by weight, the recipe with the M-Loss options that were used, and the progress that is left."""
-    method, _ = check_recipe(recipe)
-    if not method.uses_blocks:
+    if not guides(recipe):
         return {}, recipe, progress
     blocks = check_blocks(recipe.blocks, zoo.architecture.layers)
     if not needs_measuring(recipe):

@@ -74,3 +74,16 @@ def wudi(deltas, steps=300, learning_rate=1e-5):
             loss.backward()
             adam.step()
     return merged.detach().numpy()
+
+
+def svc(merged, deltas, floor=None):
+    left, values, right = svd(merged)
+    floor = 1 / len(deltas) if floor is None else floor
+    calibrated = np.zeros_like(values)
+    for place, direction in enumerate(left.T):
+        answer, shares = direction @ merged, []
+        for delta in deltas:
+            own = direction @ delta
+            shares.append(max(floor, answer @ own / (own @ own)))
+        calibrated[place] = values[place] * len(deltas) / sum(shares)
+    return left @ np.diag(calibrated) @ right.T

@@ -84,10 +84,16 @@ def test_records_are_frozen_and_the_registry_read_only():
         (
             Recipe(method="ties", blocks=(8,)),
             InvalidOptionError,
-            "ties has none; leave them out, or use m_ties, m_dare",
+            "ties has none; leave them out, put the pre-processor mloss before it, or use m_ties, m_dare",
         ),
         (Recipe(method="ties", pre=("dara",)), UnknownNameError, "unknown pre-processor 'dara': did you mean 'dare'"),
-        (Recipe(method="ties", post=("svc",)), UnknownNameError, "unknown post-processor 'svc'"),
+        (Recipe(method="ties", post=("scv",)), UnknownNameError, "unknown post-processor 'scv': did you mean 'svc'"),
+        (
+            Recipe(method="emr", post=("svc",)),
+            InvalidOptionError,
+            "svc changes one merged update, and emr gives one mo",
+        ),
+        (Recipe(method="ties", pre=("dare:k=1",)), InvalidOptionError, "pre-processor 'dare:k=1': unknown option 'k'"),
     ],
 )
 def test_bad_recipes_are_refused(recipe, kind, words):

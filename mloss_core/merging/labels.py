@@ -92,7 +92,11 @@ def _option_words(options: Any) -> list[str]:
     for field in dataclasses.fields(options):
         value, letter = getattr(options, field.name), field.metadata["letter"]
         plain_scale = field.name == "scale" and value == field.default == 1
-        if letter and not plain_scale:
+        if getattr(options, f"{field.name}s", None) is not None:
+            continue  # One for each model stands in its place.
+        if isinstance(value, tuple):
+            words.append(f"{field.metadata['label']} {_typed(value)}")
+        elif letter and not plain_scale:
             words.append(f"{letter} {value:g}")
         elif value != field.default and not letter:
             words.append(value if isinstance(value, str) else f"{field.metadata['label']} {value:g}")
@@ -117,6 +121,8 @@ def _uses_seed(method: Method, recipe: Recipe, options: Any) -> bool:
 
 
 def _typed(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(f"{number:g}" for number in value)
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 

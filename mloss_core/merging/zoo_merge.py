@@ -61,7 +61,7 @@ def merge(
         check_single(method)
     chosen = zoo.subset(recipe.tasks)
     check_blocks(recipe.blocks, zoo.architecture.layers)
-    _check_weights(recipe, chosen)
+    _check_order(recipe, chosen)
     check_out(chosen, out, format)
     scores, recipe, rest = _guide(chosen, recipe, report, progress)
     started = time.perf_counter()
@@ -87,13 +87,15 @@ def merge(
     )  # fmt: skip
 
 
-def _check_weights(recipe: Recipe, zoo: Zoo) -> None:
-    """Weights of models go by the zoo's order, so tasks in another order would give them to others in silence."""
-    if recipe.mloss.weights is not None and recipe.tasks is not None and recipe.tasks != zoo.tasks:
-        raise InvalidOptionError(
-            f"M-Loss weights go by the zoo's order of tasks; found {', '.join(recipe.tasks)}. "
-            f"Name them as {', '.join(zoo.tasks)}."
-        )
+def _check_order(recipe: Recipe, zoo: Zoo) -> None:
+    """Numbers by model go by the zoo's order, so tasks in another order would give them to others in silence."""
+    listed = {"M-Loss weights": recipe.mloss.weights, "thresholds": recipe.options.get("thresholds")}
+    for words, numbers in listed.items():
+        if numbers is not None and recipe.tasks is not None and recipe.tasks != zoo.tasks:
+            raise InvalidOptionError(
+                f"{words} go by the zoo's order of tasks; found {', '.join(recipe.tasks)}. "
+                f"Name them as {', '.join(zoo.tasks)}."
+            )
 
 
 def needs_measuring(recipe: Recipe) -> bool:

@@ -293,3 +293,22 @@ def test_tuning_chooses_on_val_and_reports_on_test(capsys):
     assert answer["rows"][1]["recipe"]["options"]["scale"] == search["scale"]
     assert main(["evaluate", "--tune", "--method", "ties"]) == 0
     assert "the scale was chosen on 60 validation images from" in capsys.readouterr().out
+
+
+def test_tuning_masks_chooses_a_threshold_for_each_task(capsys):
+    answer = _json(capsys, "evaluate", "--tune", "--method", "tall_mask")
+    (search,) = answer["tuning"]
+    assert search["split"] == "val" and [point["threshold"] for point in search["curve"]] == [0.2, 0.3, 0.4, 0.5, 0.6]
+    assert answer["rows"][1]["recipe"]["options"]["thresholds"] == list(search["thresholds"].values())
+    assert main(["evaluate", "--tune", "--method", "tall_mask"]) == 0
+    assert "each task's threshold was chosen on its own validation images (60 in all)" in capsys.readouterr().out
+
+
+def test_processors_go_with_a_method(capsys):
+    answer = _json(
+        capsys, "evaluate", "--method", "task_arithmetic", "--pre", "dare:keep_rate=0.5", "--post", "svc", "--seed", "2"
+    )
+    assert answer["rows"][1]["model"] == "DARE k 0.5 + Task Arithmetic λ 0.3 + SVC seed 2"
+    assert answer["rows"][1]["recipe"]["pre"] == ["dare:keep_rate=0.5"]
+    assert main(["evaluate", "--pre", "dare"]) == 2
+    assert "--pre belongs to a method" in capsys.readouterr().err

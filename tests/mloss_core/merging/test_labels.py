@@ -43,6 +43,8 @@ def test_the_papers_block_sets_by_depth():
         (Recipe(method="consensus", options={"combine": "ties"}), "Consensus λ 0.4 k 2 ties α 0.3"),
         (Recipe(method="breadcrumbs", options={"outliers": 0.01}), "Breadcrumbs k 0.15 Outliers 0.01 λ 0.3"),
         (Recipe(method="tall_mask"), "TALL masks λ 0.4 (given the task)"),
+        (Recipe(method="tall_mask", options={"thresholds": (0.2, 0.6)}),
+         "TALL masks Thresholds by task 0.2,0.6 (given the task)"),
     ],
 )  # fmt: skip
 def test_labels_by_hand(recipe, label):
@@ -68,6 +70,11 @@ def test_a_command_names_processors_with_their_options():
     assert command(recipe).endswith(
         "--method iso_c --pre dare --pre mloss:span=0.2 --post svc:floor=0.1 --blocks 1 --seed 2"
     )
+
+
+def test_a_command_lists_numbers_with_commas():
+    recipe = Recipe(method="tall_mask", options={"thresholds": [0.2, 0.6]})
+    assert command(recipe).endswith("--method tall_mask --option thresholds=0.2,0.6")
 
 
 def test_what_flags_cannot_say_goes_as_json():

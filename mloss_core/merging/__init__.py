@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
     from mloss_core.merging.labels import block_presets, command, describe
     from mloss_core.merging.methods import METHODS, Method, check_recipe, get_method
+    from mloss_core.merging.processors import POST, PRE
     from mloss_core.merging.pure import merge_state_dicts
     from mloss_core.merging.results import MergedWeights, MergeResult
     from mloss_core.merging.zoo_merge import merge, needs_measuring

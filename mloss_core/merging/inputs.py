@@ -128,6 +128,13 @@ class MergeRule:
 
 @dataclasses.dataclass(frozen=True)
 class PerTaskRule:
-    """What a method with one model a task makes ready: a rule for each model that was merged, in their order."""
+    """What a method with one model a task makes ready.
+
+    Args:
+        rules: one for each model that was merged, in their order.
+        masks: for each of them, key of a moving tensor -> where the task takes the shared update; none where the models
+            share no update.
+    """
 
     rules: tuple[MergeRule, ...]
+    masks: tuple[Callable[[str], Tensor], ...] = ()

@@ -54,7 +54,8 @@ class _Family:
         """A rule for each model."""
         factors = scales or [1.0] * len(choices)
         rules = [self._rule(model, *own) for model, own in enumerate(zip(choices, factors, strict=True))]
-        return PerTaskRule(tuple(rules))
+        masks = [functools.partial(self._mask, model, choose) for model, choose in enumerate(choices)]
+        return PerTaskRule(tuple(rules), tuple(masks))
 
     def rescalers(self, choose: Choose, progress: Progress = silent) -> list[float]:
         """For each model the sum of its magnitudes over that of what it takes, over all tensors; 0 for nothing."""
@@ -71,13 +72,15 @@ class _Family:
 
     def _rule(self, model: int, choose: Choose, scale: float) -> MergeRule:
         def tensor(key: str) -> MergedTensor:
-            shared = self._shared_update(key)
-            mask = choose(self._vectors.vector(model, key), shared)
+            shared, mask = self._shared_update(key), self._mask(model, choose, key)
             share = int(torch.count_nonzero(mask)) / max(mask.numel(), 1)
             return MergedTensor(torch.where(mask, shared, 0.0).cpu(), share)
 
         exact = self._shared.exact if self._vectors.plan.keeps_everything else None
         return MergeRule(tensor=tensor, scale=scale, exact=exact)
+
+    def _mask(self, model: int, choose: Choose, key: str) -> Tensor:
+        return choose(self._vectors.vector(model, key), self._shared_update(key))
 
     def _shared_update(self, key: str) -> Tensor:
         """The last one is remembered, as the models of one tensor come one after the other."""

@@ -73,7 +73,7 @@ def test_every_default_is_a_legal_value_of_the_record():
     values = test.session_state["values"]
     assert values == {
         "keep_rate": 0.8, "scale": 1.0, "ranking": "rank", "schedule": "one_sided", "draws": 3, "rescale": True,
-        "target": None,
+        "target": None, "levels": None,
     }  # fmt: skip
     assert Sample(**values) == Sample()
 

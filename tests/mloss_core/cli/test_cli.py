@@ -123,6 +123,8 @@ def test_cache(capsys, zoo):
         (["measure", "--out", "map.png"], "--out must end in .json or .csv"),
         (["merge", "--out", "x.safetensors"], "give one recipe"),
         (["merge", "--method", "emr", "--out", "x.safetensors"], "emr gives one model for each task"),
+        (["merge", "--method", "tsv_c", "--out", "x.npz"], "tsv_c gives one model for each task, where one model"),
+        (["merge", "--method", "emr", "--out", "x.npz", "--format", "hf"], "the masks of emr have one format"),
         (["merge", "--method", "ties", "--out", "no/such/folder/x.safetensors"], "there is no no/such/folder"),
         (["merge", "--method", "ties", "--out", "."], "--out must name a file"),
         (["merge", "--method", "ties", "--recipe", "a.json", "--out", "x.safetensors"], "give one recipe"),
@@ -312,3 +314,14 @@ def test_processors_go_with_a_method(capsys):
     assert answer["rows"][1]["recipe"]["pre"] == ["dare:keep_rate=0.5"]
     assert main(["evaluate", "--pre", "dare"]) == 2
     assert "--pre belongs to a method" in capsys.readouterr().err
+
+
+def test_masks_are_saved(capsys, tmp_path):
+    from mloss_core.merging.packed_masks import read_masks
+
+    out = tmp_path / "masks.npz"
+    answer = _json(capsys, "merge", "--method", "tall_mask", "--out", str(out))
+    found = read_masks(out)
+    assert found.manifest["digest"] == answer["digest"] and list(found.tasks) == ["apples", "boats", "clouds"]
+    assert main(["merge", "--method", "magnitude_mask", "--out", str(out)]) == 0
+    assert "of the shared update, mean over tasks" in capsys.readouterr().out

@@ -84,8 +84,8 @@ def _check_masks_file(recipe: "Recipe", out: Path, format: str) -> None:
     """Refuse, before any work, a file for masks that says that it holds weights."""
     if out.suffix != ".npz":
         raise InvalidOptionError(
-            f"{recipe.method} gives one model for each task, which no file of weights holds; its masks go to a file that "
-            f"ends in .npz. Found {out.name!r}."
+            f"{recipe.method} gives one model for each task, which no file of weights holds; its masks go to a file "
+            f"that ends in .npz. Found {out.name!r}."
         )
     if format != "canonical":
         raise InvalidOptionError(f"--format is for files of weights; the masks of {recipe.method} have one format.")

@@ -1,8 +1,8 @@
 """The masks of a merge with one model a task as one small file: a bit an entry and task.
 
 With the pretrained model and the shared update (for TALL and magnitude masks Task Arithmetic of scale 1) they are all
-that is needed to have every task's model. A `.npz` holds `manifest`, JSON as bytes, and `task_0`, `task_1` ..: the masks
-of all tensors in the manifest's order, each packed into whole bytes, the first entry in the highest bit.
+that is needed to have every task's model. A `.npz` holds `manifest`, JSON as bytes, and `task_0`, `task_1` ..: masks of
+all tensors in the manifest's order, each packed into whole bytes, the first entry in the highest bit.
 """
 
 import dataclasses

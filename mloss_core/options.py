@@ -79,6 +79,8 @@ def parse_option(options_type: type, name: str, text: str) -> Any:
     if type(None) in kinds and text.lower() in {"none", "null", ""}:
         return None
     try:
+        if tuple in kinds:
+            return tuple(float(part) for part in text.split(","))
         if bool in kinds:
             return {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}[text.lower()]
         if int in kinds and float not in kinds:
@@ -100,7 +102,10 @@ def _kinds(hint: Any) -> tuple[type, ...]:
 
 
 def _kind_words(kinds: tuple[type, ...]) -> str:
-    words = {float: "a number", int: "a whole number", bool: "true or false", str: "a word", type(None): "none"}
+    words = {
+        tuple: "numbers with commas between", float: "a number", int: "a whole number", bool: "true or false",
+        str: "a word", type(None): "none",
+    }  # fmt: skip
     return " or ".join(words.get(kind, kind.__name__) for kind in kinds)
 
 
@@ -112,6 +117,12 @@ def _check_field(field: dataclasses.Field, hint: Any, value: Any) -> None:
     if choices is not None:
         if value not in choices:
             raise InvalidOptionError(f"{field.name} must be one of {', '.join(choices)}; found {value!r}.")
+        return
+    if tuple in kinds:
+        if not isinstance(value, tuple) or not value:
+            raise InvalidOptionError(f"{field.name} must be a list of numbers; found {value!r}.")
+        for number in value:
+            _check_number(field.name, number, whole=False, low=meta["minimum"], high=meta["maximum"])
         return
     if bool in kinds:
         if not isinstance(value, bool):

@@ -126,7 +126,8 @@ class Recipe:
             raise InvalidOptionError(f"method must be a name; found {self.method!r}.")
         if not isinstance(self.options, Mapping):
             raise InvalidOptionError(f"options must be values by name; found {self.options!r}.")
-        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        options = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
+        object.__setattr__(self, "options", MappingProxyType(options))
         for name in ("tasks", "blocks", "pre", "post"):
             value = getattr(self, name)
             if value is not None:
@@ -145,8 +146,9 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
+        options = {name: list(value) if isinstance(value, tuple) else value for name, value in self.options.items()}
         return {
-            "method": self.method, "options": dict(self.options),
+            "method": self.method, "options": options,
             "tasks": None if self.tasks is None else list(self.tasks),
             "blocks": None if self.blocks is None else list(self.blocks),
             "mloss": self.mloss.to_dict(), "pre": list(self.pre), "post": list(self.post), "seed": self.seed,

@@ -57,9 +57,12 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
             help="Adds what the M-Loss ranks must beat: e = 0, reversed ranks, random ranks, and the same "
             "budget without ranks.",
         )  # fmt: skip
+    processed = bool(recipe.pre or recipe.post)
     st.button(
         "Edit as new", key="mg_edit", icon=":material/edit:", on_click=merge_state.open_in_builder,
-        args=(recipe, METHODS[recipe.method].options_type), help="Opens this recipe in the builder.",
+        args=(recipe, METHODS[recipe.method].options_type), disabled=processed,
+        help="The builder has no processors before or after a method: edit this recipe as a command." if processed
+        else "Opens this recipe in the builder.",
     )  # fmt: skip
     with st.popover("Rename", icon=":material/label:"):
         widget = f"mg_name_{merge_state.row_key(recipe)}"

@@ -23,7 +23,8 @@ class FormField:
     """What a form needs to know about one option.
 
     Args:
-        kind: `slider`, `number`, `whole` (typed whole number), `choice`, `flag` or `text`.
+        kind: `slider`, `number`, `whole` (typed whole number), `choice`, `flag`, `numbers` (with commas between) or
+            `text`.
         label: words with the papers' letter, such as "Keep rate k".
         optional: None is a legal value and means "decided by the method".
     """
@@ -87,7 +88,10 @@ def options_form(
 def fill_form(options_type: type, key: str, values: Mapping[str, Any]) -> None:
     """Set the form's widgets to `values`, and to the defaults elsewhere. Call it from a callback only."""
     for field in form_fields(options_type):
-        st.session_state[widget_key(key, field.name)] = values.get(field.name, field.default)
+        value = values.get(field.name, field.default)
+        if field.kind == "numbers":
+            value = ",".join(f"{number:g}" for number in value or ())
+        st.session_state[widget_key(key, field.name)] = value
 
 
 def changed_values(options_type: type, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,6 +141,8 @@ def _form_field(field: dataclasses.Field, kinds: tuple[Any, ...]) -> FormField:
 def _widget_kind(meta: Mapping[str, Any], kinds: tuple[Any, ...]) -> str:
     if meta["choices"]:
         return "choice"
+    if tuple in kinds:
+        return "numbers"
     if bool in kinds:
         return "flag"
     if float in kinds or int in kinds:
@@ -157,7 +163,7 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
 def _draw(field: FormField, key: str) -> Any:
     shared = {"key": widget_key(key, field.name), "help": field.help, "bind": "query-params"}
     drawers: dict[str, Callable[[FormField, dict[str, Any]], Any]] = {
-        "slider": _slider, "number": _number, "whole": _number, "choice": _choice,
+        "slider": _slider, "number": _number, "whole": _number, "choice": _choice, "numbers": _numbers,
     }  # fmt: skip
     if field.kind in drawers:
         return drawers[field.kind](field, shared)
@@ -186,6 +192,17 @@ def _number(field: FormField, shared: dict[str, Any]) -> float | int | None:
     if value is None and not field.optional:
         return field.default
     return value if value is None or kind is int else round(value, 9)
+
+
+def _numbers(field: FormField, shared: dict[str, Any]) -> "tuple[float, ...] | str | None":
+    """The typed numbers; text that is none is given as it is, so that the check of the options says what is wrong."""
+    text = st.text_input(field.label, value="", placeholder="decided by the method", **shared)
+    if not text:
+        return field.default
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return text
 
 
 def _choice(field: FormField, shared: dict[str, Any]) -> str:

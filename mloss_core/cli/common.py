@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mloss_core.caching import write_atomically
 from mloss_core.errors import CacheError, InvalidOptionError
 from mloss_core.merging.methods import METHODS, check_recipe, get_method
+from mloss_core.merging.processors import POST, PRE
 from mloss_core.options import parse_option
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import Progress, silent
@@ -40,6 +41,14 @@ def add_recipe(parser: argparse.ArgumentParser, *, many: bool) -> None:
     group.add_argument(
         "--option", action="append", default=[], metavar="FIELD=VALUE", help="of the method (below); repeatable"
     )
+    group.add_argument(
+        "--pre", action="append", default=[], metavar="NAME[:FIELD=VALUE,..]",
+        help=f"before the method: {', '.join(PRE)}, as dare:keep_rate=0.5; repeatable",
+    )  # fmt: skip
+    group.add_argument(
+        "--post", action="append", default=[], metavar="NAME[:FIELD=VALUE,..]",
+        help=f"after the method, on the merged update: {', '.join(POST)}; repeatable",
+    )  # fmt: skip
     tasks = "models to merge, whose tasks are evaluated" if many else "models to merge"
     group.add_argument("--tasks", metavar="A,B", help=f"{tasks} (default: all)")
     group.add_argument("--blocks", metavar="8,9,10", help="blocks whose keep rates follow M-Loss (default: all)")
@@ -97,7 +106,7 @@ def recipe_from_options(options: argparse.Namespace) -> Recipe | None:
         InvalidOptionError, UnknownNameError: an unknown method or option, or a bad value.
     """
     if options.method is None:
-        given = [name for name in ("option", "blocks", "seed") if getattr(options, name)]
+        given = [name for name in ("option", "pre", "post", "blocks", "seed") if getattr(options, name)]
         if given:
             raise InvalidOptionError(f"--{given[0]} belongs to a method; say which with --method NAME.")
         return None
@@ -110,7 +119,7 @@ def recipe_from_options(options: argparse.Namespace) -> Recipe | None:
         values[name.strip()] = parse_option(method.options_type, name.strip(), value.strip())
     recipe = Recipe(
         method=options.method, options=values, tasks=names(options.tasks), blocks=numbers(options.blocks),
-        mloss=MLossOptions(), seed=options.seed,
+        mloss=MLossOptions(), pre=tuple(options.pre), post=tuple(options.post), seed=options.seed,
     )  # fmt: skip
     check_recipe(recipe)
     return recipe

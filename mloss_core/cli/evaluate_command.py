@@ -22,7 +22,7 @@ from mloss_core.errors import InvalidOptionError
 from mloss_core.types import part
 
 if TYPE_CHECKING:
-    from mloss_core.evaluation import EvaluationRow, ScaleSearch
+    from mloss_core.evaluation import EvaluationRow, ScaleSearch, ThresholdSearch
     from mloss_core.recipe import Recipe
     from mloss_core.zoo import Zoo
 
@@ -43,8 +43,9 @@ def add(commands: Any) -> None:
         "--limit", type=int, metavar="N", help="at most N images of each task, drawn at random once (default: all)"
     )
     parser.add_argument(
-        "--tune", action="store_true", help="choose each recipe's scale on validation images first; its own is ignored"
-    )
+        "--tune", action="store_true",
+        help="choose each recipe's scale (tall_mask: thresholds) on validation images first; its own is ignored",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -56,14 +57,13 @@ def run(options: argparse.Namespace) -> None:
     recipes += [typed] if typed else []
     from mloss_core.data.datasets import check_split
     from mloss_core.data.manifests import split_manifests
-    from mloss_core.evaluation import evaluate_rows
-    from mloss_core.evaluation.tuning import check_scale
+    from mloss_core.evaluation import check_tunable, evaluate_rows
 
     check_split(options.split)
     if options.tune and (options.split != "test" or not recipes):
         raise InvalidOptionError("--tune chooses on val and reports on test: it takes a recipe, and no other split.")
     for recipe in recipes if options.tune else ():
-        check_scale(recipe)
+        check_tunable(recipe)
     zoo = opened_zoo(options)
     tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
     with progress_bar() as progress:
@@ -102,17 +102,27 @@ def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
     print("± is one standard error from the number of images; variance over tasks in percent squared.")
 
 
-def _searches(zoo: "Zoo", recipes: "list[Recipe]", limit: int | None, progress: Any) -> "list[ScaleSearch]":
-    from mloss_core.evaluation import tune_scale
+def _searches(
+    zoo: "Zoo", recipes: "list[Recipe]", limit: int | None, progress: Any
+) -> "list[ScaleSearch | ThresholdSearch]":
+    from mloss_core.evaluation import tune
 
     share = 1 / len(recipes)
     return [
-        tune_scale(zoo, recipe, limit=limit, progress=part(progress, place * share, (place + 1) * share))
+        tune(zoo, recipe, limit=limit, progress=part(progress, place * share, (place + 1) * share))
         for place, recipe in enumerate(recipes)
     ]
 
 
-def _search_words(search: "ScaleSearch") -> str:
+def _search_words(search: "ScaleSearch | ThresholdSearch") -> str:
+    from mloss_core.evaluation import ThresholdSearch
+
+    if isinstance(search, ThresholdSearch):
+        chosen = ", ".join(f"{task} {threshold:g}" for task, threshold in search.thresholds.items())
+        return (
+            f"{search.result.name}: each task's threshold was chosen on its own validation images "
+            f"({sum(search.counts.values())} in all) from {', '.join(f'{each:g}' for each in search.curve)}: {chosen}."
+        )
     best = next(point for point in search.curve if point.scale == search.scale)
     more = " No scale beyond it was tried." if search.at_the_end else ""
     return (

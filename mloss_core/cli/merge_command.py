@@ -1,6 +1,7 @@
 """`merge`: make the merged weights of a recipe and write them."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mloss_core.checkpoints.formats import FORMATS
@@ -17,9 +18,12 @@ from mloss_core.cli.common import (
 )
 from mloss_core.cli.method_help import method_listing
 from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.methods import get_method
+from mloss_core.types import part
 
 if TYPE_CHECKING:
     from mloss_core.merging import MergeResult
+    from mloss_core.recipe import Recipe
     from mloss_core.zoo import Zoo
 
 
@@ -31,7 +35,12 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     add_common(parser)
     add_recipe(parser, many=False)
-    parser.add_argument("--out", required=True, metavar="FILE", help="the safetensors file to write")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="the safetensors file to write; masks go to a .npz",
+    )
     parser.add_argument(
         "--format", default="canonical", metavar="NAME",
         help="tensor names of the file (default: canonical): "
@@ -48,17 +57,38 @@ def run(options: argparse.Namespace) -> None:
     if typed is None and options.tasks is not None:
         raise InvalidOptionError("--tasks belongs to a method; a recipe file names its own tasks.")
     recipe, out = typed or recipe_from_file(options.recipe), out_file(options.out)
+    masks = get_method(recipe.method).masks
+    if masks:
+        _check_masks_file(recipe, out, options.format)
     from mloss_core.merging import merge
 
     zoo = opened_zoo(options)
     with progress_bar() as progress:
-        result = merge(zoo, recipe, out=out, progress=progress, format=options.format)
+        if masks:
+            from mloss_core.merging.packed_masks import write_masks
+
+            result = merge(zoo, recipe, progress=part(progress, 0.0, 0.7))
+            write_masks(result, out, part(progress, 0.7, 1.0))
+        else:
+            result = merge(zoo, recipe, out=out, progress=progress, format=options.format)
     if options.json:
         emit(_answer(zoo, result, str(out), options.format))
         return
     print(f"{result.name}: {out}")
     print(f"digest {result.digest}")
-    print(f"kept {100 * result.kept_fraction:.1f} % of the task vectors' entries; {result.seconds:.2f} s")
+    kept = "of the shared update, mean over tasks" if masks else "of the task vectors' entries"
+    print(f"kept {100 * result.kept_fraction:.1f} % {kept}; {result.seconds:.2f} s")
+
+
+def _check_masks_file(recipe: "Recipe", out: Path, format: str) -> None:
+    """Refuse, before any work, a file for masks that says that it holds weights."""
+    if out.suffix != ".npz":
+        raise InvalidOptionError(
+            f"{recipe.method} gives one model for each task, which no file of weights holds; its masks go to a file "
+            f"that ends in .npz. Found {out.name!r}."
+        )
+    if format != "canonical":
+        raise InvalidOptionError(f"--format is for files of weights; the masks of {recipe.method} have one format.")
 
 
 def _answer(zoo: "Zoo", result: "MergeResult", out: str, format: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import textwrap
 from typing import Any
 
 from mloss_core.merging.methods import METHODS, Method
+from mloss_core.merging.processors import POST, PRE, Processor
 
 _WIDTH = 100
 
@@ -12,10 +13,12 @@ _WIDTH = 100
 def method_listing() -> str:
     """Every method with its options, their defaults and ranges, for the end of a help text."""
     blocks = [_method(method) for method in METHODS.values()]
+    blocks += ["before a method (--pre):", *map(_method, PRE.values())]
+    blocks += ["after a method (--post):", *map(_method, POST.values())]
     return "methods and their options, with defaults (fractions, never percent):\n" + "\n".join(blocks)
 
 
-def _method(method: Method) -> str:
+def _method(method: Method | Processor) -> str:
     lines = [f"  {method.name}: {method.summary}"]
     for field in dataclasses.fields(method.options_type):
         head = f"    {field.name}={_typed(field.default)}"

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from mloss_core.evaluation.paired import PairedDifference, compare_rows, paired_difference
     from mloss_core.evaluation.rows import EvaluationRow
     from mloss_core.evaluation.tables import evaluate, evaluate_rows, evaluate_weights
-    from mloss_core.evaluation.tuning import ScaleSearch, tune_scale
+    from mloss_core.evaluation.threshold_tuning import ThresholdSearch, tune_thresholds
+    from mloss_core.evaluation.tuning import ScaleSearch, check_tunable, tune, tune_scale
 
 __all__ = [
-    "Contender", "EvaluationRow", "PairedDifference", "ScaleSearch", "as_contender", "compare_rows", "evaluate",
-    "evaluate_rows", "evaluate_weights", "paired_difference", "tune_scale",
+    "Contender", "EvaluationRow", "PairedDifference", "ScaleSearch", "ThresholdSearch", "as_contender", "check_tunable",
+    "compare_rows", "evaluate", "evaluate_rows", "evaluate_weights", "paired_difference", "tune", "tune_scale",
+    "tune_thresholds",
 ]  # fmt: skip
 
 _HOMES = {
@@ -20,7 +22,8 @@ _HOMES = {
     "paired": ("PairedDifference", "compare_rows", "paired_difference"),
     "rows": ("EvaluationRow",),
     "tables": ("evaluate", "evaluate_rows", "evaluate_weights"),
-    "tuning": ("ScaleSearch", "tune_scale"),
+    "threshold_tuning": ("ThresholdSearch", "tune_thresholds"),
+    "tuning": ("ScaleSearch", "check_tunable", "tune", "tune_scale"),
 }
 
 

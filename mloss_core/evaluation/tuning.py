@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.evaluation.tables import evaluate_weights
+from mloss_core.evaluation.threshold_tuning import ThresholdSearch, has_thresholds, tune_thresholds
 from mloss_core.merging import MergeResult, check_recipe, merge
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress, part, silent
@@ -119,6 +120,29 @@ def tune_scale(
         recipe=result.recipe, metric=metric, curve=tuple(sorted(search.points.values(), key=lambda p: p.scale)),
         counts=search.counts, seconds=time.perf_counter() - started, result=result,
     )  # fmt: skip
+
+
+def tune(
+    zoo: Zoo, recipe: Recipe, *, report: "MLossReport | None" = None, limit: int | None = None,
+    progress: Progress = silent, cache: Cache | None = None,
+) -> ScaleSearch | ThresholdSearch:  # fmt: skip
+    """Choose on validation images what a recipe's method leaves open: a threshold for each task, or the scale.
+
+    Raises:
+        InvalidOptionError: a method with neither. See `tune_scale` and `tune_thresholds`.
+    """
+    search = tune_thresholds if has_thresholds(recipe) else tune_scale
+    return search(zoo, recipe, report=report, limit=limit, progress=progress, cache=cache)
+
+
+def check_tunable(recipe: Recipe) -> None:
+    """Refuse a recipe that `tune` would refuse, before any work.
+
+    Raises:
+        InvalidOptionError: its method has nothing to choose.
+    """
+    if not has_thresholds(recipe):
+        check_scale(recipe)
 
 
 def check_scale(recipe: Recipe) -> float:

@@ -8,7 +8,8 @@ from mloss_core.merging.keep_rates import keep_rate_profile, keep_rates
 if TYPE_CHECKING:
     from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
     from mloss_core.merging.labels import block_presets, command, describe
-    from mloss_core.merging.methods import METHODS, POST, PRE, Method, check_recipe, get_method
+    from mloss_core.merging.methods import METHODS, Method, check_recipe, get_method
+    from mloss_core.merging.processors import POST, PRE
     from mloss_core.merging.pure import merge_state_dicts
     from mloss_core.merging.results import MergedWeights, MergeResult
     from mloss_core.merging.statistics import CoefficientSystem, GivenStatistics
@@ -25,7 +26,8 @@ __all__ = [
 _HOMES = {
     "inputs": ("MergeInputs", "MergeRule", "MergedTensor"),
     "labels": ("block_presets", "command", "describe"),
-    "methods": ("METHODS", "POST", "PRE", "Method", "check_recipe", "get_method"),
+    "methods": ("METHODS", "Method", "check_recipe", "get_method"),
+    "processors": ("POST", "PRE"),
     "pure": ("merge_state_dicts",),
     "results": ("MergeResult", "MergedWeights"),
     "statistics": ("CoefficientSystem", "GivenStatistics"),

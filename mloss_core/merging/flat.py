@@ -1,20 +1,18 @@
 """The flat family as one function: guide x sparsifier x consensus x scale, one tensor at a time."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.consensus import CONSENSUS
 from mloss_core.merging.flat_options import FlatOptions
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
-from mloss_core.merging.keep_rates import keep_rates
-from mloss_core.merging.plan import Drop, FlatPlan, Outliers, RowGuide, Trim
-from mloss_core.merging.sparsify import drop, kept_count, kept_counts, trim_by, trim_rows
+from mloss_core.merging.plan import Drop, FlatPlan, Outliers, Trim
+from mloss_core.merging.row_guides import ScoredRows, scored_rows
+from mloss_core.merging.sparsify import drop, kept_count, trim_by
 from mloss_core.merging.thresholds import GlobalCut, global_cut
-from mloss_core.state_dicts import is_merged_tensor, tensor_digest
+from mloss_core.state_dicts import is_merged_tensor
 from mloss_core.types import Progress, silent
 
 
@@ -36,15 +34,7 @@ def flat_rule(inputs: MergeInputs, plan: FlatPlan, progress: Progress = silent) 
     return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=inputs.finetuned[0] if alone else None)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Rows:
-    """Row-wise sparsifying of one scored weight."""
-
-    keep_rates: Tensor
-    rule: str
-
-
-Step = Trim | Drop | Outliers | _Rows
+Step = Trim | Drop | Outliers | ScoredRows
 
 
 class SparseVectors:
@@ -52,9 +42,9 @@ class SparseVectors:
 
     def __init__(self, inputs: MergeInputs, plan: FlatPlan) -> None:
         self.inputs, self.plan = inputs, plan
-        self._rows = {} if plan.guide is None else _scored_rows(inputs, plan.guide)
+        guide = plan.guide
+        self._rows = {} if guide is None else scored_rows(inputs.pretrained, inputs.scores, guide, inputs.seed)
         self._cuts: dict[tuple[int, int], GlobalCut] = {}
-        self._digests: dict[tuple[int, str], str] = {}
 
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor."""
@@ -98,11 +88,11 @@ class SparseVectors:
 
     def _steps(self, key: str | None = None) -> tuple[Step, ...]:
         own = (self._rows[key],) if key in self._rows else self.plan.steps
-        return (*self.inputs.pre, *self.plan.first, *own)
+        return (*self.plan.first, *own)
 
     def vector(self, model: int, key: str, until: int | None = None) -> Tensor:
-        """One model's task vector after its sparsifiers, or after the first `until` of them."""
-        vector = self.inputs.task_vector(model, key)
+        """One model's task vector after the pre-processors and its sparsifiers, or after the first `until` of these."""
+        vector = self.inputs.thinned_vector(model, key)
         for position, step in enumerate(self._steps(key)[:until]):
             vector = self._apply(step, position, model, key, vector)
         return vector
@@ -110,10 +100,8 @@ class SparseVectors:
     def _apply(self, step: Step, position: int, model: int, key: str, vector: Tensor) -> Tensor:
         if isinstance(step, Drop):
             return drop(vector, step.keep_rate, self._generator(position, model, key))
-        if isinstance(step, _Rows):
-            if step.rule == "bernoulli":
-                return drop(vector, step.keep_rates, self._generator(position, model, key))
-            return trim_rows(vector, step.keep_rates)
+        if isinstance(step, ScoredRows):
+            return step.apply(vector, lambda: self._generator(position, model, key))
         if isinstance(step, Outliers):
             return vector - trim_by(step.scope, vector, step.rate)
         if step.keep_rate == 1:
@@ -123,52 +111,4 @@ class SparseVectors:
         return trim_by(step.scope, vector, step.keep_rate)
 
     def _generator(self, position: int, model: int, key: str) -> torch.Generator:
-        if (model, key) not in self._digests:
-            self._digests[model, key] = tensor_digest(self.inputs.finetuned[model][key])
-        return self.inputs.generator(model, key, position, self._digests[model, key])
-
-
-def _scored_rows(inputs: MergeInputs, guide: RowGuide) -> dict[str, _Rows]:
-    rows = {}
-    for key, scores in inputs.scores.items():
-        check_scores(inputs, key, scores)
-        levelled = guide.ranking == "uniform" and guide.rule != "bernoulli"
-        ranking = "rank" if levelled else guide.ranking
-        rates = keep_rates(scores, guide.keep_rate, guide.span, ranking, guide.schedule, seed=inputs.seed, key=key)
-        size = inputs.pretrained[key][0].numel()
-        rows[key] = _Rows(level(rates, size) if levelled else rates, guide.rule)
-    return rows
-
-
-def level(rates: Tensor, size: int) -> Tensor:
-    """Rates that keep as many entries of all rows together as `rates` do, in every row alike up to one entry.
-
-    The mean rate would not do: each row keeps a whole number of entries, and what is cut off differs.
-
-    Args:
-        rates: float64 (rows,).
-        size: entries of a row.
-    """
-    counts = kept_counts(rates, size)
-    base, more = divmod(int(counts.sum()), len(counts))
-    return (base + (torch.arange(len(counts)) < more).to(torch.float64)) / size
-
-
-def check_scores(inputs: MergeInputs, key: str, scores: Tensor) -> None:
-    """Check that the scores of a weight are one number for each of its rows.
-
-    Raises:
-        InvalidOptionError: no such weight, a weight without rows, or scores of another shape.
-    """
-    if key not in inputs.pretrained:
-        raise InvalidOptionError(f"M-Loss was given for {key!r}, which the models lack; name a weight of theirs.")
-    weight = inputs.pretrained[key]
-    if weight.ndim < 2 or not is_merged_tensor(weight):
-        raise InvalidOptionError(
-            f"M-Loss prunes the rows of a matrix of floats; {key} is {weight.dtype} of shape {tuple(weight.shape)}."
-        )
-    if tuple(scores.shape) != (weight.shape[0],):
-        raise InvalidOptionError(
-            f"M-Loss of {key} must be one number for each of its {weight.shape[0]} rows; "
-            f"found shape {tuple(scores.shape)}."
-        )
+        return self.inputs.generator(model, key, len(self.inputs.pre) + position)

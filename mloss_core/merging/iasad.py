@@ -11,7 +11,7 @@ from mloss_core.merging.data_options import IsoIasadOptions
 from mloss_core.merging.decompositions import Decomposer
 from mloss_core.merging.inputs import MergeInputs, MergeRule
 from mloss_core.merging.sparsify import kept_count
-from mloss_core.merging.spectral import Deltas, flatten_spectrum, spectral_rule
+from mloss_core.merging.spectral import Deltas, flatten_spectrum, matrix_rule, warn_of_coarse_types
 from mloss_core.merging.statistics import inputs_are_rows, require
 from mloss_core.types import Progress, silent
 
@@ -43,7 +43,8 @@ def iso_iasad(inputs: MergeInputs, options: IsoIasadOptions, progress: Progress 
         parts = Decomposer(precision, options.rank)
         return flatten_spectrum(reduced_sum(deltas, strengths.of(deltas.key), parts, options), decomposer)
 
-    return spectral_rule(inputs, options, merged)
+    warn_of_coarse_types(inputs)
+    return matrix_rule(inputs, options, merged, exact=False)
 
 
 def reduced_sum(

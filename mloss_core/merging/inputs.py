@@ -1,6 +1,7 @@
 """What a merging method is given and what it gives back."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from mloss_core.caching import Cache
 from mloss_core.errors import CheckpointError
-from mloss_core.merging.plan import Drop
+from mloss_core.merging.plan import Drop, RowGuide
+from mloss_core.merging.row_guides import ScoredRows, scored_rows
 from mloss_core.merging.sparsify import drop, mask_generator
 from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
@@ -40,12 +42,13 @@ class MergeInputs:
     finetuned: tuple[StateDict, ...]
     names: tuple[str, ...]
     scores: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
-    pre: tuple[Drop, ...] = ()
+    pre: tuple[Drop | RowGuide, ...] = ()
     seed: int = 0
     device: torch.device | str = "cpu"
     cache: Cache | None = None
     moving: tuple[str, ...] = ()
     statistics: "Statistics | None" = None
+    _digests: dict[tuple[int, str], str] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def with_moving_keys(self) -> "MergeInputs":
         """The same with `moving` found out, which reads every tensor once."""
@@ -75,21 +78,34 @@ class MergeInputs:
         return vector
 
     def thinned_vector(self, model: int, key: str) -> Tensor:
-        """The task vector after the sparsifiers of `pre`, for methods without sparsifiers of their own."""
+        """The task vector after the pre-processors."""
         vector = self.task_vector(model, key)
         for position, step in enumerate(self.pre):
-            vector = drop(vector, step.keep_rate, self.generator(model, key, position))
+            draw = functools.partial(self.generator, model, key, position)
+            if isinstance(step, Drop):
+                vector = drop(vector, step.keep_rate, draw())
+            elif key in self._guided[position]:
+                vector = self._guided[position][key].apply(vector, draw)
         return vector
 
-    def generator(self, model: int, key: str, position: int = 0, digest: str | None = None) -> torch.Generator:
+    def generator(self, model: int, key: str, position: int = 0) -> torch.Generator:
         """Of one model's random mask: keyed by (seed, tensor name, digest of the model's tensor).
 
         Args:
             position: place in a chain of random drops.
-            digest: the tensor's, where it is known.
         """
+        if (model, key) not in self._digests:
+            self._digests[model, key] = tensor_digest(self.finetuned[model][key])
         extra = (position,) if position else ()
-        return mask_generator(self.seed, key, digest or tensor_digest(self.finetuned[model][key]), *extra)
+        return mask_generator(self.seed, key, self._digests[model, key], *extra)
+
+    @functools.cached_property
+    def _guided(self) -> tuple[Mapping[str, ScoredRows], ...]:
+        """For each pre-processor what it does to the scored weights, nothing where M-Loss does not guide it."""
+        return tuple(
+            scored_rows(self.pretrained, self.scores, step, self.seed) if isinstance(step, RowGuide) else {}
+            for step in self.pre
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +123,8 @@ class MergeRule:
     Args:
         tensor: key of a moving tensor -> its merged update.
         scale: factor of the update.
-        exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes).
+        exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes);
+            it may hold some tensors alone.
     """
 
     tensor: Callable[[str], MergedTensor]
@@ -117,6 +134,13 @@ class MergeRule:
 
 @dataclasses.dataclass(frozen=True)
 class PerTaskRule:
-    """What a method with one model a task makes ready: a rule for each model that was merged, in their order."""
+    """What a method with one model a task makes ready.
+
+    Args:
+        rules: one for each model that was merged, in their order.
+        masks: for each of them, key of a moving tensor -> where the task takes the shared update; none where the models
+            share no update.
+    """
 
     rules: tuple[MergeRule, ...]
+    masks: tuple[Callable[[str], Tensor], ...] = ()

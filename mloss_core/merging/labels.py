@@ -4,7 +4,8 @@ import dataclasses
 import shlex
 from typing import Any
 
-from mloss_core.merging.methods import Method, check_recipe
+from mloss_core.merging.methods import Method, check_recipe, guides
+from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.recipe import MLossOptions, Recipe
 
 _PAPER_BLOCKS = {12: ((8, 9, 10), (0, 8, 9, 10)), 24: ((20, 21, 22), (0, 20, 21, 22))}
@@ -31,11 +32,12 @@ def describe(recipe: Recipe) -> str:
         'M-TIES k 0.8 e 0.1 [8,9,10]'
     """
     method, options = check_recipe(recipe)
-    words = [*(f"{name.upper()} +" for name in recipe.pre), method.title, *_option_words(options)]
+    before = [_processor_words(BEFORE, text) for text in recipe.pre]
+    words = [*(f"{each} +" for each in before), method.title, *_option_words(options)]
     if recipe.blocks is not None:
         words.append(f"[{_listed(recipe.blocks)}]")
-    words += [f"+ {name.upper()}" for name in recipe.post]
-    words += _mloss_words(recipe) if "mloss" in method.needs else []
+    words += [f"+ {_processor_words(AFTER, text)}" for text in recipe.post]
+    words += _mloss_words(recipe) if guides(recipe) else []
     if recipe.tasks is not None:
         words.append(f"({len(recipe.tasks)} tasks)")
     if method.output == "per_task":
@@ -56,13 +58,15 @@ def command(recipe: Recipe, zoo_name: str = "demo") -> str:
     """
     check_recipe(recipe)
     words = ["python", "-m", "mloss_core", "evaluate", "--zoo", zoo_name]
-    if recipe.mloss != MLossOptions() or recipe.pre or recipe.post:
+    if recipe.mloss != MLossOptions():
         return (
             f"printf %s {shlex.quote(recipe.to_json(indent=None))} | {shlex.join([*words, '--recipe', '/dev/stdin'])}"
         )
     words += ["--method", recipe.method]
     for name, value in recipe.options.items():
         words += ["--option", f"{name}={_typed(value)}"]
+    words += [word for text in recipe.pre for word in ("--pre", text)]
+    words += [word for text in recipe.post for word in ("--post", text)]
     if recipe.tasks is not None:
         words += ["--tasks", ",".join(recipe.tasks)]
     if recipe.blocks is not None:
@@ -72,12 +76,27 @@ def command(recipe: Recipe, zoo_name: str = "demo") -> str:
     return shlex.join(words)
 
 
+def _processor_words(kind: str, text: str) -> str:
+    """Its title, and what differs from its defaults."""
+    processor, options = read_processor(kind, text)
+    words = [processor.title]
+    for field in dataclasses.fields(options):
+        value, meta = getattr(options, field.name), field.metadata
+        if value != field.default:
+            words.append(value if isinstance(value, str) else f"{meta['letter'] or meta['label']} {value:g}")
+    return " ".join(words)
+
+
 def _option_words(options: Any) -> list[str]:
     words = []
     for field in dataclasses.fields(options):
         value, letter = getattr(options, field.name), field.metadata["letter"]
         plain_scale = field.name == "scale" and value == field.default == 1
-        if letter and not plain_scale:
+        if getattr(options, f"{field.name}s", None) is not None:
+            continue  # One for each model stands in its place.
+        if isinstance(value, tuple):
+            words.append(f"{field.metadata['label']} {_typed(value)}")
+        elif letter and not plain_scale:
             words.append(f"{letter} {value:g}")
         elif value != field.default and not letter:
             words.append(value if isinstance(value, str) else f"{field.metadata['label']} {value:g}")
@@ -93,10 +112,17 @@ def _mloss_words(recipe: Recipe) -> list[str]:
 
 
 def _uses_seed(method: Method, recipe: Recipe, options: Any) -> bool:
-    return method.random or "dare" in recipe.pre or getattr(options, "ranking", None) == "random"
+    before = [read_processor(BEFORE, text) for text in recipe.pre]
+    chosen = (options, *(own for _, own in before))
+    drawn = any(
+        getattr(own, "ranking", None) == "random" or getattr(own, "rule", None) == "bernoulli" for own in chosen
+    )
+    return method.random or any(processor.random for processor, _ in before) or drawn
 
 
 def _typed(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(f"{number:g}" for number in value)
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 

@@ -37,19 +37,19 @@ MASK_METHODS: tuple[Method, ...] = (
         summary="Sum the task vectors and drop the weights that fewer than two models want.",
     ),
     Method(
-        name="tall_mask", title="TALL masks", family="One model per task", output="per_task",
+        name="tall_mask", title="TALL masks", family="One model per task", output="per_task", masks=True,
         options_type=mask_options.TallMaskOptions, target="mloss_core.merging.task_masks:tall_mask",
         summary="Sum the task vectors; every task takes what it wants of the sum. Needs to be told the task.",
         paper_url="https://arxiv.org/abs/2405.07813",
     ),
     Method(
-        name="magnitude_mask", title="Magnitude masks", family="One model per task", output="per_task",
+        name="magnitude_mask", title="Magnitude masks", family="One model per task", output="per_task", masks=True,
         options_type=mask_options.MagnitudeMaskOptions, target="mloss_core.merging.task_masks:magnitude_mask",
         summary="Sum the task vectors; every task takes its own largest changes of the sum. Needs to be told the task.",
         paper_url="https://arxiv.org/abs/2405.07813",
     ),
     Method(
-        name="emr", title="EMR", family="One model per task", output="per_task",
+        name="emr", title="EMR", family="One model per task", output="per_task", masks=True,
         options_type=mask_options.EmrOptions, target="mloss_core.merging.task_masks:emr",
         summary="Elect one update; every task takes what agrees with its own, rescaled. Needs to be told the task.",
         paper_url="https://arxiv.org/abs/2405.17461",

@@ -39,6 +39,14 @@ def _threshold() -> Any:
     )  # fmt: skip
 
 
+def _thresholds() -> Any:
+    return option(
+        None, label="Thresholds by task", minimum=0.0, maximum=5.0, advanced=True,
+        help="One threshold for each model in the zoo's order, instead of one for all: 0.2,0.4,0.4 say. Choose them on "
+        "validation images.",
+    )  # fmt: skip
+
+
 def _min_agree() -> Any:
     return option(
         2, label="Models that agree", letter="k", minimum=0, maximum=100, step=1,
@@ -102,6 +110,7 @@ class ConsensusOptions(FlatOptions):
     """The sum of the task vectors where several models want it."""
 
     threshold: float = _threshold()
+    thresholds: tuple[float, ...] | None = _thresholds()
     min_agree: int = _min_agree()
     combine: str = _combine()
     scale: float = _scale(0.3, "α")
@@ -116,6 +125,7 @@ class MConsensusOptions(MTiesOptions):
     """Consensus over task vectors that keep less of the rows where M-Loss says that the models conflict."""
 
     threshold: float = _threshold()
+    thresholds: tuple[float, ...] | None = _thresholds()
     min_agree: int = _min_agree()
     scale: float = _scale(0.3, "α")
 
@@ -154,6 +164,7 @@ class TallMaskOptions(FlatOptions):
     """For every task, where it wants the shared update."""
 
     threshold: float = _threshold()
+    thresholds: tuple[float, ...] | None = _thresholds()
     combine: str = _combine()
 
     def unified(self) -> FlatPlan:

@@ -1,14 +1,13 @@
 """The registry of merging methods: frozen records from which forms, command line and tests grow. Imports no torch."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.merging import flat_options
 from mloss_core.merging.data_methods import DATA_METHODS
 from mloss_core.merging.mask_methods import MASK_METHODS
-from mloss_core.merging.plan import Drop
+from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.merging.record import Method, register
 from mloss_core.merging.spectral_methods import SPECTRAL_METHODS
 from mloss_core.options import build_options
@@ -50,11 +49,6 @@ METHODS: Mapping[str, Method] = register((
     *DATA_METHODS,
 ))  # fmt: skip
 
-PRE: Mapping[str, Drop] = MappingProxyType({"dare": Drop(flat_options.DareOptions().keep_rate)})
-"""Processors of the task vectors before the method, by the name that `Recipe.pre` takes."""
-POST: Mapping[str, Any] = MappingProxyType({})
-"""Processors of the merged update, by the name that `Recipe.post` takes."""
-
 
 def get_method(name: str) -> Method:
     """The record of a method.
@@ -76,14 +70,24 @@ def check_recipe(recipe: Recipe) -> tuple[Method, Any]:
     """
     method = get_method(recipe.method)
     options = build_options(method.options_type, recipe.options)
-    if recipe.blocks is not None and not method.uses_blocks:
+    before = [read_processor(BEFORE, text)[0] for text in recipe.pre]
+    after = [read_processor(AFTER, text)[0] for text in recipe.post]
+    if after and method.output != "single":
+        raise InvalidOptionError(
+            f"{after[0].name} changes one merged update, and {method.name} gives one model a task; leave it out, or "
+            "choose a method that gives one model."
+        )
+    if recipe.blocks is not None and not method.uses_blocks and not any("mloss" in each.needs for each in before):
         with_blocks = ", ".join(name for name, other in METHODS.items() if other.uses_blocks)
         raise InvalidOptionError(
             f"blocks say where M-Loss keep rates apply, and {method.name} has none; "
-            f"leave them out, or use {with_blocks}."
+            f"leave them out, put the pre-processor mloss before it, or use {with_blocks}."
         )
-    for kind, names, known in (("pre-processor", recipe.pre, PRE), ("post-processor", recipe.post, POST)):
-        for name in names:
-            if name not in known:
-                raise unknown_name(kind, name, tuple(known) or ("none",))
     return method, options
+
+
+def guides(recipe: Recipe) -> tuple[Any, ...]:
+    """Options of all that follows M-Loss keep rates in a recipe: of its method and of its pre-processors."""
+    method, options = check_recipe(recipe)
+    found = [(options, method)] + [read_processor(BEFORE, text)[::-1] for text in recipe.pre]
+    return tuple(options for options, needing in found if "mloss" in needing.needs)

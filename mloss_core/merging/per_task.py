@@ -7,7 +7,7 @@ from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeInputs, PerTaskRule
 from mloss_core.merging.labels import describe
 from mloss_core.merging.record import Method
-from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
+from mloss_core.merging.results import MergedWeights, MergeResult, TaskMask, UpdateOnDemand, versions
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import Progress, silent
@@ -49,12 +49,17 @@ def per_task_result(
         if key in inputs.moving:
             kept[key] = sum(own.tensor(key).keep for own in rule.rules) / len(rule.rules)
     progress(1.0, "merged")
+    masks = [
+        TaskMask(mask, inputs.moving, own.scale)
+        for mask, own in zip(rule.masks, rule.rules if rule.masks else (), strict=True)
+    ]
     by_task = {task: combine_digests(own) for task, own in zip(inputs.names, digests, strict=True)}
     return MergeResult(
         name=describe(recipe), recipe=recipe, tasks=inputs.names, update={}, scale=1.0, pretrained=inputs.pretrained,
         realised_keep=kept, kept_fraction=_share(inputs, kept), digest=combine_digests(by_task),
         inputs=inputs_digests, versions=versions(), seconds=time.perf_counter() - started,
         per_task=dict(zip(inputs.names, weights, strict=True)), task_digests=by_task,
+        masks=dict(zip(inputs.names, masks, strict=True)) if masks else None,
     )  # fmt: skip
 
 

@@ -9,19 +9,21 @@ from torch import Tensor
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.data_methods import DATA
 from mloss_core.merging.inputs import MergeInputs
-from mloss_core.merging.methods import METHODS, Method, get_method
+from mloss_core.merging.methods import METHODS, Method, check_recipe, get_method, guides
 from mloss_core.merging.per_task import check_single
+from mloss_core.merging.processing import finish, steps_before
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
 from mloss_core.merging.statistics import Statistics, require
-from mloss_core.options import build_options
+from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure
 from mloss_core.types import StateDict
 
 
 @torch.no_grad()
 def merge_state_dicts(
-    pretrained: StateDict, finetuned_list: Sequence[StateDict], method: str = "ties", seed: int = 0, **options: Any
-) -> dict[str, Tensor]:
+    pretrained: StateDict, finetuned_list: Sequence[StateDict], method: str = "ties", seed: int = 0,
+    pre: Sequence[str] = (), post: Sequence[str] = (), **options: Any,
+) -> dict[str, Tensor]:  # fmt: skip
     """Merge fine-tuned state dicts into one; the inputs stay as they are, the result shares no memory with them.
 
     Args:
@@ -29,15 +31,17 @@ def merge_state_dicts(
         finetuned_list: state dicts with the same keys and shapes, one or more.
         method: a name of `mloss_core.merging.METHODS`.
         seed: keys random masks, together with each tensor's name and content.
-        options: the method's own; m_ties and m_dare also take `node_mloss={weight key: scores (rows,)}`, and treat
-            every weight that is not named there by their option `others`. Methods that need images take
-            `statistics`, a `GivenStatistics` of what was measured on them.
+        pre: processors of the task vectors before the method, as a recipe names them.
+        post: processors of the merged update.
+        options: the method's own; what M-Loss guides, m_ties or the pre-processor mloss say, also takes
+            `node_mloss={weight key: scores (rows,)}`; m_ties treats every weight that is not named there by its option
+            `others`. Methods that need images take `statistics`, a `GivenStatistics` of what was measured on them.
 
     Returns:
         Tensors of the pretrained dtype, in the pretrained order; the sums are done in float32 (float64 stays).
 
     Raises:
-        UnknownNameError: no such method.
+        UnknownNameError: no such method or processor.
         InvalidOptionError: a bad option, no model, scores that fit no weight, or a method with one model a task.
         IncompatibleStateDictsError: keys or shapes that differ.
 
@@ -49,9 +53,11 @@ def merge_state_dicts(
     """
     record = get_method(method)
     check_single(record)
-    scores = _scores(record, options)
     statistics = _statistics(record, options)
-    chosen = build_options(record.options_type, options)
+    values = {name: value for name, value in options.items() if name != "node_mloss"}
+    recipe = Recipe(method=method, options=values, pre=tuple(pre), post=tuple(post), seed=seed)
+    _, chosen = check_recipe(recipe)
+    scores = _scores(recipe, options)
     finetuned = tuple(finetuned_list)
     if not finetuned:
         raise InvalidOptionError("at least one fine-tuned state dict is needed; found none.")
@@ -62,10 +68,11 @@ def merge_state_dicts(
         finetuned=finetuned,
         names=names,
         scores=scores,
+        pre=steps_before(recipe.pre),
         seed=seed,
         statistics=statistics,
     ).with_moving_keys()
-    rule = record.function(inputs, chosen)
+    rule = finish(inputs, record.function(inputs, chosen), recipe.post)
     weights = MergedWeights(pretrained, UpdateOnDemand(rule, inputs.moving), rule.scale, rule.exact)
     return {key: weights[key] for key in pretrained}
 
@@ -79,16 +86,17 @@ def _statistics(method: Method, options: dict[str, Any]) -> Statistics | None:
     return None
 
 
-def _scores(method: Method, options: dict[str, Any]) -> Mapping[str, Tensor]:
-    """Take `node_mloss` out of the options of a method that needs it."""
-    if "mloss" not in method.needs:
+def _scores(recipe: Recipe, options: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """The scores among the options, where M-Loss guides anything."""
+    if not guides(recipe):
         if "node_mloss" in options:
             with_scores = ", ".join(name for name, other in METHODS.items() if "mloss" in other.needs)
-            raise InvalidOptionError(f"{method.name} takes no node_mloss; it guides {with_scores}.")
+            raise InvalidOptionError(f"{recipe.method} takes no node_mloss; it guides {with_scores}.")
         return {}
-    scores = options.pop("node_mloss", None)
+    scores = options.get("node_mloss")
     if not isinstance(scores, Mapping):
+        needing = recipe.method if "mloss" in METHODS[recipe.method].needs else "the pre-processor mloss"
         raise InvalidOptionError(
-            f"{method.name} needs node_mloss, a mapping from weight keys to one score a row; found {scores!r:.60}."
+            f"{needing} needs node_mloss, a mapping from weight keys to one score a row; found {scores!r:.60}."
         )
     return {key: torch.as_tensor(values) for key, values in scores.items()}

@@ -29,6 +29,7 @@ class Method:
         output: `single` (one model) or `per_task` (one model a task: to use them, the task must be known).
         uses_blocks: whether a recipe may say where M-Loss keep rates apply.
         random: whether the seed changes the result.
+        masks: whether each task's model is one shared update under the task's mask, so that the masks can be saved.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Method:
     output: str = "single"
     uses_blocks: bool = False
     random: bool = False
+    masks: bool = False
 
     @property
     def function(self) -> Callable[..., Any]:

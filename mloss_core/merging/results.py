@@ -2,7 +2,7 @@
 
 import dataclasses
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ class MergedWeights(Mapping[str, Tensor]):
         base = self._pretrained[key].detach()
         if key not in self._update:
             return base.clone()
-        if self._exact is not None:
+        if self._exact is not None and key in self._exact:
             return self._exact[key].detach().to(base.dtype, copy=True).to(base.device)
         return apply_update(base, self._update[key], self._scale)
 
@@ -68,6 +68,31 @@ class UpdateOnDemand(Mapping[str, Tensor]):
         return key in self._keys
 
 
+class TaskMask(Mapping[str, Tensor]):
+    """Where a task takes the shared update, by moving tensor: bool on the CPU, computed anew at each look.
+
+    Args:
+        mask: gives it for a key.
+        keys: of the moving tensors.
+        scale: factor of the task's update.
+    """
+
+    def __init__(self, mask: Callable[[str], Tensor], keys: tuple[str, ...], scale: float) -> None:
+        self._mask, self._keys, self.scale = mask, dict.fromkeys(keys), scale
+
+    @torch.no_grad()
+    def __getitem__(self, key: str) -> Tensor:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._mask(key).cpu()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MergeResult:
     """A merge.
@@ -89,6 +114,8 @@ class MergeResult:
         seconds: wall time of the merge, without measuring M-Loss.
         per_task: for methods that give one model a task: each one's weights, computed as they are asked for.
         task_digests: and the digest of each.
+        masks: for methods whose tasks take one shared update under masks: each task's mask by moving tensor, computed
+            as they are asked for.
     """
 
     name: str
@@ -106,6 +133,7 @@ class MergeResult:
     seconds: float
     per_task: Mapping[str, StateDict] | None = None
     task_digests: Mapping[str, str] | None = None
+    masks: "Mapping[str, TaskMask] | None" = dataclasses.field(default=None, repr=False)
 
     def state_dict(self, scale: float | None = None) -> MergedWeights:
         """The merged weights, computed tensor by tensor as they are asked for.

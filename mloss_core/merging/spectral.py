@@ -10,7 +10,7 @@ from mloss_core.merging.consensus import CONSENSUS
 from mloss_core.merging.decompositions import Decomposer, one_thread
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.sparsify import kept_count
-from mloss_core.merging.spectral_options import IsoCOptions, IsoCTSOptions, SpectralOptions, TsvMOptions
+from mloss_core.merging.spectral_options import IsoCOptions, IsoCTSOptions, MatrixOptions, TsvMOptions
 from mloss_core.merging.tensor_policy import MATRIX, TensorPolicy
 from mloss_core.types import Progress, silent
 
@@ -55,7 +55,7 @@ def tsv_m(inputs: MergeInputs, options: TsvMOptions, progress: Progress = silent
 
 def iso_c(inputs: MergeInputs, options: IsoCOptions, progress: Progress = silent) -> MergeRule:
     """Make isotropic merging in the common subspace ready."""
-    _warn_of_coarse_types(inputs)
+    warn_of_coarse_types(inputs)
 
     def merged(deltas: Deltas, decomposer: Decomposer, shape: torch.Size) -> Tensor:
         return flatten_spectrum(deltas.total(), decomposer, options.beta)
@@ -65,7 +65,7 @@ def iso_c(inputs: MergeInputs, options: IsoCOptions, progress: Progress = silent
 
 def iso_cts(inputs: MergeInputs, options: IsoCTSOptions, progress: Progress = silent) -> MergeRule:
     """Make isotropic merging in common and task-specific subspaces ready."""
-    _warn_of_coarse_types(inputs)
+    warn_of_coarse_types(inputs)
 
     def merged(deltas: Deltas, decomposer: Decomposer, shape: torch.Size) -> Tensor:
         return merge_common_and_specific(deltas, decomposer, options.common_fraction)
@@ -126,16 +126,19 @@ Merge = Callable[[Deltas, Decomposer, torch.Size], Tensor | None]
 """Merges the matrices at one place; None where they are too small for the number of models."""
 
 
-def spectral_rule(inputs: MergeInputs, options: SpectralOptions, merge: Merge) -> MergeRule:
-    """The rule of a method of another file that merges matrix by matrix."""
-    _warn_of_coarse_types(inputs)
-    return _Spectral(inputs, options, merge).rule(exact=False)
+def matrix_rule(inputs: MergeInputs, options: MatrixOptions, merge: Merge, exact: bool) -> MergeRule:
+    """A rule that merges matrices by `merge` and all other tensors as the options say.
+
+    Args:
+        exact: whether a single model comes back as it is.
+    """
+    return _Spectral(inputs, options, merge).rule(exact)
 
 
 class _Spectral:
     """What all spectral methods share: which tensors are matrices, and what the others get."""
 
-    def __init__(self, inputs: MergeInputs, options: SpectralOptions, merge: Merge) -> None:
+    def __init__(self, inputs: MergeInputs, options: MatrixOptions, merge: Merge) -> None:
         self._inputs, self._options, self._merge = inputs, options, merge
         self._policy = TensorPolicy(qkv=options.qkv)
         self._models = len(inputs.finetuned)
@@ -204,7 +207,8 @@ class _Spectral:
         return found
 
 
-def _warn_of_coarse_types(inputs: MergeInputs) -> None:
+def warn_of_coarse_types(inputs: MergeInputs) -> None:
+    """Say that weights in half precision are a poor ground for methods that strengthen small directions."""
     coarse = [key for key in inputs.moving if inputs.pretrained[key].dtype in _COARSE]
     if coarse:
         _LOG.warning(

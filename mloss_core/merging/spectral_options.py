@@ -1,4 +1,4 @@
-"""Options of the spectral methods: one dataclass a method, upon what they all share."""
+"""Options of the methods that take matrices as matrices: one dataclass a method, upon what they all share."""
 
 import dataclasses
 from typing import Any
@@ -8,15 +8,35 @@ from mloss_core.options import check_options, option
 QKV = ("as_stored", "split")
 VECTOR_RULES = ("mean", "sum", "zero")
 RANK_POLICIES = ("numerical", "full")
+SOLVERS = ("adam", "least_squares")
 
 
 def _scale(help: str) -> Any:
     return option(1.0, label="Scale", letter="α", minimum=0.0, maximum=5.0, step=0.05, help=help)
 
 
+def _qkv() -> Any:
+    return option(
+        "as_stored", label="Attention weight", choices=QKV, advanced=True,
+        help="Take a fused query-key-value weight as one matrix, as it is stored, or as three.",
+    )  # fmt: skip
+
+
+def _rank() -> Any:
+    return option(
+        "numerical", label="Rank", choices=RANK_POLICIES, advanced=True,
+        help="Leave out directions that are rounding noise (numerical), or keep them as published code does (full): "
+        "then a task vector of low rank gets arbitrary ones.",
+    )  # fmt: skip
+
+
+def _compression(help: str) -> Any:
+    return option(None, label="Compression", minimum=1, maximum=100, step=1, advanced=True, help=help)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SpectralOptions:
-    """What every method that decomposes matrices lets one choose. Checked on making."""
+class MatrixOptions:
+    """What every method that merges matrices in another way than other tensors lets one choose. Checked on making."""
 
     scale: float = _scale("Factor of the merged update; 0 gives the pretrained model back.")
     vectors: str = option(
@@ -28,29 +48,28 @@ class SpectralOptions:
         1.0, label="Factor of other tensors", minimum=0.0, maximum=5.0, step=0.05, advanced=True,
         help="Multiplies the update of biases, norms and convolutions, beside the scale.",
     )  # fmt: skip
-    qkv: str = option(
-        "as_stored", label="Attention weight", choices=QKV, advanced=True,
-        help="Take a fused query-key-value weight as one matrix, as it is stored, or as three.",
-    )  # fmt: skip
-    rank: str = option(
-        "numerical", label="Rank", choices=RANK_POLICIES, advanced=True,
-        help="Leave out directions that are rounding noise (numerical), or keep them as published code does (full): "
-        "then a task vector of low rank gets arbitrary ones.",
-    )  # fmt: skip
+    qkv: str = _qkv()
+
+    rank = "numerical"  # Those that decompose nothing have no choice here.
 
     def __post_init__(self) -> None:
         check_options(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SpectralOptions(MatrixOptions):
+    """What every method that decomposes matrices lets one choose."""
+
+    rank: str = _rank()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TsvMOptions(SpectralOptions):
     """Task Singular Vectors, merged."""
 
-    compression: int | None = option(
-        None, label="Compression", letter=None, minimum=1, maximum=100, step=1, advanced=True,
-        help="Each model keeps one in so many of its singular directions; by default the number of models. 1 keeps "
-        "all.",
-    )  # fmt: skip
+    compression: int | None = _compression(
+        "Each model keeps one in so many of its singular directions; by default the number of models. 1 keeps all."
+    )
     orthogonalise: bool = option(
         True, label="Orthogonalise", advanced=True,
         help="Turn the models' singular vectors so that they are orthogonal to each other; without it low-rank task "
@@ -84,4 +103,41 @@ class IsoCTSOptions(SpectralOptions):
         0.8, label="Common fraction", letter="f", minimum=0.0, maximum=1.0, step=0.05,
         help="Share of the singular directions that come from the summed task vectors; the models' own directions "
         "share the rest. 1 is Iso-C.",
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TsvCOptions:
+    """Task Singular Vectors, compressed: one model a task."""
+
+    compression: int | None = _compression(
+        "Each task stores one in so many of its singular directions; by default the number of models. 1 stores all."
+    )
+    qkv: str = _qkv()
+    rank: str = _rank()
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WudiOptions(MatrixOptions):
+    """Weights whose difference from each task vector is least felt by that task's inputs."""
+
+    solver: str = option(
+        "adam", label="Solver", choices=SOLVERS,
+        help="adam takes a fixed number of small steps from the sum of the task vectors, as published; least_squares "
+        "goes to the minimum at once, another estimator that nobody has validated.",
+    )  # fmt: skip
+    steps: int = option(
+        300, label="Steps", minimum=0, maximum=2000, step=50,
+        help="Of Adam; the published method stops early, so more is not the same as better. Time grows with them.",
+    )  # fmt: skip
+    learning_rate: float = option(
+        1e-5, label="Learning rate", minimum=0.0, maximum=0.1, step=1e-5, advanced=True,
+        help="Of Adam: about how far an entry moves in one step.",
+    )  # fmt: skip
+    ridge: float = option(
+        1e-6, label="Ridge", minimum=1e-12, maximum=1.0, step=1e-6, advanced=True,
+        help="Of least_squares: what is added to the diagonal, as a share of its mean, so that a solution exists.",
     )  # fmt: skip

@@ -17,8 +17,9 @@ from mloss_core.merging.inputs import MergeInputs, MergeRule, PerTaskRule
 from mloss_core.merging.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.labels import describe
 from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
-from mloss_core.merging.methods import PRE, check_recipe
+from mloss_core.merging.methods import check_recipe, guides
 from mloss_core.merging.per_task import check_single, per_task_result
+from mloss_core.merging.processing import finish, steps_before
 from mloss_core.merging.record import Method
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.recipe import Recipe
@@ -63,14 +64,14 @@ def merge(
         check_single(method)
     chosen = zoo.subset(recipe.tasks)
     check_blocks(recipe.blocks, zoo.architecture.layers)
-    _check_weights(recipe, chosen)
+    _check_order(recipe, chosen)
     check_out(chosen, out, format)
     statistics = _statistics(chosen, recipe, method)
     scores, recipe, rest = _guide(chosen, recipe, report, progress)
     started = time.perf_counter()
     inputs = MergeInputs(
         pretrained=zoo.pretrained.weights, finetuned=tuple(source.weights for source in chosen.sources()),
-        names=chosen.tasks, scores=scores, pre=tuple(PRE[name] for name in recipe.pre), seed=recipe.seed,
+        names=chosen.tasks, scores=scores, pre=steps_before(recipe.pre), seed=recipe.seed,
         device=zoo.device if device is None else resolve_device(device), cache=Cache(),
         statistics=statistics,
     )  # fmt: skip
@@ -80,6 +81,7 @@ def merge(
     if isinstance(rule, PerTaskRule):
         facts = {"recipe": recipe, "inputs_digests": input_digests(chosen)}
         return per_task_result(inputs, rule, started, part(rest, 0.5, 1.0), **facts)
+    rule = finish(inputs, rule, recipe.post)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
     update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
     return MergeResult(
@@ -90,13 +92,15 @@ def merge(
     )  # fmt: skip
 
 
-def _check_weights(recipe: Recipe, zoo: Zoo) -> None:
-    """Weights of models go by the zoo's order, so tasks in another order would give them to others in silence."""
-    if recipe.mloss.weights is not None and recipe.tasks is not None and recipe.tasks != zoo.tasks:
-        raise InvalidOptionError(
-            f"M-Loss weights go by the zoo's order of tasks; found {', '.join(recipe.tasks)}. "
-            f"Name them as {', '.join(zoo.tasks)}."
-        )
+def _check_order(recipe: Recipe, zoo: Zoo) -> None:
+    """Numbers by model go by the zoo's order, so tasks in another order would give them to others in silence."""
+    listed = {"M-Loss weights": recipe.mloss.weights, "thresholds": recipe.options.get("thresholds")}
+    for words, numbers in listed.items():
+        if numbers is not None and recipe.tasks is not None and recipe.tasks != zoo.tasks:
+            raise InvalidOptionError(
+                f"{words} go by the zoo's order of tasks; found {', '.join(recipe.tasks)}. "
+                f"Name them as {', '.join(zoo.tasks)}."
+            )
 
 
 def _statistics(zoo: Zoo, recipe: Recipe, method: Method) -> "Statistics | None":
@@ -112,16 +116,14 @@ def _statistics(zoo: Zoo, recipe: Recipe, method: Method) -> "Statistics | None"
 
 def needs_measuring(recipe: Recipe) -> bool:
     """Whether M-Loss decides anything in this merge: not for methods without it, a span of 0, or scoreless controls."""
-    method, options = check_recipe(recipe)
-    return "mloss" in method.needs and options.span > 0 and options.ranking not in WITHOUT_SCORES
+    return any(guide.span > 0 and guide.ranking not in WITHOUT_SCORES for guide in guides(recipe))
 
 
 def _guide(
     zoo: Zoo, recipe: Recipe, report: "MLossReport | None", progress: Progress
 ) -> tuple[dict[str, Tensor], Recipe, Progress]:
     """Scores by weight, the recipe with the M-Loss options that were used, and the progress that is left."""
-    method, _ = check_recipe(recipe)
-    if not method.uses_blocks:
+    if not guides(recipe):
         return {}, recipe, progress
     blocks = check_blocks(recipe.blocks, zoo.architecture.layers)
     if not needs_measuring(recipe):

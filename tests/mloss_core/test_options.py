@@ -14,6 +14,7 @@ class Sample:
     kind: str = option("a", label="Kind", help="A word.", choices=("a", "b"))
     flag: bool = option(False, label="Flag", help="Yes or no.")
     limit: float | None = option(None, label="Limit", help="Perhaps a number.", maximum=9.0)
+    levels: tuple[float, ...] | None = option(None, label="Levels", help="Several.", minimum=0.0, maximum=1.0)
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -62,3 +63,15 @@ def test_text_from_the_command_line(name, text, value):
 def test_text_that_is_no_value(name, text, words):
     with pytest.raises(InvalidOptionError, match=words):
         parse_option(Sample, name, text)
+
+
+def test_several_numbers():
+    assert parse_option(Sample, "levels", "0.5, 1") == (0.5, 1.0) and parse_option(Sample, "levels", "none") is None
+    assert Sample(levels=(0.5, 1.0)).levels == (0.5, 1.0)
+    with pytest.raises(InvalidOptionError, match="levels must be numbers with commas between or none, found '1;2'"):
+        parse_option(Sample, "levels", "1;2")
+    with pytest.raises(InvalidOptionError, match="levels must be from 0 to 1; found 2"):
+        Sample(levels=(0.5, 2))
+    for wrong in ((), 0.5, "0.5"):
+        with pytest.raises(InvalidOptionError, match="levels must be a list of numbers"):
+            Sample(levels=wrong)

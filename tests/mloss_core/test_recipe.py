@@ -86,3 +86,9 @@ def test_mloss_options_round_trip_and_checks():
 def test_values_of_the_wrong_kind_are_one_sentence(values, words):
     with pytest.raises(InvalidOptionError, match=words):
         Recipe.from_dict(values)
+
+
+def test_options_with_several_numbers_round_trip():
+    listed, tupled = (Recipe(method="tall_mask", options={"thresholds": kind((0.2, 0.4))}) for kind in (list, tuple))
+    assert listed == tupled == Recipe.from_json(listed.to_json()) and listed.digest == tupled.digest
+    assert listed.to_dict()["options"] == {"thresholds": [0.2, 0.4]}

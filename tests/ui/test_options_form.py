@@ -20,6 +20,9 @@ class Sample:
     draws: int = option(3, label="Draws", help="Number.", minimum=1, advanced=True)
     rescale: bool = option(True, label="Rescale", help="Divide.", advanced=True)
     target: float | None = option(None, label="Target", help="Rate.", minimum=0.0, maximum=1.0, step=0.1)
+    levels: tuple[float, ...] | None = option(
+        None, label="Levels", help="Several.", minimum=0.0, maximum=1.0, advanced=True
+    )
     plain: tuple[float, ...] | None = None
 
     def __post_init__(self):
@@ -52,7 +55,7 @@ def test_fields_carry_label_with_letter_help_and_range():
     kinds = {name: field.kind for name, field in fields.items()}
     assert kinds == {
         "keep_rate": "slider", "scale": "number", "ranking": "choice", "schedule": "choice", "draws": "whole",
-        "rescale": "flag", "target": "number",
+        "rescale": "flag", "target": "number", "levels": "numbers",
     }  # fmt: skip
     assert fields["target"].optional and not fields["scale"].optional
 
@@ -70,7 +73,7 @@ def test_every_default_is_a_legal_value_of_the_record():
     values = test.session_state["values"]
     assert values == {
         "keep_rate": 0.8, "scale": 1.0, "ranking": "rank", "schedule": "one_sided", "draws": 3, "rescale": True,
-        "target": None,
+        "target": None, "levels": None,
     }  # fmt: skip
     assert Sample(**values) == Sample()
 
@@ -125,3 +128,29 @@ def test_choices_side_by_side_have_a_line_of_their_own():
     fields = list(form_fields(TiesOptions))
     lines = [[field.name for field in row] for row in _rows([f for f in fields if not f.advanced], 2)]
     assert lines == [["keep_rate", "scale"], ["scope"]]
+
+
+def test_several_numbers_are_typed_with_commas_between():
+    test = draw()
+    assert test.session_state["values"]["levels"] is None
+    test.text_input(key="mg_sample_levels").set_value("0.25, 1").run()
+    assert test.session_state["values"]["levels"] == (0.25, 1.0)
+    test.text_input(key="mg_sample_levels").set_value("0.25;1").run()
+    assert test.session_state["values"]["levels"] == "0.25;1"
+    assert not test.exception
+
+
+def levels_script():
+    import streamlit as st
+
+    from tests.ui.test_options_form import Sample
+    from ui.options_form import fill_form, options_form
+
+    st.session_state["values"] = options_form(Sample, "mg_sample")
+    st.button("fill", on_click=fill_form, args=(Sample, "mg_sample", {"levels": (0.5, 1.0)}))
+
+
+def test_several_numbers_are_filled_in():
+    test = AppTest.from_function(levels_script, default_timeout=20).run()
+    test.button[0].click().run()
+    assert not test.exception and test.session_state["values"]["levels"] == (0.5, 1.0)

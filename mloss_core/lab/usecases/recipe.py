@@ -22,8 +22,8 @@ def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     few = zoo.limited(params.get("limit"))
     row = evaluate_weights(few, result, split=params["split"], tasks=tasks, progress=part(progress, 0.3, 0.9))
     meta = {
-        "row": plain(row), "split": params["split"], 
-        "images": split_manifests(few.datasets, tasks, params["split"]), "name": result.name, "recipe": result.recipe.to_dict(),
+        "row": plain(row), "split": params["split"], "name": result.name,
+        "images": split_manifests(few.datasets, tasks, params["split"]), "recipe": result.recipe.to_dict(),
         "kept_fraction": result.kept_fraction, "realised_keep": dict(result.realised_keep),
         "seconds": result.seconds, "digest": result.digest, "inputs": dict(result.inputs),
         "versions": dict(result.versions),

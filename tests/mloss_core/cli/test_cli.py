@@ -123,6 +123,8 @@ def test_cache(capsys, zoo):
         (["measure", "--out", "map.png"], "--out must end in .json or .csv"),
         (["merge", "--out", "x.safetensors"], "give one recipe"),
         (["merge", "--method", "emr", "--out", "x.safetensors"], "emr gives one model for each task"),
+        (["merge", "--method", "tsv_c", "--out", "x.npz"], "tsv_c gives one model for each task, where one model"),
+        (["merge", "--method", "emr", "--out", "x.npz", "--format", "hf"], "the masks of emr have one format"),
         (["merge", "--method", "ties", "--out", "no/such/folder/x.safetensors"], "there is no no/such/folder"),
         (["merge", "--method", "ties", "--out", "."], "--out must name a file"),
         (["merge", "--method", "ties", "--recipe", "a.json", "--out", "x.safetensors"], "give one recipe"),
@@ -293,3 +295,33 @@ def test_tuning_chooses_on_val_and_reports_on_test(capsys):
     assert answer["rows"][1]["recipe"]["options"]["scale"] == search["scale"]
     assert main(["evaluate", "--tune", "--method", "ties"]) == 0
     assert "the scale was chosen on 60 validation images from" in capsys.readouterr().out
+
+
+def test_tuning_masks_chooses_a_threshold_for_each_task(capsys):
+    answer = _json(capsys, "evaluate", "--tune", "--method", "tall_mask")
+    (search,) = answer["tuning"]
+    assert search["split"] == "val" and [point["threshold"] for point in search["curve"]] == [0.2, 0.3, 0.4, 0.5, 0.6]
+    assert answer["rows"][1]["recipe"]["options"]["thresholds"] == list(search["thresholds"].values())
+    assert main(["evaluate", "--tune", "--method", "tall_mask"]) == 0
+    assert "each task's threshold was chosen on its own validation images (60 in all)" in capsys.readouterr().out
+
+
+def test_processors_go_with_a_method(capsys):
+    answer = _json(
+        capsys, "evaluate", "--method", "task_arithmetic", "--pre", "dare:keep_rate=0.5", "--post", "svc", "--seed", "2"
+    )
+    assert answer["rows"][1]["model"] == "DARE k 0.5 + Task Arithmetic λ 0.3 + SVC seed 2"
+    assert answer["rows"][1]["recipe"]["pre"] == ["dare:keep_rate=0.5"]
+    assert main(["evaluate", "--pre", "dare"]) == 2
+    assert "--pre belongs to a method" in capsys.readouterr().err
+
+
+def test_masks_are_saved(capsys, tmp_path):
+    from mloss_core.merging.packed_masks import read_masks
+
+    out = tmp_path / "masks.npz"
+    answer = _json(capsys, "merge", "--method", "tall_mask", "--out", str(out))
+    found = read_masks(out)
+    assert found.manifest["digest"] == answer["digest"] and list(found.tasks) == ["apples", "boats", "clouds"]
+    assert main(["merge", "--method", "magnitude_mask", "--out", str(out)]) == 0
+    assert "of the shared update, mean over tasks" in capsys.readouterr().out

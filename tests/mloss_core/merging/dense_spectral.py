@@ -42,3 +42,48 @@ def iso_cts(deltas, common_fraction=0.8):
         rights.append(own_right[:, :own])
     strength = np.hstack(strengths).sum() / rank
     return strength * polar(np.hstack(lefts)) @ polar(np.hstack(rights)).T
+
+
+def tsv_c(delta, models):
+    left, values, right = svd(delta)
+    count = min(delta.shape) // models
+    return left[:, :count] @ np.diag(values[:count]) @ right[:, :count].T
+
+
+def wudi_loss(merged, deltas):
+    return sum(
+        np.linalg.norm((merged - delta) @ delta.T) ** 2 / np.linalg.norm(delta) ** 2
+        for delta in deltas
+        if np.linalg.norm(delta)
+    )
+
+
+def wudi(deltas, steps=300, learning_rate=1e-5):
+    """As the published code: automatic differentiation of the loss, and torch's own Adam."""
+    import torch
+
+    each = torch.as_tensor(np.stack(deltas))
+    merged = torch.nn.Parameter(each.sum(0))
+    adam = torch.optim.Adam([merged], lr=learning_rate)
+    norms = each.flatten(1).square().sum(1)
+    with torch.enable_grad():
+        for _ in range(steps):
+            product = (merged - each) @ each.transpose(1, 2)
+            loss = (product.square() / norms[:, None, None]).sum()
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    return merged.detach().numpy()
+
+
+def svc(merged, deltas, floor=None):
+    left, values, right = svd(merged)
+    floor = 1 / len(deltas) if floor is None else floor
+    calibrated = np.zeros_like(values)
+    for place, direction in enumerate(left.T):
+        answer, shares = direction @ merged, []
+        for delta in deltas:
+            own = direction @ delta
+            shares.append(max(floor, answer @ own / (own @ own)))
+        calibrated[place] = values[place] * len(deltas) / sum(shares)
+    return left @ np.diag(calibrated) @ right.T

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from mloss_core.merging import merge_state_dicts
-from mloss_core.merging.flat import flat, level
+from mloss_core.merging.flat import flat
 from mloss_core.merging.flat_options import DareOptions, MTiesOptions, TiesOptions
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.plan import Drop
+from mloss_core.merging.row_guides import level
 from tests.mloss_core.merging import dense
 from tests.mloss_core.merging.models import SCORED, close, finetuned, node_mloss, pretrained, same
 

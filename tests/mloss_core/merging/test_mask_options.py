@@ -41,7 +41,9 @@ def test_defaults():
     assert defaults["magmax"] == {"scale": 0.6}
     assert defaults["breadcrumbs"] == {"keep_rate": 0.15, "outliers": 0.006, "scope": "tensor", "scale": 0.3}
     assert defaults["pcb"] == {"keep_rate": 0.05, "clamped": 0.0001, "scale": 1.2}
-    assert defaults["consensus"] == {"threshold": 0.4, "min_agree": 2, "combine": "sum", "scale": 0.3}
+    assert defaults["consensus"] == {
+        "threshold": 0.4, "thresholds": None, "min_agree": 2, "combine": "sum", "scale": 0.3,
+    }  # fmt: skip
 
 
 def test_magmax_by_hand():

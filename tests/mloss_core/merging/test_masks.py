@@ -153,3 +153,15 @@ def flat_vectors(made, key):
 
     sparse = SparseVectors(made, FlatPlan())
     return [sparse.vector(model, key).numpy() for model in range(len(MODELS))]
+
+
+def test_consensus_counts_each_model_at_its_own_threshold():
+    own = (0.2, 0.4, 0.6, 1.0)[: len(MODELS)]
+    made = consensus(inputs(), ConsensusOptions(thresholds=own, min_agree=2))
+    for key in VECTORS[0]:
+        total = sum(vectors[key] for vectors in VECTORS)
+        votes = sum(
+            abs(vectors[key]) > threshold * abs(total - vectors[key])
+            for vectors, threshold in zip(VECTORS, own, strict=True)
+        )
+        np.testing.assert_allclose(made.tensor(key).update, np.where(votes >= 2, total, 0.0), rtol=1e-9)

@@ -35,11 +35,14 @@ def test_a_record_says_all_that_a_form_and_a_reader_need(name):
 
 @pytest.mark.parametrize(("name", "field"), NUMBERS, ids=[f"{name}-{field.name}" for name, field in NUMBERS])
 def test_every_range_is_kept(name, field):
+    def given(value):
+        return (value,) if "tuple" in str(field.type) else value
+
     for value in (field.metadata["minimum"], field.metadata["maximum"]):
-        check_recipe(Recipe(method=name, options={field.name: value}))
+        check_recipe(Recipe(method=name, options={field.name: given(value)}))
     for value in (field.metadata["minimum"] - 0.01, field.metadata["maximum"] + 0.01, float("nan"), "much"):
         with pytest.raises(InvalidOptionError, match=f"{field.name} must be"):
-            check_recipe(Recipe(method=name, options={field.name: value}))
+            check_recipe(Recipe(method=name, options={field.name: given(value)}))
 
 
 def test_the_defaults_are_the_published_ones():
@@ -84,10 +87,16 @@ def test_records_are_frozen_and_the_registry_read_only():
         (
             Recipe(method="ties", blocks=(8,)),
             InvalidOptionError,
-            "ties has none; leave them out, or use m_ties, m_dare",
+            "ties has none; leave them out, put the pre-processor mloss before it, or use m_ties, m_dare",
         ),
         (Recipe(method="ties", pre=("dara",)), UnknownNameError, "unknown pre-processor 'dara': did you mean 'dare'"),
-        (Recipe(method="ties", post=("svc",)), UnknownNameError, "unknown post-processor 'svc'"),
+        (Recipe(method="ties", post=("scv",)), UnknownNameError, "unknown post-processor 'scv': did you mean 'svc'"),
+        (
+            Recipe(method="emr", post=("svc",)),
+            InvalidOptionError,
+            "svc changes one merged update, and emr gives one mo",
+        ),
+        (Recipe(method="ties", pre=("dare:k=1",)), InvalidOptionError, "pre-processor 'dare:k=1': unknown option 'k'"),
     ],
 )
 def test_bad_recipes_are_refused(recipe, kind, words):

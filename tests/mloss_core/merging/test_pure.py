@@ -13,7 +13,7 @@ MODELS = finetuned(BASE)
 KEEPS_ALL = {
     "average": {}, "task_arithmetic": {"scale": 1.0}, "ties": {"keep_rate": 1.0},
     "dare": {"keep_rate": 1.0}, "m_ties": {"keep_rate": 1.0, "span": 0.0}, "m_dare": {"keep_rate": 1.0, "span": 0.0},
-    "tsv_m": {}, "iso_c": {"beta": 0.0},
+    "tsv_m": {}, "iso_c": {"beta": 0.0}, "wudi": {},
     "magmax": {"scale": 1.0}, "breadcrumbs": {"keep_rate": 1.0, "outliers": 0.0, "scale": 1.0},
     "m_breadcrumbs": {"keep_rate": 1.0, "span": 0.0, "outliers": 0.0, "scale": 1.0},
     "consensus": {"min_agree": 1, "scale": 1.0},
@@ -22,8 +22,8 @@ KEEPS_ALL = {
 }  # fmt: skip
 NEVER_KEEPS_ALL = {"iso_cts", "iso_iasad", "pcb"}
 """Methods that change even a single model, whatever their options."""
-NOT_HOMOGENEOUS = {"pcb"}
-"""Methods of which a longer task vector changes the direction: PCB takes a hyperbolic tangent of products."""
+NOT_HOMOGENEOUS = {"pcb", "wudi"}
+"""Methods of which a longer task vector changes the direction: PCB has a hyperbolic tangent, WUDI fixed steps."""
 
 
 def merged(method, base=BASE, models=MODELS, seed=0, **options):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.mask_options import EmrOptions, MagnitudeMaskOptions, TallMaskOptions
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
@@ -60,6 +61,16 @@ def test_tall_masks_equal_the_formula(threshold):
         for vectors in VECTORS
     ]
     assert_updates(tall_mask, TallMaskOptions(threshold=threshold), expected)
+
+
+def test_every_task_may_have_a_threshold_of_its_own():
+    own = (0.2, 0.4, 0.6, 2.0)
+    mixed = tall_mask(inputs(), TallMaskOptions(thresholds=own)).rules
+    for place, threshold in enumerate(own):
+        alone = tall_mask(inputs(), TallMaskOptions(threshold=threshold)).rules[place]
+        assert all(torch.equal(mixed[place].tensor(key).update, alone.tensor(key).update) for key in MOVING)
+    with pytest.raises(InvalidOptionError, match=r"one for each model that is merged, model 0, .*; found 2 for 4"):
+        tall_mask(inputs(), TallMaskOptions(thresholds=(0.2, 0.4)))
 
 
 def test_tall_masks_of_the_sum_that_ties_elects():

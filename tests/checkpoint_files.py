@@ -46,15 +46,19 @@ def vanishing_module(name: str, *classes: type) -> Iterator[None]:
 
 
 class ImageEncoder(torch.nn.Module):
-    """The attributes of the field's `src.modeling.ImageEncoder`: a CLIP without its text transformer."""
+    """The attributes of the field's `src.modeling.ImageEncoder`: a CLIP without its text transformer.
+
+    Beside a tower of real width the dead text weights have their real size too.
+    """
 
     def __init__(self, tower: VisionTransformer) -> None:
         super().__init__()
+        words, width = (10, 8) if tower.proj.shape[1] < 512 else (49408, tower.proj.shape[1])
         self.model = torch.nn.Module()
         self.model.visual = tower
-        self.model.token_embedding = torch.nn.Embedding(10, 8)
-        self.model.positional_embedding = torch.nn.Parameter(torch.zeros(4, 8))
-        self.model.ln_final = torch.nn.LayerNorm(8)
+        self.model.token_embedding = torch.nn.Embedding(words, width)
+        self.model.positional_embedding = torch.nn.Parameter(torch.zeros(4, width))
+        self.model.ln_final = torch.nn.LayerNorm(width)
         self.model.logit_scale = torch.nn.Parameter(torch.tensor(4.6))
         self.model.register_buffer("attn_mask", torch.zeros(4, 4), persistent=False)
         self.cache_dir = None
@@ -98,7 +102,8 @@ def save_torchscript(path: Path, tower: VisionTransformer) -> None:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return self.visual(images)
 
-    traced = torch.jit.trace(Wrapper(), torch.zeros(1, 3, 16, 16), check_trace=False)
+    images = torch.zeros(1, 3, *tower.image_size)
+    traced = torch.jit.trace(Wrapper(), images, check_trace=False)
     torch.jit.save(traced, str(path))
 
 

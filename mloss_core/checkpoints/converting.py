@@ -15,7 +15,6 @@ from mloss_core.checkpoints.opening import open_checkpoint
 from mloss_core.checkpoints.reading import SafetensorsFile, read_safetensors
 from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CacheError, CheckpointError
-from mloss_core.state_dicts import tensor_digest
 from mloss_core.types import Progress, silent
 
 CONVERTER_VERSION = 1
@@ -88,7 +87,7 @@ def _write(source: LazyCheckpoint, path: Path, digest: str, target: Path, progre
 
 def _left_out(source: LazyCheckpoint) -> dict[str, str]:
     """Digests of the tensors beside the tower: fine-tunes of one base share them bit for bit."""
-    return {name: tensor_digest(source.read_stored(name)) for name in source.left_out}
+    return {name: source.stored_digest(name) for name in source.left_out}
 
 
 def _facts(target: Path) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def _open_safetensors(path: Path) -> StoredTensors:
         shapes={key: tuple(part.get_shape()) for key, part in slices.items()},
         dtypes=dtypes,
         read=file.get_tensor,
+        read_rows=lambda key, start, stop: slices[key][start:stop],
         facts={**config_facts(path), **_own_facts(file.metadata() or {})},
         container="safetensors",
         close=lambda: None,

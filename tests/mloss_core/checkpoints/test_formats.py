@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from mloss_core.checkpoints import open_checkpoint
 from mloss_core.errors import CheckpointError
+from mloss_core.state_dicts import tensor_digest
 from mloss_core.vision import build_tower, infer_architecture
 from tests.checkpoint_files import HEADS, hugging_face_state, save_head, save_module, vanishing_module, visual
 from tests.checkpoint_formats import KINDS, write_checkpoint
@@ -153,3 +154,16 @@ def test_the_classes_of_a_module_file_are_gone(tmp_path: Path) -> None:
         open_checkpoint(tmp_path / "head.pt")
     with vanishing_module("src.modeling"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "pickle", "safetensors:open_clip"])
+@pytest.mark.parametrize("band_bytes", [1, 100, 1 << 24])
+def test_digest_of_a_stored_tensor_is_the_same_in_bands(
+    kind: str, band_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path / "a.pt", visual(), kind)
+    monkeypatch.setattr("mloss_core.checkpoints.lazy._BAND_BYTES", band_bytes)
+    names = {"safetensors:open_clip": ["visual.conv1.weight", "visual.class_embedding"]}
+    with open_checkpoint(tmp_path / "a.pt") as checkpoint:
+        for name in names.get(kind, ["model.token_embedding.weight", "model.logit_scale", "model.ln_final.bias"]):
+            assert checkpoint.stored_digest(name) == tensor_digest(checkpoint.read_stored(name))

@@ -1,12 +1,12 @@
-"""Merging real-sized zoos into a streamed file: seconds and peak anonymous memory, beside loading everything with torch.
+"""Merging real-sized zoos into a streamed file: seconds and peak anonymous memory, beside a load of everything.
 
     python -m benchmarks.make_checkpoints --out DIR --formats state-dict --models 8
     python -m benchmarks.bench_merge_memory --zoo DIR/state-dict [--models 2,8] [--plain]
 
 TIES trims each whole task vector (global scope); M-TIES prunes three blocks by random M-Loss, so that merging alone is
-timed. Each line is a process of its own, its memory counted above the start, with the imports done and the files converted.
-`--plain` adds the textbook way: torch.load of every file, task vectors stacked, the formula on whole tensors. It needs
-about four times the memory of each model. The merged weights of both ways are compared.
+timed. Each line is a process of its own, its memory counted above the start, with the imports done and the files
+converted. `--plain` adds the textbook way: torch.load of all files, task vectors stacked, the formula on whole tensors.
+It needs about four times the memory of each model. The merged weights of both ways are compared.
 """
 
 import argparse

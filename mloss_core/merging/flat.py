@@ -12,7 +12,7 @@ from mloss_core.merging.flat_options import FlatOptions
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.keep_rates import keep_rates
 from mloss_core.merging.plan import Drop, FlatPlan, Outliers, RowGuide, Trim
-from mloss_core.merging.sparsify import drop, kept_count, kept_counts, trim_by, trim_rows
+from mloss_core.merging.sparsify import count_rows, drop, kept_count, kept_counts, trim_by, trim_rows
 from mloss_core.merging.thresholds import GlobalCut, global_cut
 from mloss_core.state_dicts import is_merged_tensor, tensor_digest
 from mloss_core.types import Progress, silent
@@ -64,7 +64,7 @@ class SparseVectors:
             nonlocal kept
             for model in range(len(self.inputs.finetuned)):
                 vector = self.vector(model, key)
-                kept += int(torch.count_nonzero(vector))
+                kept += int(count_rows((vector != 0).reshape(1, -1)))
                 yield vector
 
         update = CONSENSUS[self.plan.consensus](vectors())

@@ -10,9 +10,10 @@ import torch
 from filelock import FileLock
 
 from mloss_core.caching import cache_root
-from mloss_core.checkpoints.lazy import LazyCheckpoint, file_digest
+from mloss_core.checkpoints.lazy import LazyCheckpoint
 from mloss_core.checkpoints.opening import open_checkpoint
 from mloss_core.checkpoints.reading import SafetensorsFile, read_safetensors
+from mloss_core.checkpoints.sharded import source_digest, weight_file
 from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CacheError, CheckpointError
 from mloss_core.types import Progress, silent
@@ -27,7 +28,7 @@ class Converted:
 
     Args:
         path: the safetensors file in the cache.
-        source_digest: SHA-256 of the source file.
+        source_digest: SHA-256 of the source file, or of an index and its shards.
         facts: what the source told of its model: container, root class, activation, heads, normalisation, the digests
             of tensors that are no part of the tower (equal ones name a common ancestor).
     """
@@ -45,7 +46,7 @@ def convert(path: str | Path, *, folder: Path | None = None, progress: Progress 
     """Convert any supported weight file once, tensor by tensor; later calls find the result.
 
     Args:
-        path: the weight file.
+        path: the weight file, or the index or folder of a model in several.
         folder: where converted files are kept; the cache by default.
         progress: told about each tensor.
 
@@ -53,9 +54,9 @@ def convert(path: str | Path, *, folder: Path | None = None, progress: Progress 
         CheckpointError: see `open_checkpoint`; or a tensor that is not floating point.
         CacheError: the folder cannot be written.
     """
-    path = Path(path)
+    path = weight_file(Path(path))
     with open_checkpoint(path) as source:
-        digest = file_digest(path)
+        digest = source_digest(path)
         target = (folder or cache_root() / "converted") / f"{digest}-v{CONVERTER_VERSION}.safetensors"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

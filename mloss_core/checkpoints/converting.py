@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from mloss_core.caching import cache_root
+from mloss_core.caching import CONVERTED, cache_root
+from mloss_core.checkpoints.keeping import converted_limit, keep_within_bound, mark_used
 from mloss_core.checkpoints.lazy import LazyCheckpoint
 from mloss_core.checkpoints.opening import open_checkpoint
 from mloss_core.checkpoints.reading import SafetensorsFile, read_safetensors
@@ -53,16 +54,23 @@ def convert(path: str | Path, *, folder: Path | None = None, progress: Progress 
     Raises:
         CheckpointError: see `open_checkpoint`; or a tensor that is not floating point.
         CacheError: the folder cannot be written.
+        InvalidOptionError: see `mloss_core.checkpoints.keeping.converted_limit`.
     """
     path = weight_file(Path(path))
     with open_checkpoint(path) as source:
         digest = source_digest(path)
-        target = (folder or cache_root() / "converted") / f"{digest}-v{CONVERTER_VERSION}.safetensors"
+        kept = folder or cache_root() / CONVERTED
+        if folder is None:
+            converted_limit(kept)  # A bound that is none is refused before the work.
+        target = kept / f"{digest}-v{CONVERTER_VERSION}.safetensors"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(target.with_suffix(".lock")):
                 if not target.exists():
                     _write(source, path, digest, target, progress)
+            if folder is None:
+                mark_used(target)
+                keep_within_bound(kept)
         except OSError as error:
             if isinstance(error, CheckpointError):
                 raise

@@ -1,8 +1,6 @@
 """The models of a zoo, converted once and read lazily, with every file that cannot be read named in one report."""
 
-import contextlib
 import dataclasses
-import os
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from mloss_core.caching import Cache, digest_of
 from mloss_core.checkpoints.converting import CONVERTER_VERSION, Converted, convert
 from mloss_core.checkpoints.facts import config_facts
+from mloss_core.checkpoints.keeping import mark_used
 from mloss_core.checkpoints.sharded import source_files
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.types import Progress, StateDict, part, silent
@@ -74,9 +73,7 @@ def read_members(found: FoundZoo, progress: Progress = silent) -> tuple[Member, 
 
 def _member(name: str, path: Path, label: str, progress: Progress) -> Member:
     converted = _converted(path, Cache(), progress)
-    with contextlib.suppress(OSError):
-        # The cache lets go of what was used longest ago.
-        os.utime(converted.path)
+    mark_used(converted.path)
     return Member(
         name=name, path=path, label=label, weights=MappingProxyType(converted.open()),
         source_digest=converted.source_digest, facts=_facts(converted, path),

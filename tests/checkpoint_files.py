@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+import torchvision
 from open_clip.transformer import QuickGELU, VisionTransformer
 
 WIDTH, LAYERS, HEADS = 16, 2, 2
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 def visual(seed: int = 0, act_layer: type = QuickGELU) -> VisionTransformer:
@@ -62,6 +64,8 @@ class ImageEncoder(torch.nn.Module):
         self.model.logit_scale = torch.nn.Parameter(torch.tensor(4.6))
         self.model.register_buffer("attn_mask", torch.zeros(4, 4), persistent=False)
         self.cache_dir = None
+        normalise = torchvision.transforms.Normalize(MEAN, STD)
+        self.train_preprocess = self.val_preprocess = torchvision.transforms.Compose([normalise])
 
 
 class ClassificationHead(torch.nn.Linear):

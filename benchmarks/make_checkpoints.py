@@ -75,10 +75,11 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def base_tower(architecture: str) -> VisionTransformer:
-    """A tower of random weights, the same at every call."""
+def base_tower(architecture: str, layers: int | None = None) -> VisionTransformer:
+    """A tower of random weights, the same at every call; with fewer blocks where `layers` says so."""
     torch.manual_seed(0)
-    return VisionTransformer(**ARCHITECTURES[architecture], mlp_ratio=4, act_layer=QuickGELU).eval()
+    sizes = ARCHITECTURES[architecture] | ({} if layers is None else {"layers": layers})
+    return VisionTransformer(**sizes, mlp_ratio=4, act_layer=QuickGELU).eval()
 
 
 @torch.no_grad()

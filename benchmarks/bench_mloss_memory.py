@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_mloss_memory [--sizes ViT-B-32:12,ViT-L-14:2] [--models 8] [--images 128]
 
-Random images, random base, fine-tunes made on the fly out of the base, so that no model but the base takes memory. A size
-is an architecture cut to its first blocks, whose number stands in its line. Each line is a process of its own, its memory
-counted above the start; the last column is what the base takes of it.
+Random images, random base, fine-tunes made on the fly out of the base, so that no model but the base takes memory. A
+size is an architecture cut to its first blocks, whose number stands in its line. Each line is a process of its own, its
+memory counted above the start; the last column is what the base takes of it.
 """
 
 import argparse

@@ -26,6 +26,12 @@ from mloss_core.errors import CacheError, InvalidOptionError
 CODE_VERSION = "2"
 """Raise when a change of code changes what cached entries would hold."""
 DEFAULT_LIMIT = 8 * 2**30
+CONVERTED = "converted"
+"""Kind of the weights that `mloss_core.checkpoints.converting` keeps below the same folder; they have another bound."""
+KINDS = (
+    CONVERTED, "features", "images", "jobs-results", "merged", "mloss", "pairs", "sources", "spectra", "zoo-checks",
+)  # fmt: skip
+"""What the cache may hold."""
 _SUFFIX = ".safetensors"
 _WRITING = ".writing-"
 _STALE_SECONDS = 300
@@ -75,7 +81,7 @@ class Cache:
     Args:
         root: the folder; made when first written to.
         limit: size in bytes that one writing process keeps the entries under. The newest entry stays even if it alone
-            is larger.
+            is larger; converted weights neither count nor go.
     """
 
     def __init__(self, root: Path | None = None, limit: int | None = None) -> None:
@@ -192,6 +198,8 @@ class Cache:
     def _trim(self, limit: int, keep: Path) -> None:
         stats = []
         for path in self.files():
+            if path.parent.name == CONVERTED:
+                continue
             with contextlib.suppress(FileNotFoundError):
                 stat = path.stat()
                 stats.append((stat.st_mtime_ns, stat.st_size, path))

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+import torchvision
 from open_clip.transformer import QuickGELU, VisionTransformer
 
 WIDTH, LAYERS, HEADS = 16, 2, 2
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 def visual(seed: int = 0, act_layer: type = QuickGELU) -> VisionTransformer:
@@ -46,18 +48,24 @@ def vanishing_module(name: str, *classes: type) -> Iterator[None]:
 
 
 class ImageEncoder(torch.nn.Module):
-    """The attributes of the field's `src.modeling.ImageEncoder`: a CLIP without its text transformer."""
+    """The attributes of the field's `src.modeling.ImageEncoder`: a CLIP without its text transformer.
+
+    Beside a tower of real width the dead text weights have their real size too.
+    """
 
     def __init__(self, tower: VisionTransformer) -> None:
         super().__init__()
+        words, width = (10, 8) if tower.proj.shape[1] < 512 else (49408, tower.proj.shape[1])
         self.model = torch.nn.Module()
         self.model.visual = tower
-        self.model.token_embedding = torch.nn.Embedding(10, 8)
-        self.model.positional_embedding = torch.nn.Parameter(torch.zeros(4, 8))
-        self.model.ln_final = torch.nn.LayerNorm(8)
+        self.model.token_embedding = torch.nn.Embedding(words, width)
+        self.model.positional_embedding = torch.nn.Parameter(torch.zeros(4, width))
+        self.model.ln_final = torch.nn.LayerNorm(width)
         self.model.logit_scale = torch.nn.Parameter(torch.tensor(4.6))
         self.model.register_buffer("attn_mask", torch.zeros(4, 4), persistent=False)
         self.cache_dir = None
+        normalise = torchvision.transforms.Normalize(MEAN, STD)
+        self.train_preprocess = self.val_preprocess = torchvision.transforms.Compose([normalise])
 
 
 class ClassificationHead(torch.nn.Linear):
@@ -98,7 +106,8 @@ def save_torchscript(path: Path, tower: VisionTransformer) -> None:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return self.visual(images)
 
-    traced = torch.jit.trace(Wrapper(), torch.zeros(1, 3, 16, 16), check_trace=False)
+    images = torch.zeros(1, 3, *tower.image_size)
+    traced = torch.jit.trace(Wrapper(), images, check_trace=False)
     torch.jit.save(traced, str(path))
 
 

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.checkpoint_files import HEADS, hugging_face_state, save_head, save_module, visual
+from tests.checkpoint_formats import write_config, write_shards
 
 DATASETS = ("Cars", "DTD", "SUN397")
 TASKS = ("cars", "dtd", "sun397")
@@ -86,6 +87,18 @@ def hugging_face(folder: Path) -> Path:
     return folder
 
 
+def sharded(folder: Path) -> Path:
+    """The same repositories, each model in three files and an index."""
+    base, models = towers()
+    named = {"clip-vit-base-patch32": base} | {
+        f"clip-vit-base-patch32_{name.lower()}": model for name, model in zip(DATASETS, models, strict=True)
+    }
+    for name, model in named.items():
+        write_shards(folder / name, model)
+        write_config(folder / name, model)
+    return folder
+
+
 def flat(folder: Path) -> Path:
     """Files side by side."""
     base, models = towers()
@@ -108,7 +121,8 @@ def named(folder: Path) -> Path:
 
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
-    "task_vectors": task_vectors, "tall_masks": tall_masks, "hugging_face": hugging_face, "flat": flat, "named": named,
+    "task_vectors": task_vectors, "tall_masks": tall_masks, "hugging_face": hugging_face,
+    "sharded": sharded, "flat": flat, "named": named,
 }  # fmt: skip
 
 

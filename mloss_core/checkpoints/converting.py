@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from mloss_core.caching import cache_root
-from mloss_core.checkpoints.lazy import LazyCheckpoint, file_digest
+from mloss_core.caching import CONVERTED, cache_root
+from mloss_core.checkpoints.keeping import converted_limit, keep_within_bound, mark_used
+from mloss_core.checkpoints.lazy import LazyCheckpoint
 from mloss_core.checkpoints.opening import open_checkpoint
 from mloss_core.checkpoints.reading import SafetensorsFile, read_safetensors
+from mloss_core.checkpoints.sharded import source_digest, weight_file
 from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CacheError, CheckpointError
-from mloss_core.state_dicts import tensor_digest
 from mloss_core.types import Progress, silent
 
 CONVERTER_VERSION = 1
@@ -28,7 +29,7 @@ class Converted:
 
     Args:
         path: the safetensors file in the cache.
-        source_digest: SHA-256 of the source file.
+        source_digest: SHA-256 of the source file, or of an index and its shards.
         facts: what the source told of its model: container, root class, activation, heads, normalisation, the digests
             of tensors that are no part of the tower (equal ones name a common ancestor).
     """
@@ -46,23 +47,30 @@ def convert(path: str | Path, *, folder: Path | None = None, progress: Progress 
     """Convert any supported weight file once, tensor by tensor; later calls find the result.
 
     Args:
-        path: the weight file.
+        path: the weight file, or the index or folder of a model in several.
         folder: where converted files are kept; the cache by default.
         progress: told about each tensor.
 
     Raises:
         CheckpointError: see `open_checkpoint`; or a tensor that is not floating point.
         CacheError: the folder cannot be written.
+        InvalidOptionError: see `mloss_core.checkpoints.keeping.converted_limit`.
     """
-    path = Path(path)
+    path = weight_file(Path(path))
     with open_checkpoint(path) as source:
-        digest = file_digest(path)
-        target = (folder or cache_root() / "converted") / f"{digest}-v{CONVERTER_VERSION}.safetensors"
+        digest = source_digest(path)
+        kept = folder or cache_root() / CONVERTED
+        if folder is None:
+            converted_limit(kept)  # A bound that is none is refused before the work.
+        target = kept / f"{digest}-v{CONVERTER_VERSION}.safetensors"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(target.with_suffix(".lock")):
                 if not target.exists():
                     _write(source, path, digest, target, progress)
+            if folder is None:
+                mark_used(target)
+                keep_within_bound(kept)
         except OSError as error:
             if isinstance(error, CheckpointError):
                 raise
@@ -88,7 +96,7 @@ def _write(source: LazyCheckpoint, path: Path, digest: str, target: Path, progre
 
 def _left_out(source: LazyCheckpoint) -> dict[str, str]:
     """Digests of the tensors beside the tower: fine-tunes of one base share them bit for bit."""
-    return {name: tensor_digest(source.read_stored(name)) for name in source.left_out}
+    return {name: source.stored_digest(name) for name in source.left_out}
 
 
 def _facts(target: Path) -> dict[str, Any]:

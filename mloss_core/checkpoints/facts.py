@@ -43,16 +43,13 @@ def _normalisation(transform: Any) -> dict[str, tuple[float, ...]]:
 
 
 def config_facts(path: Path) -> dict[str, Any]:
-    """Facts from the `config.json` beside a Hugging Face file; empty when there is none or it is unreadable."""
-    config = path.parent / "config.json"
-    try:
-        values = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(values, Mapping):
-        return {}
+    """Facts from `config.json` and `preprocessor_config.json` beside a Hugging Face file, where they can be read."""
+    values, images = _json(path.parent / "config.json"), _json(path.parent / "preprocessor_config.json")
     vision = values.get("vision_config", values)
     facts: dict[str, Any] = {}
+    mean, std = images.get("image_mean"), images.get("image_std")
+    if _three_numbers(mean) and _three_numbers(std):
+        facts |= {"mean": tuple(map(float, mean)), "std": tuple(map(float, std))}
     if isinstance(vision, Mapping):
         if vision.get("hidden_act") in _HF_ACTIVATIONS:
             facts["activation"] = _HF_ACTIVATIONS[vision["hidden_act"]]
@@ -61,6 +58,18 @@ def config_facts(path: Path) -> dict[str, Any]:
         if isinstance(vision.get("layer_norm_eps"), float):
             facts["layer_norm_eps"] = vision["layer_norm_eps"]
     return facts
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, Mapping) else {}
+
+
+def _three_numbers(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)
 
 
 def scalar_entries(root: Any) -> dict[str, Any]:

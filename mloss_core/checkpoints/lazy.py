@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -26,21 +27,26 @@ from mloss_core.checkpoints.records import (
     pairs,
 )  # fmt: skip
 from mloss_core.errors import CheckpointError
-from mloss_core.state_dicts import state_digest
+from mloss_core.state_dicts import banded_digest, state_digest, tensor_digest
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
 _CHUNK = 1 << 22
+_BAND_BYTES = 1 << 24
 BARE = "tensor"
 """Name of the tensor of a file that holds a single one, without a name."""
 
 
 @dataclasses.dataclass
 class StoredTensors:
-    """The tensors of one file under the names it gives them: shapes without reading, and a reader of one tensor."""
+    """The tensors of one file under the names it gives them: shapes without reading, and readers of one tensor.
+
+    `read_rows` gives the rows from a first to before a last one, without reading the others.
+    """
 
     shapes: Mapping[str, tuple[int, ...]]
     dtypes: Mapping[str, str]
     read: Callable[[str], Tensor]
+    read_rows: Callable[[str, int, int], Tensor]
     facts: dict[str, Any]
     container: str
     close: Callable[[], None]
@@ -99,6 +105,17 @@ class LazyCheckpoint(Mapping[str, Tensor]):
         """A tensor that is no part of the tower, by its stored name (see `left_out`)."""
         return self._stored.read(key)
 
+    def stored_digest(self, key: str) -> str:
+        """The `tensor_digest` of a stored tensor. A large one, such as a text embedding, is read in bands of rows."""
+        shape = self._stored.shapes[key]
+        dtype = getattr(torch, self._stored.dtypes[key])
+        rows, size = (shape[0], math.prod(shape[1:])) if shape else (1, 1)
+        band = max(1, _BAND_BYTES // max(1, size * dtype.itemsize))
+        if rows <= band:
+            return tensor_digest(self._stored.read(key))
+        bands = (self._stored.read_rows(key, start, min(start + band, rows)) for start in range(0, rows, band))
+        return banded_digest(dtype, shape, bands)
+
     @property
     def digest(self) -> str:
         """SHA-256 over the names and contents of the canonical tensors: the same in every format. Reads them all."""
@@ -154,7 +171,7 @@ def open_pickled(path: Path, kind: str) -> StoredTensors:
     return StoredTensors(
         shapes={key: record.shape for key, record in records.items()},
         dtypes={key: record.dtype or "float32" for key, record in records.items()},
-        read=reader, facts=facts, container=container.kind, close=file.close,
+        read=reader, read_rows=reader.rows, facts=facts, container=container.kind, close=file.close,
     )  # fmt: skip
 
 
@@ -192,7 +209,15 @@ class _Reader:
         self._lock = threading.Lock()
 
     def __call__(self, key: str) -> Tensor:
+        return self._read(self._records[key], key)
+
+    def rows(self, key: str, start: int, stop: int) -> Tensor:
         record = self._records[key]
+        offset = record.offset + start * record.stride[0]
+        band = dataclasses.replace(record, offset=offset, shape=(stop - start, *record.shape[1:]))
+        return self._read(band, key)
+
+    def _read(self, record: TensorRecord, key: str) -> Tensor:
         with self._lock:
             place = self._place(record, key)
             item = ITEM_BYTES[place.dtype]

@@ -6,6 +6,7 @@ from typing import Any
 
 from mloss_core.checkpoints.facts import config_facts
 from mloss_core.checkpoints.lazy import LazyCheckpoint, StoredTensors, open_layout, open_pickled
+from mloss_core.checkpoints.sharded import is_index, open_shards, weight_file
 from mloss_core.checkpoints.sniffing import sniff
 from mloss_core.errors import CheckpointError
 
@@ -18,6 +19,8 @@ _SAFETENSORS_DTYPES = {
 def open_checkpoint(path: str | Path) -> LazyCheckpoint:
     """Open the image encoder of a weight file, whatever its format and its names.
 
+    Takes a file, the index of a model in several files (`model.safetensors.index.json`), or a folder with one of those.
+
     Reads safetensors, torch zip and legacy files, plain pickles (state dicts and whole modules) and TorchScript
     archives, in the names of open_clip, Hugging Face CLIP and timm. Tensors come under canonical open_clip visual names
     and are read when asked for. Nothing in a file is executed or imported.
@@ -25,7 +28,7 @@ def open_checkpoint(path: str | Path) -> LazyCheckpoint:
     Raises:
         CheckpointError: no such file, damaged, hostile, or without a CLIP vision tower; the message says which.
     """
-    path = Path(path)
+    path = weight_file(Path(path))
     return open_layout(path, open_tensors(path))
 
 
@@ -35,6 +38,12 @@ def open_tensors(path: Path) -> StoredTensors:
     Raises:
         CheckpointError: as `open_checkpoint`, but for the tower.
     """
+    if is_index(path):
+        return open_shards(path, _open_file)
+    return _open_file(path)
+
+
+def _open_file(path: Path) -> StoredTensors:
     kind = sniff(path)
     return _open_safetensors(path) if kind == "safetensors" else open_pickled(path, kind)
 
@@ -52,6 +61,7 @@ def _open_safetensors(path: Path) -> StoredTensors:
         shapes={key: tuple(part.get_shape()) for key, part in slices.items()},
         dtypes=dtypes,
         read=file.get_tensor,
+        read_rows=lambda key, start, stop: slices[key][start:stop],
         facts={**config_facts(path), **_own_facts(file.metadata() or {})},
         container="safetensors",
         close=lambda: None,

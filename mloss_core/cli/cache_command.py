@@ -3,15 +3,16 @@
 import argparse
 from typing import Any
 
-from mloss_core.caching import Cache
+from mloss_core.caching import CONVERTED, KINDS, Cache
 from mloss_core.cli.common import emit, table
+from mloss_core.errors import unknown_name
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("cache", help="how much is kept on disk; 'cache clear' removes it")
     parser.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="show (default) or clear")
-    parser.add_argument("--kind", metavar="KIND", help="one kind of entries alone (default: all)")
+    parser.add_argument("--kind", metavar="KIND", help=f"one kind of entries alone: {', '.join(KINDS)} (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object; sizes in bytes")
     parser.set_defaults(run=run)
 
@@ -19,6 +20,9 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Show or clear."""
     cache = Cache()
+    known = sorted({*KINDS, *cache.sizes()})
+    if options.kind is not None and options.kind not in known:
+        raise unknown_name("kind of entries", options.kind, known)
     if options.action == "clear":
         freed = cache.clear(options.kind)
         if options.json:
@@ -26,10 +30,14 @@ def run(options: argparse.Namespace) -> None:
         else:
             print(f"freed {freed / 1e6:.1f} MB in {cache.root}")
         return
+    from mloss_core.checkpoints.keeping import converted_limit
+
+    bound = converted_limit(cache.root / CONVERTED)
     sizes = {k: v for k, v in cache.sizes().items() if options.kind in (None, k)}
     if options.json:
-        emit({"root": str(cache.root), "limit": cache.limit, "kinds": sizes, "total": sum(sizes.values())})
+        bounds = {"limit": cache.limit, "converted_limit": bound}
+        emit({"root": str(cache.root), **bounds, "kinds": sizes, "total": sum(sizes.values())})
         return
     rows = [[kind, f"{size / 1e6:.1f}"] for kind, size in sorted(sizes.items())]
     print(table(["kind", "MB"], [*rows, ["total", f"{sum(sizes.values()) / 1e6:.1f}"]]))
-    print(f"{cache.root}, at most {cache.limit / 1e9:.1f} GB")
+    print(f"{cache.root}, at most {cache.limit / 1e9:.1f} GB, and {bound / 1e9:.1f} GB of converted weights")

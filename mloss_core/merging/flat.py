@@ -10,7 +10,7 @@ from mloss_core.merging.flat_options import FlatOptions
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.plan import Drop, FlatPlan, Outliers, Trim
 from mloss_core.merging.row_guides import ScoredRows, scored_rows
-from mloss_core.merging.sparsify import drop, kept_count, trim_by
+from mloss_core.merging.sparsify import count_rows, drop, kept_count, trim_by
 from mloss_core.merging.thresholds import GlobalCut, global_cut
 from mloss_core.state_dicts import is_merged_tensor
 from mloss_core.types import Progress, silent
@@ -54,7 +54,7 @@ class SparseVectors:
             nonlocal kept
             for model in range(len(self.inputs.finetuned)):
                 vector = self.vector(model, key)
-                kept += int(torch.count_nonzero(vector))
+                kept += int(count_rows((vector != 0).reshape(1, -1)))
                 yield vector
 
         update = CONSENSUS[self.plan.consensus](vectors())

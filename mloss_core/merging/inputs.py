@@ -49,6 +49,8 @@ class MergeInputs:
     moving: tuple[str, ...] = ()
     statistics: "Statistics | None" = None
     _digests: dict[tuple[int, str], str] = dataclasses.field(default_factory=dict, init=False, repr=False)
+    _finite: set[tuple[int, str]] = dataclasses.field(default_factory=set, init=False, repr=False, compare=False)
+    """Task vectors that were looked at already: some methods read them several times."""
 
     def with_moving_keys(self) -> "MergeInputs":
         """The same with `moving` found out, which reads every tensor once."""
@@ -70,11 +72,13 @@ class MergeInputs:
         """
         vector = task_vector(self.pretrained, self.finetuned[model], key).detach().to(self.device)
         # The sum shows every NaN and infinity and costs less than a look at each entry; overflow is told apart after.
-        if not math.isfinite(float(vector.sum())) and not bool(torch.isfinite(vector).all()):
+        seen = (model, key) in self._finite
+        if not seen and not math.isfinite(float(vector.sum())) and not bool(torch.isfinite(vector).all()):
             raise CheckpointError(
                 f"weights must be finite; {key} of {self.names[model]} or of the pretrained model holds NaN or "
                 "infinity, or they are too far apart. Look for a damaged or diverged checkpoint."
             )
+        self._finite.add((model, key))
         return vector
 
     def thinned_vector(self, model: int, key: str) -> Tensor:

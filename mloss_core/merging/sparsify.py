@@ -92,13 +92,26 @@ def largest_mask(magnitude: Tensor, thresholds: Tensor, counts: Tensor) -> Tenso
         counts: int64 (rows, 1).
     """
     keep = magnitude >= thresholds
-    crowded = (keep.sum(1, keepdim=True) > counts).squeeze(1)
+    crowded = (count_rows(keep) > counts).squeeze(1)
     if bool(crowded.any()):
+        if len(keep) == 1:
+            equal = (magnitude == thresholds).reshape(-1).nonzero().reshape(-1)
+            surplus = int(count_rows(keep)) - int(counts)
+            keep[0, equal[len(equal) - surplus :]] = False
+            return keep
         rows, threshold, count = magnitude[crowded], thresholds[crowded], counts[crowded]
         above, equal = rows > threshold, rows == threshold
         room = count - above.sum(1, keepdim=True)
         keep[crowded] = above | (equal & (equal.cumsum(1) <= room))
     return keep
+
+
+def count_rows(mask: Tensor) -> Tensor:
+    """How many entries of each row are set, (rows, entries) -> int64 (rows, 1)."""
+    if mask.device.type == "cpu" and len(mask) == 1:
+        # NumPy counts a long row several times faster than a sum does.
+        return torch.tensor([[int(np.count_nonzero(mask.numpy()))]])
+    return mask.sum(1, keepdim=True)
 
 
 def sorted_rows(magnitude: Tensor) -> Tensor:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from mloss_core.merging.sparsify import largest_mask
+from mloss_core.merging.sparsify import count_rows, largest_mask
 
 _DIGIT_BITS = 16
 _DIGITS = 1 << _DIGIT_BITS
+KEPT_DIGITS = 1 << 23
+"""Entries near a threshold that may be remembered to spare another pass; 4 bytes each."""
 
 Chunks = Callable[[], Iterator[tuple[str, Tensor]]]
 """Gives (name, task vector's tensor) in the model's order, afresh at every call."""
@@ -23,19 +25,23 @@ class GlobalCut:
         threshold: the smallest magnitude that is kept; infinite when nothing is.
         equal: how many entries that equal the threshold each tensor keeps, its earliest ones; None keeps them all.
         dtype: in which magnitudes are compared.
+        partial: the one tensor that keeps some of its equal entries and not the others, if there is one.
     """
 
     threshold: float
     dtype: torch.dtype
     equal: Mapping[str, int] | None = None
+    partial: str | None = None
 
     def trim(self, key: str, vector: Tensor) -> Tensor:
         """The tensor with every entry below the cut set to zero."""
         magnitude = vector.abs().to(self.dtype)
-        if self.equal is None:
+        if self.equal is None or (self.equal.get(key, 0) and key != self.partial):
             return torch.where(magnitude >= self.threshold, vector, 0.0)
+        if key != self.partial:
+            return torch.where(magnitude > self.threshold, vector, 0.0)
         rows = magnitude.reshape(1, -1)
-        count = (rows > self.threshold).sum(1, keepdim=True) + self.equal.get(key, 0)
+        count = count_rows(rows > self.threshold) + self.equal[key]
         keep = largest_mask(rows, rows.new_full((1, 1), self.threshold), count)
         return torch.where(keep.view_as(vector), vector, 0.0)
 
@@ -55,35 +61,70 @@ def global_cut(chunks: Chunks, count: int, dtype: torch.dtype = torch.float32) -
         return GlobalCut(float("inf"), dtype)
     pattern, room, equal = _select(chunks, count, dtype)
     threshold = float(torch.tensor(pattern, dtype=_whole(dtype)).view(dtype))
-    return GlobalCut(threshold, dtype, None if equal == room else _shares(chunks, threshold, dtype, room))
+    present = {key: found for key, found in equal.items() if found}
+    if sum(present.values()) == room:
+        return GlobalCut(threshold, dtype)
+    shares, partial = {}, None
+    for key, found in present.items():
+        shares[key] = min(room, found)
+        room -= shares[key]
+        if 0 < shares[key] < found:
+            partial = key
+    return GlobalCut(threshold, dtype, shares, partial)
 
 
 def _whole(dtype: torch.dtype) -> torch.dtype:
     return torch.int64 if dtype == torch.float64 else torch.int32
 
 
-def _select(chunks: Chunks, count: int, dtype: torch.dtype) -> tuple[int, int, int]:
-    """Bit pattern of the count-th largest, how many entries equal to it are kept, and how many there are."""
-    pattern, room, equal = 0, count, 0
+def _select(chunks: Chunks, count: int, dtype: torch.dtype) -> tuple[int, int, Mapping[str, int]]:
+    """Bit pattern of the count-th largest, how many entries equal to it are kept, and how many each tensor has."""
+    pattern, room = 0, count
+    last = _LastDigits()
     for shift in range(dtype.itemsize * 8 - _DIGIT_BITS, -1, -_DIGIT_BITS):
         histogram = torch.zeros(_DIGITS, dtype=torch.int64)
-        for _, vector in chunks():
+        for key, vector in chunks():
             bits = vector.abs().to(dtype).reshape(-1).view(_whole(dtype))
             if shift < dtype.itemsize * 8 - _DIGIT_BITS:
                 bits = bits[(bits >> (shift + _DIGIT_BITS)) == pattern]
-            histogram += torch.bincount((bits >> shift) & (_DIGITS - 1), minlength=_DIGITS).cpu()
+            digits = (bits >> shift) & (_DIGITS - 1)
+            histogram += torch.bincount(digits, minlength=_DIGITS).cpu()
+            if shift == 0:
+                last.note(key, digits)
         from_top = histogram.flip(0).cumsum(0)
         place = int(torch.searchsorted(from_top, room))
-        equal = int(histogram[_DIGITS - 1 - place])
-        room -= int(from_top[place]) - equal
+        room -= int(from_top[place]) - int(histogram[_DIGITS - 1 - place])
         pattern = (pattern << _DIGIT_BITS) | (_DIGITS - 1 - place)
-    return pattern, room, equal
+    threshold = torch.tensor(pattern, dtype=_whole(dtype)).view(dtype)
+    return pattern, room, last.equal(pattern & (_DIGITS - 1)) or _equal(chunks, threshold)
 
 
-def _shares(chunks: Chunks, threshold: float, dtype: torch.dtype, room: int) -> dict[str, int]:
-    """How many of the `room` places for equal entries each tensor fills, the earliest first."""
-    shares = {}
-    for key, vector in chunks():
-        shares[key] = min(room, int((vector.abs().to(dtype) == threshold).sum()))
-        room -= shares[key]
-    return shares
+class _LastDigits:
+    """The last digits of the entries that share all digits before with the threshold: few, so they are kept.
+
+    Where they are many (weights of low precision) they are let go, and the tensors must be read once more.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Tensor] | None = {}
+        self._room = KEPT_DIGITS
+
+    def note(self, key: str, digits: Tensor) -> None:
+        """Keep one tensor's digits while there is room."""
+        self._room -= digits.numel()
+        if self._room < 0:
+            self._kept = None
+        if self._kept is not None:
+            self._kept[key] = digits.to(torch.int32).cpu()
+
+    def equal(self, digit: int) -> dict[str, int]:
+        """How many entries of each tensor have this last digit; empty when they were let go."""
+        return {key: int((digits == digit).sum()) for key, digits in (self._kept or {}).items()}
+
+
+def _equal(chunks: Chunks, threshold: Tensor) -> dict[str, int]:
+    """How many entries of each tensor equal the threshold."""
+    return {
+        key: int(count_rows((vector.abs().to(threshold.dtype) == float(threshold)).reshape(1, -1)))
+        for key, vector in chunks()
+    }

@@ -162,6 +162,7 @@ def _stream(
     loaded, done = -1, 0
     for batch in site_inputs(zoo, networks, images.images, blocks, options.tokens):
         if batch.block != loaded:
+            layers = []  # Let go of the last block's before the next one's are read.
             layers, loaded = source_layers(zoo, batch.block), batch.block
         sums[batch.block].add(batch, layers, weights, phi)
         done += batch.images.stop - batch.images.start

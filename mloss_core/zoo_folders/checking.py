@@ -6,6 +6,7 @@ from typing import Any
 from mloss_core.caching import Cache, digest_of
 from mloss_core.checkpoints.validating import Validation, validate_set
 from mloss_core.state_dicts import state_digest
+from mloss_core.vision import Architecture, infer_architecture
 from mloss_core.zoo_folders.members import Member
 
 CHECK_VERSION = 1
@@ -36,8 +37,9 @@ def shared_facts(
     problems: list[str] = []
     for name, words in _AGREED.items():
         said = {member.label: member.facts[name] for member in members if name in member.facts}
-        if name == "activation" and activation is not None:
-            said = {"zoo.json": activation}
+        if name == "activation":
+            said, overruled = _activations(said, members, activation, folder)
+            notes += overruled
         if len(set(said.values())) > 1:
             problems.append(f"the files disagree about {words}: {_voices(said)}.")
         elif said:
@@ -46,14 +48,35 @@ def shared_facts(
         value = next((member.facts[name] for member in members if name in member.facts), None)
         if value is not None:
             facts[name] = tuple(value)
-    if "activation" not in facts and not problems:
-        facts["activation"], note = _guessed(members, folder)
-        notes.append(note)
+    if not problems:
+        if "activation" not in facts:
+            facts["activation"], note = _guessed(members, folder)
+            notes.append(note)
+        notes += _assumed(facts, members[0])
     return facts, notes, problems
 
 
+def _activations(
+    said: Mapping[str, Any], members: Sequence[Member], activation: str | None, folder: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Who says what of the activation. What the user says settles a contradiction, and that is noted."""
+    voices = dict(said)
+    named = _quick_gelu_name(members, folder)
+    if said and named:
+        voices[f"the name {named}"] = "quick_gelu"
+    if activation is None:
+        return voices, []
+    others = {label: value for label, value in voices.items() if value != activation}
+    notes = [f"Activation {activation}, from zoo.json; it overrules {_voices(others)}."] if others else []
+    return {"zoo.json": activation}, notes
+
+
+def _quick_gelu_name(members: Sequence[Member], folder: str) -> str | None:
+    return next((place for place in (folder, *(m.label for m in members)) if "quickgelu" in place.lower()), None)
+
+
 def _guessed(members: Sequence[Member], folder: str) -> tuple[str, str]:
-    named = next((place for place in (folder, *(m.label for m in members)) if "quickgelu" in place.lower()), None)
+    named = _quick_gelu_name(members, folder)
     if named:
         return "quick_gelu", f"Activation quick_gelu, from the name {named}."
     if members[0].facts.get("format", "").startswith("torchscript"):
@@ -62,6 +85,19 @@ def _guessed(members: Sequence[Member], folder: str) -> tuple[str, str]:
         f"Activation not recorded in these files; using {_DEFAULT_ACTIVATION} (OpenAI). For LAION weights write "
         '{"activation": "gelu"} into zoo.json.'
     )
+
+
+def _assumed(facts: Mapping[str, Any], base: Member) -> list[str]:
+    """A note on what no file records and shapes do not show."""
+    found = []
+    if "heads" not in facts:
+        architecture = infer_architecture(base.weights)
+        found.append(f"Heads not recorded; {architecture.heads} assumed from width {architecture.width}.")
+    if "layer_norm_eps" not in facts:
+        found.append(f"Layer-norm epsilon not recorded; {Architecture.layer_norm_eps:g} assumed.")
+    if "mean" not in facts or "std" not in facts:
+        found.append("Normalisation not recorded; CLIP's own assumed.")
+    return [" ".join(found)] if found else []
 
 
 def _voices(said: Mapping[str, Any]) -> str:

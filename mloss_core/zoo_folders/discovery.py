@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from mloss_core.checkpoints.formats import REPOSITORY_FILES
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.zoo_folders.described import NAME, Description, read_description
 from mloss_core.zoo_folders.names import dataset_name, is_base_name, task_name
@@ -13,10 +14,7 @@ MANIFEST = "manifest.json"
 SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".pkl", ".ckpt")
 _TUNED = ("finetuned", "nonlinear_finetuned")
 _BASES = ("zeroshot", "nonlinear_zeroshot")
-_REPOSITORY = (
-    "model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin",
-    "adapter_model.safetensors", "adapter_model.bin",
-)  # fmt: skip
+_REPOSITORY = (*REPOSITORY_FILES, "adapter_model.safetensors", "adapter_model.bin")
 _LISTED = 8
 
 
@@ -120,15 +118,13 @@ def _repositories(folder: Path) -> _Files | None:
 
 
 def _repository(folder: Path) -> list[Path]:
-    """The weight file of a repository."""
+    """The weight file of a repository, or the index of its weight files."""
     snapshots = folder / "snapshots"
     places = [folder] if not snapshots.is_dir() else sorted(_folders(snapshots), key=lambda path: path.stat().st_mtime)
     for place in reversed(places):
         present = [place / name for name in _REPOSITORY if (place / name).is_file()]
         if present:
             return present[:1]
-        if any(place.glob("*.index.json")) and (place / "config.json").is_file():
-            raise ZooError(f"{place} keeps its weights in several files: save the model in one, then open the zoo.")
     return []
 
 

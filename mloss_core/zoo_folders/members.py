@@ -1,8 +1,6 @@
 """The models of a zoo, converted once and read lazily, with every file that cannot be read named in one report."""
 
-import contextlib
 import dataclasses
-import os
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,8 @@ from typing import Any
 from mloss_core.caching import Cache, digest_of
 from mloss_core.checkpoints.converting import CONVERTER_VERSION, Converted, convert
 from mloss_core.checkpoints.facts import config_facts
+from mloss_core.checkpoints.keeping import mark_used
+from mloss_core.checkpoints.sharded import source_files
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.types import Progress, StateDict, part, silent
 from mloss_core.zoo_folders.discovery import FoundZoo
@@ -78,9 +78,7 @@ def read_member(name: str, path: Path, label: str, progress: Progress = silent) 
         CheckpointError: missing, damaged, hostile, or no model.
     """
     converted = _converted(path, Cache(), progress)
-    with contextlib.suppress(OSError):
-        # The cache lets go of what was used longest ago.
-        os.utime(converted.path)
+    mark_used(converted.path)
     return Member(
         name=name, path=path, label=label, weights=MappingProxyType(converted.open()),
         source_digest=converted.source_digest, facts=_facts(converted, path),
@@ -93,10 +91,10 @@ def _converted(path: Path, cache: Cache, progress: Progress) -> Converted:
     The system moves the change time at every write and lets nobody set it, so an equal one is the same content.
     """
     try:
-        stat = path.stat()
+        stats = [file.stat() for file in source_files(path)]
     except OSError:
         return convert(path, progress=progress)
-    times = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
+    times = [[stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev] for stat in stats]
     key = digest_of("source", CONVERTER_VERSION, str(path.absolute()), times)
     entry = cache.get("sources", key)
     if entry is not None and Path(entry.meta["path"]).is_file():

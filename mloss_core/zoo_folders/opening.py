@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mloss_core.checkpoints.sharded import source_files
 from mloss_core.data.datasets import Dataset
 from mloss_core.data.head_files import read_head
 from mloss_core.errors import CheckpointError
@@ -54,7 +55,7 @@ def open_folder(folder: str | Path, device: torch.device = CPU, progress: Progre
 
 
 def _encoder(member: Member, digests: Mapping[str, str]) -> Encoder:
-    size = member.path.stat().st_size
+    size = sum(file.stat().st_size for file in source_files(member.path))
     return Encoder(member.name, member.weights, digests[member.name], size, str(member.path))
 
 

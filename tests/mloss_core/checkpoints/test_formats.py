@@ -9,57 +9,17 @@ from safetensors.torch import save_file
 
 from mloss_core.checkpoints import open_checkpoint
 from mloss_core.errors import CheckpointError
+from mloss_core.state_dicts import tensor_digest
 from mloss_core.vision import build_tower, infer_architecture
-from tests.checkpoint_files import (
-    HEADS,
-    hugging_face_state,
-    save_head,
-    save_module,
-    save_torchscript,
-    timm_state,
-    vanishing_module,
-    visual,
-)  # fmt: skip
-
-
-def _write(path: Path, kind: str) -> None:
-    tower = visual()
-    state = tower.state_dict()
-    if kind in {"zip", "legacy", "pickle"}:
-        save_module(path, tower, kind)
-    elif kind == "torchscript":
-        save_torchscript(path, tower)
-    elif kind.startswith("safetensors"):
-        states = {
-            "safetensors:open_clip": {f"visual.{key}": value for key, value in state.items()},
-            "safetensors:canonical": state,
-            "safetensors:hf4": hugging_face_state(tower),
-            "safetensors:hf5": hugging_face_state(tower, prefix="", projection=True),
-            "safetensors:timm": timm_state(tower),
-        }
-        save_file({key: value.clone().contiguous() for key, value in states[kind].items()}, path)
-    else:
-        prefix = {
-            "state dict": "model.visual.",
-            "wrapped": "module.visual.",
-            "bare": "",
-            "lightning": "encoder.model.visual.",
-        }[kind]
-        named = {f"{prefix}{key}": value for key, value in state.items()}
-        torch.save({"state_dict": named, "epoch": 3} if kind == "wrapped" else {**named, "model_name": "x"}, path)
-
-
-KINDS = [
-    "zip", "legacy", "pickle", "torchscript", "state dict", "wrapped", "bare", "lightning", "safetensors:open_clip",
-    "safetensors:canonical", "safetensors:hf4", "safetensors:hf5", "safetensors:timm",
-]  # fmt: skip
+from tests.checkpoint_files import HEADS, hugging_face_state, save_head, save_module, vanishing_module, visual
+from tests.checkpoint_formats import KINDS, write_checkpoint
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_format_gives_the_same_tensors(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "finetuned.pt"
-    _write(path, kind)
+    write_checkpoint(path, visual(), kind)
     checkpoint = open_checkpoint(path)
     expected = visual().state_dict()
     assert set(checkpoint) == set(expected)
@@ -74,7 +34,7 @@ def test_every_format_gives_the_same_tensors(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_forward_of_every_format_equals_the_source(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "finetuned.pt"
-    _write(path, kind)
+    write_checkpoint(path, visual(), kind)
     checkpoint = open_checkpoint(path)
     architecture = infer_architecture(checkpoint, heads=HEADS, activation="quick_gelu")
     images = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -194,3 +154,16 @@ def test_the_classes_of_a_module_file_are_gone(tmp_path: Path) -> None:
         open_checkpoint(tmp_path / "head.pt")
     with vanishing_module("src.modeling"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "pickle", "safetensors:open_clip"])
+@pytest.mark.parametrize("band_bytes", [1, 100, 1 << 24])
+def test_digest_of_a_stored_tensor_is_the_same_in_bands(
+    kind: str, band_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path / "a.pt", visual(), kind)
+    monkeypatch.setattr("mloss_core.checkpoints.lazy._BAND_BYTES", band_bytes)
+    names = {"safetensors:open_clip": ["visual.conv1.weight", "visual.class_embedding"]}
+    with open_checkpoint(tmp_path / "a.pt") as checkpoint:
+        for name in names.get(kind, ["model.token_embedding.weight", "model.logit_scale", "model.ln_final.bias"]):
+            assert checkpoint.stored_digest(name) == tensor_digest(checkpoint.read_stored(name))

@@ -140,7 +140,9 @@ def test_cache(capsys, zoo):
         (["demo", "build", "--seed", "-1"], "--seed must be at least 0"),
         (["demo", "build", "--out", "no/such/zoo"], "there is no"),
         (["demo", "build", "--scale", "7"], "--scale must be above 0"),
-        (["cache", "clear", "--kind", "../x"], "kind"),
+        (["cache", "clear", "--kind", "../x"], "unknown kind of entries '../x'. Known: converted, features, images, "),
+        (["cache", "clear", "--kind", "mlos"], "did you mean 'mloss'? Known: converted, features, images, "),
+        (["cache", "--kind", "mlos"], "did you mean 'mloss'?"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(capsys, monkeypatch, tmp_path, arguments, words):

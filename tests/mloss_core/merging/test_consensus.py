@@ -98,3 +98,11 @@ def test_the_order_of_models_does_not_matter(stack, random):
     for consensus in CONSENSUS.values():
         first, second = consensus(torch.from_numpy(stack)), consensus(torch.from_numpy(stack[order]))
         assert torch.allclose(first, second, rtol=1e-12, atol=1e-12)
+
+
+def test_long_tensors_are_worked_on_in_bands_without_a_trace(monkeypatch):
+    vectors = torch.randn(3, 7, 5, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    whole = elect_and_merge(vectors)
+    monkeypatch.setattr("mloss_core.merging.consensus.BAND", 4)
+    assert torch.equal(elect_and_merge(vectors), whole)
+    assert torch.equal(elect_and_merge(vectors.transpose(1, 2)), whole.T)

@@ -63,3 +63,15 @@ def test_equals_the_formula_with_many_equal_entries(lists, percent):
     count = dense.floor(percent / 100, sum(array.size for array in arrays.values()))
     found = cut_all({key: torch.from_numpy(array) for key, array in arrays.items()}, count, torch.float64)
     assert all(np.array_equal(found[key].numpy(), expected[key]) for key in arrays)
+
+
+@pytest.mark.parametrize("kept_digits", [0, 5, 1 << 23])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_memory_for_entries_near_the_threshold_changes_nothing(kept_digits, dtype, monkeypatch):
+    monkeypatch.setattr("mloss_core.merging.thresholds.KEPT_DIGITS", kept_digits)
+    vectors = {
+        key: torch.tensor(values, dtype=dtype) for key, values in zip("ab", ([1, 2, -1], [-1, 1, 3]), strict=True)
+    }
+    assert [kept.tolist() for kept in cut_all(vectors, 5, dtype).values()] == [[1, 2, -1], [-1, 0, 3]]
+    assert [kept.tolist() for kept in cut_all(vectors, 2, dtype).values()] == [[0, 2, 0], [0, 0, 3]]
+    assert [kept.tolist() for kept in cut_all(vectors, 6, dtype).values()] == [[1, 2, -1], [-1, 1, 3]]

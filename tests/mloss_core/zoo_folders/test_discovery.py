@@ -92,12 +92,26 @@ def test_the_only_zoo_below(tmp_path):
             r"two files for cars: Cars/finetuned\.pt and CarsVal/nonlinear_finetuned\.pt\. Move one away",
         ),
         (("zeroshot.pt", "cars.pt", "head_cars.pt", "heads/head_Cars.pt"), "two files for cars"),
-        (("a/config.json", "a/model.safetensors.index.json"), "keeps its weights in several files"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_said(files, words, tmp_path):
     with pytest.raises(ZooError, match=words):
         discover(make(tmp_path, *files))
+
+
+def test_repositories_in_several_files_are_their_index(tmp_path):
+    shards = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json")
+    make(
+        tmp_path,
+        *(f"{folder}/{file}" for folder in ("clip-vit-base-patch32", "clip-vit-base-patch32_dtd") for file in shards),
+    )
+    make(tmp_path, "clip-vit-base-patch32_cars/pytorch_model.bin.index.json")
+    bases, tuned, _ = found(tmp_path)
+    assert bases == ["clip-vit-base-patch32/model.safetensors.index.json"]
+    assert sorted(tuned.values()) == [
+        "clip-vit-base-patch32_cars/pytorch_model.bin.index.json",
+        "clip-vit-base-patch32_dtd/model.safetensors.index.json",
+    ]  # fmt: skip
 
 
 def test_long_listings_are_cut(tmp_path):

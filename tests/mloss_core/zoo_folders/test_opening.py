@@ -1,6 +1,7 @@
 """Folders of checkpoints open as zoos, each fault named with its file, and merge like any other."""
 
 import io
+import json
 import os
 import pickle
 import sys
@@ -12,6 +13,7 @@ import torch
 
 from mloss_core import Recipe, evaluate, measure_mloss, merge, open_zoo
 from mloss_core.caching import cache_root
+from mloss_core.checkpoints.sharded import source_files
 from mloss_core.errors import ZooError
 from mloss_core.state_dicts import state_digest
 from tests.checkpoint_files import save_head, visual, zip_with_pickle
@@ -24,6 +26,7 @@ from tests.zoo_files import (
     head,
     save_pickled,
     save_state,
+    sharded,
     task_vectors,
     towers,
     tuned,
@@ -44,7 +47,8 @@ def test_every_layout_opens_and_merges(layout, tmp_path):
         for key, value in expected[task].state_dict().items():
             whole = layout != "hugging_face" or key != "proj"
             assert torch.equal(encoder.weights[key], value if whole else base.state_dict()["proj"]), key
-        assert encoder.digest == state_digest(encoder.weights) and Path(encoder.source).stat().st_size == encoder.bytes
+        assert encoder.digest == state_digest(encoder.weights)
+        assert encoder.bytes == sum(file.stat().st_size for file in source_files(Path(encoder.source)))
     result = merge(zoo, Recipe(method="task_arithmetic", options={"scale": 0.3}))
     key = "transformer.resblocks.1.mlp.c_fc.weight"
     start = base.state_dict()[key]
@@ -202,7 +206,38 @@ def test_activations_that_disagree_and_what_settles_them(tmp_path):
         ZooError, match=r"disagree about the activation: quick_gelu in zeroshot\.pt, a\.pt; gelu in b\.pt"
     ):
         open_zoo(tmp_path, device="cpu")
-    assert open_zoo(describe(tmp_path, activation="gelu"), device="cpu").architecture.activation == "gelu"
+    zoo = open_zoo(describe(tmp_path, activation="gelu"), device="cpu")
+    assert zoo.architecture.activation == "gelu"
+    assert "Activation gelu, from zoo.json; it overrules quick_gelu in zeroshot.pt, a.pt." in zoo.notes
+
+
+def test_a_name_that_contradicts_the_files_is_an_error(tmp_path):
+    base, models = towers(1)
+    folder = tmp_path / "ViT-B-32-quickgelu"
+    for path, model in (("zeroshot.pt", base), ("a.pt", models[0])):
+        plain = visual(act_layer=torch.nn.GELU)
+        plain.load_state_dict(model.state_dict())
+        save_pickled(folder / path, plain)
+    words = r"the activation: gelu in zeroshot\.pt, a\.pt; quick_gelu in the name ViT-B-32-quickgelu\."
+    with pytest.raises(ZooError, match=words):
+        open_zoo(folder, device="cpu")
+
+
+def test_what_no_file_records_is_announced(tmp_path):
+    zoo = open_zoo(flat(tmp_path / "a"), device="cpu")
+    assert zoo.architecture.heads == 1
+    assert (
+        "Heads not recorded; 1 assumed from width 16. Layer-norm epsilon not recorded; 1e-05 assumed. "
+        "Normalisation not recorded; CLIP's own assumed." in zoo.notes
+    )
+    folder = sharded(tmp_path / "b")
+    assert "Normalisation not recorded; CLIP's own assumed." in open_zoo(folder, device="cpu").notes
+    for repository in folder.iterdir():
+        values = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25]}
+        (repository / "preprocessor_config.json").write_text(json.dumps(values))
+    zoo = open_zoo(folder, device="cpu")
+    assert zoo.architecture.mean == (0.5, 0.5, 0.5) and zoo.architecture.std == (0.25, 0.25, 0.25)
+    assert not any("not recorded" in note for note in zoo.notes)
 
 
 def test_a_guessed_activation_is_announced(tmp_path):

@@ -1,16 +1,23 @@
 """Errors on the screen: one sentence a person can act on, never a traceback."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import streamlit as st
 
 from mloss_core.errors import MLossCoreError
 
+_REPORT = re.compile(r"[0-9]+ problems: \(1\) ")
+_ITEM = re.compile(r" (?=\([0-9]+\) )")
+
 
 def show_error(error: BaseException | str) -> None:
-    """Show an error's own sentence."""
-    st.error(str(error), icon=":material/error:")
+    """Show an error's own sentence; a report of several problems has one a line."""
+    text = str(error)
+    if _REPORT.search(text):
+        text = _ITEM.sub("\n\n", text)
+    st.error(text, icon=":material/error:")
 
 
 @contextlib.contextmanager

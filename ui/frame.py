@@ -19,7 +19,7 @@ _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
 _JOB_WORDS = {
     "measure": "M-Loss", "node": "One node", "baselines": "Baselines", "recipe": "Merge", "pairs": "Pairs",
     "merged_file": "Merged file", "samples": "Images", "tune": "Scale",
-    "zoo": "Opening a zoo",
+    "zoo": "Opening a zoo", "spectra": "Spectra",
 }  # fmt: skip
 
 

@@ -19,10 +19,11 @@ from ui.merge_row_actions import row_actions
 from ui.merge_rows import ENSEMBLE, Row, best_merge, find, table_csv, table_frame, table_markdown
 from ui.merge_table import columns, legend, selected_keys, styled, visible_columns
 from ui.merge_verdict import verdicts
+from ui.spectrum_tab import spectrum_tab
 from ui.zoo_needs import accuracy_needs
 
 SPLITS = {"test": "Test", "val": "Validation"}
-TABS = ("Table", "Per task", "Keep rates", "Published")
+TABS = ("Table", "Per task", "Keep rates", "Spectrum", "Published")
 BASELINE_LABELS = {
     "ensemble": "Ensemble", "ensemble_features": "Ensemble (features)", "zero_shot": "Zero-shot",
     "individual": "Individual",
@@ -57,6 +58,9 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
             _keep_tab(zoo, found.rows, draft, profile)
     if tabs[3].open:
         with tabs[3]:
+            spectrum_tab(zoo, (draft.recipe and draft.recipe.tasks) or zoo.tasks)
+    if tabs[4].open:
+        with tabs[4]:
             published_tab()
 
 

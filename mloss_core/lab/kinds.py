@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,9 @@ KINDS: dict[str, Kind] = {
         Kind(name="zoo", module=f"{_HERE}.opening", opening=1.0),
         Kind(name="measure", module=f"{_HERE}.measuring", required=("mloss",), optional=("tasks",)),
         Kind(name="node", module=f"{_HERE}.node", required=("mloss", "block", "node"), optional=("tasks",)),
+        Kind(
+            name="spectra", module=f"{_HERE}.spectra", required=("matrix",), optional=("block", "fraction", "tasks")
+        ),
         Kind(name="samples", module=f"{_HERE}.samples", required=("task", "split", "indices")),
         Kind(name="pairs", module=f"{_HERE}.pairs", required=("mloss",), optional=("tasks", "metrics"), priority=1),
         Kind(
@@ -110,6 +114,12 @@ def _whole(name: str, value: Any) -> int:
     return value
 
 
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise InvalidOptionError(f"{name} must be a number; found {value!r}.")
+    return float(value)
+
+
 def _names(name: str, value: Any) -> list[str]:
     """A choice of names: their order and repetitions mean nothing, the zoo keeps its own order."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
@@ -143,5 +153,6 @@ def _fields(name: str, value: Any) -> Mapping[str, Any]:
 
 _SPELLINGS: dict[str, Callable[[str, Any], Any]] = {
     "zoo": _zoo, "mloss": _mloss, "recipe": _recipe, "tasks": _names, "metrics": _names, "block": _whole,
-    "node": _whole, "limit": _whole, "task": _words, "split": _words, "indices": _indices,
+    "node": _whole, "limit": _whole, "matrix": _words, "fraction": _number, "task": _words, "split": _words,
+    "indices": _indices,
 }  # fmt: skip

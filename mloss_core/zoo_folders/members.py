@@ -47,11 +47,28 @@ def report(zoo: str, problems: Sequence[str]) -> ZooError:
     return ZooError(f"the zoo {zoo} cannot be opened, {len(problems)} problems: {listed}")
 
 
-def read_members(found: FoundZoo, progress: Progress = silent) -> tuple[Member, dict[str, Member], tuple[str, ...]]:
-    """The pretrained model, the fine-tuned ones by task, and notes.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Members:
+    """The models of a zoo that could be read.
+
+    Args:
+        base: the pretrained model.
+        tuned: the fine-tuned ones by task.
+        notes: what the user should know.
+        problems: what is wrong with the files that could not be read.
+    """
+
+    base: Member
+    tuned: Mapping[str, Member]
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def read_members(found: FoundZoo, progress: Progress = silent) -> Members:
+    """The models, those that can be read: the others' problems belong into one report with what is wrong with these.
 
     Raises:
-        ZooError: files that are missing, damaged, hostile or no models, all of them in one report.
+        ZooError: no pretrained model, or no fine-tuned one: there is nothing to check the rest against.
         CacheError: converted files cannot be kept.
     """
     files = [("pretrained", path) for path in found.pretrained] + list(found.finetuned.items())
@@ -63,12 +80,14 @@ def read_members(found: FoundZoo, progress: Progress = silent) -> tuple[Member, 
             members.append(read_member(name, path, found.label(path), step))
         except CheckpointError as error:
             problems.append(_worded(error, path, found.label(path)))
-    if problems:
+    bases = [member for member in members if member.name == "pretrained"]
+    tuned = members[len(bases) :]
+    if problems and (len(bases) < len(found.pretrained) or not tuned):
         raise report(found.name, problems)
-    bases, tuned = members[: len(found.pretrained)], members[len(found.pretrained) :]
     if len({base.source_digest for base in bases}) > 1:
         _check_same(bases, found.name)
-    return _with_projection(bases[0], tuned, found.name)
+    base, completed, notes = _with_projection(bases[0], tuned, found.name)
+    return Members(base=base, tuned=completed, notes=notes, problems=tuple(problems))
 
 
 def read_member(name: str, path: Path, label: str, progress: Progress = silent) -> Member:

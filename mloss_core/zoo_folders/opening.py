@@ -34,12 +34,13 @@ def open_folder(folder: str | Path, device: torch.device = CPU, progress: Progre
         CacheError: converted files cannot be kept.
     """
     found = discover(Path(folder))
-    base, tuned, notes = read_members(found, progress)
+    read = read_members(found, progress)
+    base, tuned = read.base, read.tuned
     members = (base, *tuned.values())
     facts, guesses, problems = shared_facts(members, found.activation, str(Path(folder).resolve().name))
     validation, digests = checked_set(base, tuple(tuned.values()))
     heads, head_notes, bad_heads = _read_heads(found, base.weights[PROJECTION].shape[1])
-    problems = [*problems, *validation.problems, *bad_heads]
+    problems = [*read.problems, *problems, *validation.problems, *bad_heads]
     if problems:
         raise report(found.name, problems)
     architecture = infer_architecture(base.weights, **facts)
@@ -50,7 +51,7 @@ def open_folder(folder: str | Path, device: torch.device = CPU, progress: Progre
         finetuned=MappingProxyType({task: _encoder(member, digests) for task, member in tuned.items()}),
         heads=MappingProxyType(heads), datasets=MappingProxyType(dict(datasets)), device=device, searched=searched,
         card=MappingProxyType(_card(found, members, validation.distances)),
-        notes=(*found.notes, *notes, *guesses, *validation.warnings, *head_notes, *data_notes, *fit_notes),
+        notes=(*found.notes, *read.notes, *guesses, *validation.warnings, *head_notes, *data_notes, *fit_notes),
     )  # fmt: skip
 
 

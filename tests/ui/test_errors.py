@@ -2,6 +2,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mloss_core.errors import InvalidOptionError
+from ui import errors
 from ui.errors import guard
 
 
@@ -39,3 +40,14 @@ def test_faults_are_not_hidden():
     with pytest.raises(KeyError), guard():
         raise KeyError("a fault of ours")
     assert issubclass(InvalidOptionError, ValueError)
+
+
+def test_a_report_has_one_problem_a_line(monkeypatch):
+    shown = []
+    monkeypatch.setattr(errors.st, "error", lambda text, icon: shown.append(text))
+    errors.show_error("the zoo x cannot be opened, 2 problems: (1) a.pt is empty. (2) b.pt (9 kB) ends early.")
+    errors.show_error("one sentence (1) with a number.")
+    assert shown[0].split("\n\n") == [
+        "the zoo x cannot be opened, 2 problems:", "(1) a.pt is empty.", "(2) b.pt (9 kB) ends early."
+    ]  # fmt: skip
+    assert shown[1] == "one sentence (1) with a number."

@@ -27,6 +27,7 @@ from tests.zoo_files import (
     save_pickled,
     save_state,
     sharded,
+    tall_masks,
     task_vectors,
     towers,
     tuned,
@@ -305,3 +306,17 @@ def test_datasets_come_from_zoo_json_or_the_environment(tmp_path, monkeypatch, o
     assert evaluate(zoo, [], tasks=["cars"]).shape[0] > 0
     open_zoo(describe(folder, datasets="images"), device="cpu")
     assert on_disk[-1][1] == folder / "images"
+
+
+def test_files_that_cannot_be_read_and_what_is_wrong_with_the_others_are_one_report(tmp_path):
+    folder = tall_masks(tmp_path)
+    (folder / "CarsVal" / "nonlinear_finetuned.pt").write_bytes(b"<html>quota</html>")
+    other = tuned(9)
+    with torch.no_grad():
+        other.proj[0, 0] = float("nan")
+    save_state(folder / "DTDVal" / "nonlinear_finetuned.pt", other)
+    with pytest.raises(ZooError, match="2 problems") as caught:
+        open_zoo(folder, device="cpu")
+    text = str(caught.value)
+    assert "(1) CarsVal/nonlinear_finetuned.pt is a web page" in text
+    assert "(2) DTDVal/nonlinear_finetuned.pt" in text and "NaN" in text

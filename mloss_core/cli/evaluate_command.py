@@ -8,16 +8,14 @@ from mloss_core.cli.common import (
     add_common,
     add_recipe,
     emit,
-    names,
     opened_zoo,
     percent,
     progress_bar,
-    recipe_from_file,
-    recipe_from_options,
     table,
     zoo_facts,
 )  # fmt: skip
 from mloss_core.cli.method_help import method_listing
+from mloss_core.cli.requests import add_run, requested
 from mloss_core.errors import InvalidOptionError
 from mloss_core.types import part
 
@@ -38,19 +36,19 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--weights", action="append", default=[], metavar="FILE", help="evaluate a weight file of any format as well"
     )
-    parser.add_argument("--split", default="test", help="test or val (default: test; choose recipes on val)")
+    parser.add_argument("--split", help="test or val (default: test; choose recipes on val)")
     parser.add_argument(
         "--tune", action="store_true", help="choose each recipe's scale on validation images first; its own is ignored"
     )
+    add_run(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Merge what was asked for, evaluate, and print the table."""
     started = time.perf_counter()
-    recipes = [recipe_from_file(path) for path in options.recipe]
-    typed = recipe_from_options(options)
-    recipes += [typed] if typed else []
+    asked = requested(options)
+    options.zoo, options.split, options.tune, recipes = asked.zoo, asked.split, asked.tune, list(asked.recipes)
     from mloss_core.data.datasets import check_split
     from mloss_core.evaluation import evaluate_rows
     from mloss_core.evaluation.tuning import check_scale
@@ -61,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     for recipe in recipes if options.tune else ():
         check_scale(recipe)
     zoo = opened_zoo(options)
-    tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
+    tasks = zoo.check_tasks(asked.tasks or _common_tasks(recipes))
     with progress_bar() as progress:
         start = 0.5 if options.tune else 0.0
         searches = _searches(zoo, recipes, part(progress, 0, 0.5)) if options.tune else []

@@ -8,15 +8,18 @@ from mloss_core.cli.common import (
     add_common,
     add_recipe,
     emit,
+    names,
     opened_zoo,
     out_file,
     progress_bar,
-    recipe_from_file,
     recipe_from_options,
     zoo_facts,
 )
 from mloss_core.cli.method_help import method_listing
 from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.presets import get_preset
+from mloss_core.merging.run_files import read_recipe
+from mloss_core.recipe import Recipe
 
 if TYPE_CHECKING:
     from mloss_core.merging import MergeResult
@@ -43,11 +46,11 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Merge, write and print what came out."""
     typed = recipe_from_options(options)
-    if (options.recipe is None) == (typed is None):
-        raise InvalidOptionError("give one recipe: either --recipe FILE or --method NAME.")
-    if typed is None and options.tasks is not None:
+    if sum(given is not None for given in (options.recipe, options.preset, typed)) != 1:
+        raise InvalidOptionError("give one recipe: --recipe FILE, --preset NAME or --method NAME.")
+    if options.recipe is not None and options.tasks is not None:
         raise InvalidOptionError("--tasks belongs to a method; a recipe file names its own tasks.")
-    recipe, out = typed or recipe_from_file(options.recipe), out_file(options.out)
+    recipe, out = typed or _written_down(options), out_file(options.out)
     from mloss_core.merging import merge
 
     zoo = opened_zoo(options)
@@ -59,6 +62,14 @@ def run(options: argparse.Namespace) -> None:
     print(f"{result.name}: {out}")
     print(f"digest {result.digest}")
     print(f"kept {100 * result.kept_fraction:.1f} % of the task vectors' entries; {result.seconds:.2f} s")
+
+
+def _written_down(options: argparse.Namespace) -> Recipe:
+    """The recipe of a file, or of a preset with the tasks that go with it."""
+    if options.recipe is not None:
+        return read_recipe(options.recipe)
+    recipe = get_preset(options.preset).recipe
+    return recipe.replace(tasks=names(options.tasks)) if options.tasks is not None else recipe
 
 
 def _answer(zoo: "Zoo", result: "MergeResult", out: str, format: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mloss_core.zoo_folders.places import folder_stamp, zoo_folder
 
 EMBEDDED = {"demo": Path(mloss_core.__file__).parent / "demo" / "weights"}
 """Folders of the zoos that have a name of their own."""
-_SAYS = ("manifest.json", "zoo.json")
+_SAYS = ("manifest.json", "zoo.json", "zoo.yaml")
 _NO_GPU = {"", "-1"}
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
 

@@ -46,7 +46,7 @@ def test_every_range_is_kept(name, field):
 def test_the_defaults_are_the_published_ones():
     assert METHODS["task_arithmetic"].options_type().scale == 0.3
     assert dataclasses.asdict(METHODS["ties"].options_type()) == {
-        "keep_rate": 0.2, "scope": "global", "scale": 1.0, "domain": "moving",
+        "keep_rate": 0.2, "scope": "global", "scale": 1.0, "merge": "mean", "domain": "moving",
     }  # fmt: skip
     assert METHODS["dare"].options_type().keep_rate == 0.7 and METHODS["dare"].options_type().then == "mean"
     guided = {

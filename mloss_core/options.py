@@ -53,7 +53,7 @@ def check_options(options: Any) -> None:
 
 
 def build_options(options_type: type[Options], values: Mapping[str, Any]) -> Options:
-    """An options dataclass from plain values, refusing unknown names.
+    """An options dataclass from plain values, refusing unknown names and values out of range.
 
     Raises:
         InvalidOptionError: an unknown field, listing the known ones, or a bad value.
@@ -63,7 +63,9 @@ def build_options(options_type: type[Options], values: Mapping[str, Any]) -> Opt
     if unknown:
         listing = ", ".join(known) or "none"
         raise InvalidOptionError(f"unknown option {', '.join(map(repr, unknown))}: the options here are {listing}.")
-    return options_type(**values)
+    options = options_type(**values)
+    check_options(options)
+    return options
 
 
 def parse_option(options_type: type, name: str, text: str) -> Any:

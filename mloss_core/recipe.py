@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.options import build_options, check_options, option
+from mloss_core.structured import parse_object
 
 ACTIVATIONS = ("auto", "gelu", "gelu_tanh", "quick_gelu", "relu", "leaky_relu")
 INPUT_MODES = ("progressive", "pretrained", "own")
@@ -178,14 +179,16 @@ class Recipe:
         Raises:
             InvalidOptionError: text that is no JSON object, or no recipe.
         """
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise InvalidOptionError(f"a recipe must be JSON; {where}: {error.msg}.") from error
-        if not isinstance(values, dict):
-            raise InvalidOptionError(f"a recipe must be a JSON object; found a {type(values).__name__}.")
-        return cls.from_dict(values)
+        return cls.from_dict(parse_object(text, "a recipe"))
+
+    @classmethod
+    def from_yaml(cls, text: str) -> "Recipe":
+        """The recipe of YAML text with the fields of `to_dict`; no references, no tags, each name once.
+
+        Raises:
+            InvalidOptionError: text that is no YAML object, or no recipe.
+        """
+        return cls.from_dict(parse_object(text, "a recipe", yaml=True))
 
     @property
     def digest(self) -> str:

@@ -40,6 +40,8 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     Args:
         entries: what the comparison holds already.
     """
+    for problem in METHODS.problems:
+        st.error(f"{problem[:1].upper()}{problem[1:]} The other methods work.", icon=":material/extension_off:")
     name = _method_choice()
     form, blocks_slot, button, preview, tuning = (st.container() for _ in range(5))
     more = st.expander(_more_label(zoo), icon=":material/tune:")
@@ -74,7 +76,8 @@ def _method_choice() -> str:
         help="How the fine-tuned models become one. Families group methods that work alike.",
     )  # fmt: skip
     name = name if name in METHODS else DEFAULT_METHOD
-    st.caption(f"{METHODS[name].summary} [Paper]({METHODS[name].paper_url})")
+    paper = f" [Paper]({METHODS[name].paper_url})" if METHODS[name].paper_url else ""
+    st.caption(f"{METHODS[name].summary}{paper}")
     return name
 
 

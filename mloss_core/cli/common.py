@@ -35,7 +35,11 @@ def add_recipe(parser: argparse.ArgumentParser, *, many: bool) -> None:
     group = parser.add_argument_group("recipe", "a file, or a method with its options (fractions, never percent)")
     group.add_argument(
         "--recipe", action="append" if many else "store", metavar="FILE", default=[] if many else None,
-        help="recipe as JSON" + ("; repeatable" if many else ""),
+        help="recipe as YAML (.yaml) or JSON" + ("; repeatable" if many else ""),
+    )  # fmt: skip
+    group.add_argument(
+        "--preset", action="append" if many else "store", metavar="NAME", default=[] if many else None,
+        help="a reference project's setting, see 'methods'" + ("; repeatable" if many else ""),
     )  # fmt: skip
     group.add_argument("--method", metavar="NAME", help=f"one of {', '.join(METHODS)}")
     group.add_argument(
@@ -80,23 +84,6 @@ def numbers(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError as error:
         raise InvalidOptionError(f"blocks must be whole numbers such as 8,9,10; found {text!r}.") from error
-
-
-def recipe_from_file(path: str) -> Recipe:
-    """The recipe in a JSON file.
-
-    Raises:
-        InvalidOptionError: the file cannot be read or holds no recipe.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise InvalidOptionError(f"the recipe {path} cannot be read: {reason}.") from error
-    try:
-        return Recipe.from_json(text)
-    except InvalidOptionError as error:
-        raise InvalidOptionError(f"{path}: {error}") from error
 
 
 def recipe_from_options(options: argparse.Namespace) -> Recipe | None:

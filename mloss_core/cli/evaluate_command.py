@@ -8,16 +8,14 @@ from mloss_core.cli.common import (
     add_common,
     add_recipe,
     emit,
-    names,
     opened_zoo,
     percent,
     progress_bar,
-    recipe_from_file,
-    recipe_from_options,
     table,
     zoo_facts,
 )  # fmt: skip
 from mloss_core.cli.method_help import method_listing
+from mloss_core.cli.requests import add_run, requested
 from mloss_core.errors import InvalidOptionError
 from mloss_core.types import part
 
@@ -38,7 +36,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--weights", action="append", default=[], metavar="FILE", help="evaluate a weight file of any format as well"
     )
-    parser.add_argument("--split", default="test", help="test or val (default: test; choose recipes on val)")
+    parser.add_argument("--split", help="test or val (default: test; choose recipes on val)")
     parser.add_argument(
         "--limit", type=int, metavar="N", help="at most N images of each task, drawn at random once (default: all)"
     )
@@ -46,15 +44,15 @@ def add(commands: Any) -> None:
         "--tune", action="store_true",
         help="choose each recipe's scale (tall_mask: thresholds) on validation images first; its own is ignored",
     )  # fmt: skip
+    add_run(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Merge what was asked for, evaluate, and print the table."""
     started = time.perf_counter()
-    recipes = [recipe_from_file(path) for path in options.recipe]
-    typed = recipe_from_options(options)
-    recipes += [typed] if typed else []
+    asked = requested(options)
+    options.zoo, options.split, options.tune, recipes = asked.zoo, asked.split, asked.tune, list(asked.recipes)
     from mloss_core.data.datasets import check_split
     from mloss_core.data.manifests import split_manifests
     from mloss_core.evaluation import check_tunable, evaluate_rows
@@ -65,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     for recipe in recipes if options.tune else ():
         check_tunable(recipe)
     zoo = opened_zoo(options)
-    tasks = zoo.check_tasks(names(options.tasks) or _common_tasks(recipes))
+    tasks = zoo.check_tasks(asked.tasks or _common_tasks(recipes))
     with progress_bar() as progress:
         start = 0.5 if options.tune else 0.0
         searches = _searches(zoo, recipes, options.limit, part(progress, 0, 0.5)) if options.tune else []

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mloss_core.errors import InvalidOptionError, MLossCoreError
+from mloss_core.merging.methods import check_plugins
 
 BAD_INPUT, INTERRUPTED = 2, 130
 COMMANDS = ("zoo", "measure", "merge", "evaluate", "convert", "heads", "finetune", "protocol", "demo", "cache")
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
     try:
         options = build_parser().parse_args(arguments)
+        check_plugins()
         options.run(options)
         sys.stdout.flush()
     except MLossCoreError as error:

@@ -9,16 +9,19 @@ from mloss_core.cli.common import (
     add_common,
     add_recipe,
     emit,
+    names,
     opened_zoo,
     out_file,
     progress_bar,
-    recipe_from_file,
     recipe_from_options,
     zoo_facts,
 )
 from mloss_core.cli.method_help import method_listing
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.methods import get_method
+from mloss_core.merging.presets import get_preset
+from mloss_core.merging.run_files import read_recipe
+from mloss_core.recipe import Recipe
 from mloss_core.types import part
 
 if TYPE_CHECKING:
@@ -52,11 +55,11 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Merge, write and print what came out."""
     typed = recipe_from_options(options)
-    if (options.recipe is None) == (typed is None):
-        raise InvalidOptionError("give one recipe: either --recipe FILE or --method NAME.")
-    if typed is None and options.tasks is not None:
+    if sum(given is not None for given in (options.recipe, options.preset, typed)) != 1:
+        raise InvalidOptionError("give one recipe: --recipe FILE, --preset NAME or --method NAME.")
+    if options.recipe is not None and options.tasks is not None:
         raise InvalidOptionError("--tasks belongs to a method; a recipe file names its own tasks.")
-    recipe, out = typed or recipe_from_file(options.recipe), out_file(options.out)
+    recipe, out = typed or _written_down(options), out_file(options.out)
     masks = get_method(recipe.method).masks
     if masks:
         _check_masks_file(recipe, out, options.format)
@@ -89,6 +92,14 @@ def _check_masks_file(recipe: "Recipe", out: Path, format: str) -> None:
         )
     if format != "canonical":
         raise InvalidOptionError(f"--format is for files of weights; the masks of {recipe.method} have one format.")
+
+
+def _written_down(options: argparse.Namespace) -> Recipe:
+    """The recipe of a file, or of a preset with the tasks that go with it."""
+    if options.recipe is not None:
+        return read_recipe(options.recipe)
+    recipe = get_preset(options.preset).recipe
+    return recipe.replace(tasks=names(options.tasks)) if options.tasks is not None else recipe
 
 
 def _answer(zoo: "Zoo", result: "MergeResult", out: str, format: str) -> dict[str, Any]:

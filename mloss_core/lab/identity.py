@@ -12,11 +12,12 @@ from typing import Any
 import mloss_core
 from mloss_core.caching import CODE_VERSION, digest_of
 from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.methods import plugin_digest
 from mloss_core.zoo_folders.places import folder_stamp, zoo_folder
 
 EMBEDDED = {"demo": Path(mloss_core.__file__).parent / "demo" / "weights"}
 """Folders of the zoos that have a name of their own."""
-_SAYS = ("manifest.json", "zoo.json")
+_SAYS = ("manifest.json", "zoo.json", "zoo.yaml")
 _NO_GPU = {"", "-1"}
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
 
@@ -57,8 +58,18 @@ def lane(device: str) -> str:
 
 
 def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
-    """SHA-256 that two requests share exactly when one answer serves both; `params` are canonical."""
-    return digest_of("request", CODE_VERSION, kind, dict(params), zoo_identity(params["zoo"]), lane(device))
+    """SHA-256 that two requests share exactly when one answer serves both; `params` are canonical.
+
+    A recipe whose method comes from a plugin depends on the plugin's text as well.
+    """
+    plugin = plugin_of(params)
+    code = CODE_VERSION if plugin is None else [CODE_VERSION, plugin]
+    return digest_of("request", code, kind, dict(params), zoo_identity(params["zoo"]), lane(device))
+
+
+def plugin_of(params: Mapping[str, Any]) -> str | None:
+    """Digest of the plugin whose method a request's recipe names; None where no plugin has a part in it."""
+    return plugin_digest(params["recipe"]["method"]) if "recipe" in params else None
 
 
 @functools.cache

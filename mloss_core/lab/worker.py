@@ -18,8 +18,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mloss_core.errors import CacheError, JobCancelledError, MLossCoreError
-from mloss_core.lab.identity import lane
+from mloss_core.errors import CacheError, InvalidOptionError, JobCancelledError, MLossCoreError
+from mloss_core.lab.identity import lane, plugin_of, request_key
 from mloss_core.lab.jobs import GRACE, RESULTS, JobStore, after_death, ended, next_job
 from mloss_core.lab.kinds import KINDS, Payload
 from mloss_core.lab.processes import runs, this_process
@@ -87,6 +87,9 @@ class Worker:
         return True
 
     def _work(self, job: Job, progress: "Reporter") -> Payload:
+        # The answer is kept under the job's key, which names the plugin that was there when it was asked for.
+        if plugin_of(job.params) is not None and request_key(job.kind, job.params, job.device) != job.key:
+            raise InvalidOptionError("the plugin or the zoo changed while this waited; ask for it again.")
         return run_now(job.kind, job.params, job.device, progress, self.zoos)
 
     def _do(self, job: Job) -> None:

@@ -56,6 +56,10 @@ class TiesOptions(FlatOptions):
         help="What the fraction counts: a model's whole task vector, each tensor, or each row of a matrix.",
     )  # fmt: skip
     scale: float = _scale(1.0)
+    merge: str = option(
+        "mean", label="Disjoint merge", choices=("mean", "sum"), advanced=True,
+        help="What becomes of the entries of the elected sign: their mean, or their sum, which wants a smaller scale.",
+    )  # fmt: skip
     domain: str = option(
         "moving", label="Counted tensors", choices=("moving", "all"), advanced=True,
         help="Global scope: count the tensors that fine-tuning moved, or all (as the published code does, where unused "
@@ -64,7 +68,8 @@ class TiesOptions(FlatOptions):
 
     def plan(self) -> FlatPlan:
         trim = Trim(self.keep_rate, self.scope, self.domain)
-        return FlatPlan(steps=(trim,), consensus="elect", scale=self.scale)
+        consensus = "elect" if self.merge == "mean" else "elect_sum"
+        return FlatPlan(steps=(trim,), consensus=consensus, scale=self.scale)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

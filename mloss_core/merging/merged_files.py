@@ -52,7 +52,7 @@ def file_facts(zoo: Zoo, recipe: Recipe) -> dict[str, str]:
     """Metadata of a merged file: enough to open it and to make it again."""
     facts: dict[str, Any] = {
         "architecture": zoo.architecture.to_dict(), "recipe": recipe.to_dict(), "zoo": zoo.name,
-        "tasks": list(zoo.tasks), "inputs": input_digests(zoo), "versions": versions(),
+        "tasks": list(zoo.tasks), "inputs": input_digests(zoo), "versions": versions(recipe),
     }  # fmt: skip
     return {name: json.dumps(value) for name, value in facts.items()}
 

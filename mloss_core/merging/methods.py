@@ -1,19 +1,19 @@
 """The registry of merging methods: frozen records from which forms, command line and tests grow. Imports no torch."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.errors import InvalidOptionError, UnknownNameError, unknown_name
 from mloss_core.merging import flat_options
 from mloss_core.merging.data_methods import DATA_METHODS
 from mloss_core.merging.mask_methods import MASK_METHODS
+from mloss_core.merging.plugins import MethodTable
 from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.merging.record import Method, register
 from mloss_core.merging.spectral_methods import SPECTRAL_METHODS
 from mloss_core.options import build_options
 from mloss_core.recipe import Recipe
 
-METHODS: Mapping[str, Method] = register((
+METHODS = MethodTable(register((
     Method(
         name="average", title="Simple Average", family="Flat", options_type=flat_options.AverageOptions,
         summary="The mean of the models' weights.", paper_url="https://arxiv.org/abs/2203.05482",
@@ -47,7 +47,8 @@ METHODS: Mapping[str, Method] = register((
     *SPECTRAL_METHODS,
     *MASK_METHODS,
     *DATA_METHODS,
-))  # fmt: skip
+)))  # fmt: skip
+"""All methods by name: the built-in ones, and from the first use on those of plugins (`mloss_core.merging.plugins`)."""
 
 
 def get_method(name: str) -> Method:
@@ -57,8 +58,25 @@ def get_method(name: str) -> Method:
         UnknownNameError: no such method; the message lists them.
     """
     if name not in METHODS:
-        raise unknown_name("method", name, tuple(METHODS))
+        error = unknown_name("method", name, tuple(METHODS))
+        raise UnknownNameError(" ".join([str(error), *METHODS.problems])) if METHODS.problems else error
     return METHODS[name]
+
+
+def check_plugins() -> None:
+    """Refuse to go on with a plugin that cannot be used.
+
+    Raises:
+        InvalidOptionError: saying what is wrong with the first of them.
+    """
+    if METHODS.problems:
+        raise InvalidOptionError(METHODS.problems[0])
+
+
+def plugin_digest(method: str) -> str | None:
+    """Digest of the plugin that a method comes from: what its results depend on beside the recipe. None for others."""
+    origin = METHODS[method].origin if method in METHODS else None
+    return None if origin is None else origin.digest
 
 
 def check_recipe(recipe: Recipe) -> tuple[Method, Any]:

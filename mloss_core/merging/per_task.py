@@ -57,7 +57,7 @@ def per_task_result(
     return MergeResult(
         name=describe(recipe), recipe=recipe, tasks=inputs.names, update={}, scale=1.0, pretrained=inputs.pretrained,
         realised_keep=kept, kept_fraction=_share(inputs, kept), digest=combine_digests(by_task),
-        inputs=inputs_digests, versions=versions(), seconds=time.perf_counter() - started,
+        inputs=inputs_digests, versions=versions(recipe), seconds=time.perf_counter() - started,
         per_task=dict(zip(inputs.names, weights, strict=True)), task_digests=by_task,
         masks=dict(zip(inputs.names, masks, strict=True)) if masks else None,
     )  # fmt: skip

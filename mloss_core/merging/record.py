@@ -11,6 +11,14 @@ from mloss_core.errors import InvalidOptionError
 FLAT = "mloss_core.merging.flat:flat"
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where a plugin's method comes from, and the digest of what was read there."""
+
+    where: str
+    digest: str
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Method:
     """A merging method.
@@ -20,34 +28,38 @@ class Method:
         title: what people call it.
         family: heading under which a form lists it.
         summary: its idea in one line.
-        paper_url: where it was published.
+        paper_url: where it was published; empty where it was not.
         options_type: dataclass of its options; each field says label, help, range and paper letter.
         target: `module:function` that carries it out: (MergeInputs, options, progress) -> MergeRule, or PerTaskRule
-            where the output is `per_task`.
+            where the output is `per_task`. A plugin may give the function itself.
         needs: what it needs beside the weights: `mloss`, `unlabeled` (training images of the tasks), `labeled`
             (those with labels, and heads).
         output: `single` (one model) or `per_task` (one model a task: to use them, the task must be known).
         uses_blocks: whether a recipe may say where M-Loss keep rates apply.
         random: whether the seed changes the result.
         masks: whether each task's model is one shared update under the task's mask, so that the masks can be saved.
+        origin: where a plugin's method comes from; set when it is loaded, None for built-in ones.
     """
 
     name: str
     title: str
     family: str
     summary: str
-    paper_url: str
+    paper_url: str = ""
     options_type: type
-    target: str = FLAT
+    target: str | Callable[..., Any] = FLAT
     needs: frozenset[str] = frozenset()
     output: str = "single"
     uses_blocks: bool = False
     random: bool = False
     masks: bool = False
+    origin: Origin | None = None
 
     @property
     def function(self) -> Callable[..., Any]:
         """The function that carries the method out, imported on first use: forms need only the record."""
+        if not isinstance(self.target, str):
+            return self.target
         module, _, name = self.target.partition(":")
         return getattr(importlib.import_module(module), name)
 

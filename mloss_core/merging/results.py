@@ -11,7 +11,7 @@ from mloss_core.caching import CODE_VERSION
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeRule
 from mloss_core.merging.labels import describe
-from mloss_core.merging.methods import check_recipe
+from mloss_core.merging.methods import check_recipe, plugin_digest
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import StateDict
@@ -168,6 +168,8 @@ def apply_update(base: Tensor, update: Tensor, scale: float) -> Tensor:
     return (base.to(update.dtype) + (scale * update).to(base.device)).to(base.dtype)
 
 
-def versions() -> dict[str, str]:
-    """Versions of what computes a merge."""
-    return {"code": CODE_VERSION, "python": platform.python_version(), "torch": torch.__version__}
+def versions(recipe: Recipe) -> dict[str, str]:
+    """Versions of what computes a merge; the digest of the plugin for a plugin's method."""
+    found = {"code": CODE_VERSION, "python": platform.python_version(), "torch": torch.__version__}
+    plugin = plugin_digest(recipe.method)
+    return found if plugin is None else {**found, "plugin": plugin}

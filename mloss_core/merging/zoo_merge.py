@@ -87,7 +87,7 @@ def merge(
     return MergeResult(
         name=describe(recipe), recipe=recipe, tasks=chosen.tasks, update=update, scale=rule.scale,
         pretrained=inputs.pretrained, exact=rule.exact, realised_keep=run.kept, kept_fraction=run.kept_fraction,
-        digest=combine_digests(run.digests), inputs=input_digests(chosen), versions=versions(),
+        digest=combine_digests(run.digests), inputs=input_digests(chosen), versions=versions(recipe),
         seconds=time.perf_counter() - started,
     )  # fmt: skip
 

@@ -1,21 +1,21 @@
-"""`zoo.json`: a zoo's files named one by one, and what no file says of itself. A closed schema."""
+"""`zoo.json` or `zoo.yaml`: a zoo's files named one by one, and what no file says of itself. A closed schema."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mloss_core.errors import ZooError
+from mloss_core.errors import InvalidOptionError, ZooError
+from mloss_core.structured import parse_object, read_text
 
-NAME = "zoo.json"
+NAME, YAML_NAME = "zoo.json", "zoo.yaml"
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu", "leaky_relu")
 _FIELDS = ("name", "pretrained", "finetuned", "heads", "activation", "datasets")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a `zoo.json` says. What it leaves out is found by the folder's layout.
+    """What a `zoo.json` or `zoo.yaml` says. What it leaves out is found by the folder's layout.
 
     Args:
         name: of the zoo, instead of the folder's.
@@ -35,20 +35,21 @@ class Description:
 
 
 def read_description(folder: Path) -> Description | None:
-    """The folder's `zoo.json`; None where there is none.
+    """The folder's `zoo.json` or `zoo.yaml`; None where there is none.
 
     Raises:
-        ZooError: no JSON object, an unknown field, a value of another kind, or a file outside the folder.
+        ZooError: both, no object, an unknown field, a value of another kind, or a file outside the folder.
     """
-    path = folder / NAME
-    if not path.is_file():
+    there = [folder / name for name in (NAME, YAML_NAME) if (folder / name).is_file()]
+    if not there:
         return None
+    path = there[0]
+    if len(there) > 1:
+        raise ZooError(f"{folder} must hold one of {NAME} and {YAML_NAME}; it has both. Move one away.")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ZooError(f"{path} must be a JSON object; it cannot be read ({error}).") from error
-    if not isinstance(values, dict):
-        raise ZooError(f"{path} must be a JSON object; found a {type(values).__name__}.")
+        values = parse_object(read_text(path, "description"), str(path), yaml=path.name == YAML_NAME)
+    except InvalidOptionError as error:
+        raise ZooError(str(error)) from error
     unknown = sorted(set(values) - set(_FIELDS))
     if unknown:
         raise ZooError(f"{path} takes {', '.join(_FIELDS)}; found unknown {', '.join(unknown)}.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mloss_core.checkpoints.formats import REPOSITORY_FILES
 from mloss_core.errors import CheckpointError, ZooError
-from mloss_core.zoo_folders.described import NAME, Description, read_description
+from mloss_core.zoo_folders.described import NAME, YAML_NAME, Description, read_description
 from mloss_core.zoo_folders.names import dataset_name, is_base_name, task_name
 
 MANIFEST = "manifest.json"
@@ -139,8 +139,12 @@ def _flat(folder: Path) -> _Files | None:
     return _Files("a folder of files", bases, tuned, merged)
 
 
+def _described(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (NAME, YAML_NAME))
+
+
 def _only_zoo_below(folder: Path) -> Path:
-    zoos = [child for child in _folders(folder) if (child / NAME).is_file() or _look(child) is not None]
+    zoos = [child for child in _folders(folder) if _described(child) or _look(child) is not None]
     if len(zoos) == 1:
         return zoos[0]
     if zoos:

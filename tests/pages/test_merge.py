@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mloss_core.merging.plugins import VARIABLE
 from mloss_core.recipe import Recipe
+from tests.mloss_core.merging.plugin_files import write
 from tests.pages.merge_lab import TASKS, FakeLab
 from ui.merge_state import row_key
 
@@ -113,6 +115,24 @@ def test_spectral_methods_have_forms_grown_from_their_records(lab, title, name, 
     test.slider(key=f"mg_{name}_{field}").set_value(value).run()
     test.button(key="mg_add").click().run()
     assert recipes(lab)[-1] == Recipe(method=name, options={field: value})
+
+
+def test_a_plugins_form_is_there(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(write(tmp_path)))
+    test = page(mg_method="My methods · Median")
+    assert not test.exception and "The median of the task vectors." in texts(test)
+    test.slider(key="mg_median_scale").set_value(0.8).run()
+    test.button(key="mg_add").click().run()
+    assert recipes(lab)[-1] == Recipe(method="median", options={"scale": 0.8})
+    assert "Median Scale 0.8" in models(test) and not test.error
+
+
+def test_a_broken_plugin_is_reported_and_the_page_works_on(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(write(tmp_path, "broken", "raise ValueError('no <b>luck</b>')")))
+    test = page()
+    assert not test.exception and len(test.error) == 1
+    assert "importing it fails with ValueError: no" in test.error[0].value
+    assert len(models(test)) == 7
 
 
 def test_one_model_is_not_enough(lab):

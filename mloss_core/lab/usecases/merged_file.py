@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import cache_root
+from mloss_core.caching import cache_root, digest_of
 from mloss_core.lab.kinds import Payload
 from mloss_core.lab.records import writing
 from mloss_core.merging import merge
+from mloss_core.merging.methods import plugin_digest
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress
 from mloss_core.zoo import Zoo
@@ -24,7 +25,9 @@ def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
-    path = folder / f"{zoo.digest[:16]}-{recipe.digest[:32]}.safetensors"
+    plugin = plugin_digest(recipe.method)
+    merge_digest = recipe.digest if plugin is None else digest_of(recipe.digest, plugin)
+    path = folder / f"{zoo.digest[:16]}-{merge_digest[:32]}.safetensors"
     result = merge(zoo, recipe, out=path, progress=progress)
     return Payload({"path": str(path), "digest": result.digest, "bytes": path.stat().st_size, "name": result.name})
 

@@ -25,7 +25,8 @@ def test_the_flat_methods_are_registered_under_their_names():
 @pytest.mark.parametrize("name", METHODS)
 def test_a_record_says_all_that_a_form_and_a_reader_need(name):
     method = METHODS[name]
-    assert method.title and method.family and method.summary.endswith(".") and method.paper_url.startswith("https://")
+    assert method.title and method.family and method.summary.endswith(".")
+    assert method.origin or method.paper_url.startswith("https://")
     assert callable(method.function) and method.output in ("single", "per_task")
     assert method.needs <= {"mloss", "unlabeled", "labeled"} and method.uses_blocks == ("mloss" in method.needs)
     for field in dataclasses.fields(method.options_type):
@@ -48,7 +49,7 @@ def test_every_range_is_kept(name, field):
 def test_the_defaults_are_the_published_ones():
     assert METHODS["task_arithmetic"].options_type().scale == 0.3
     assert dataclasses.asdict(METHODS["ties"].options_type()) == {
-        "keep_rate": 0.2, "scope": "global", "scale": 1.0, "domain": "moving",
+        "keep_rate": 0.2, "scope": "global", "scale": 1.0, "merge": "mean", "domain": "moving",
     }  # fmt: skip
     assert METHODS["dare"].options_type().keep_rate == 0.7 and METHODS["dare"].options_type().then == "mean"
     guided = {

@@ -2,6 +2,7 @@ import torch
 
 from mloss_core.merging.inputs import MergedTensor, MergeRule
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand, apply_update, versions
+from mloss_core.recipe import Recipe
 
 BASE = {"w": torch.tensor([1.0, 2.0]), "half": torch.tensor([1.0], dtype=torch.float16), "ids": torch.tensor([3])}
 UPDATE = {"w": torch.tensor([0.5, -1.0]), "half": torch.tensor([2.0**-12])}
@@ -45,4 +46,4 @@ def test_an_update_on_demand_is_computed_when_asked():
 
 
 def test_versions_name_what_computes():
-    assert {"code", "python", "torch"} <= set(versions())
+    assert {"code", "python", "torch"} <= set(versions(Recipe(method="average")))

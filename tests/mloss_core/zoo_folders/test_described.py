@@ -24,7 +24,7 @@ def test_without_one_and_with_all_fields(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "must be a JSON object; it cannot be read"),
+        ("{", "must be JSON; line 1, column 2"),
         ("[]", "must be a JSON object; found a list"),
         ('{"base": "a.pt"}', "takes name, pretrained, .*; found unknown base"),
         ('{"name": 3}', "name must be a text; found 3"),
@@ -49,4 +49,21 @@ def test_what_is_refused(text, words, tmp_path):
 def test_undecodable_text(tmp_path):
     (tmp_path / "zoo.json").write_bytes(b"\xff\xfe{")
     with pytest.raises(ZooError, match="cannot be read"):
+        read_description(tmp_path)
+
+
+def test_yaml_says_the_same_and_one_of_the_two_is_enough(tmp_path):
+    (tmp_path / "zoo.yaml").write_text("name: mine\nfinetuned:\n  Cars: b/c.pt\ndatasets: images\n")
+    found = read_description(tmp_path)
+    assert found.name == "mine" and found.finetuned == {"cars": tmp_path / "b" / "c.pt"}
+    assert found.datasets == tmp_path / "images"
+    (tmp_path / "zoo.json").write_text("{}")
+    with pytest.raises(ZooError, match=r"must hold one of zoo.json and zoo.yaml; it has both"):
+        read_description(tmp_path)
+    (tmp_path / "zoo.json").unlink()
+    (tmp_path / "zoo.yaml").write_text("name: [")
+    with pytest.raises(ZooError, match=r"zoo.yaml must be YAML; line 1"):
+        read_description(tmp_path)
+    (tmp_path / "zoo.yaml").write_text("base: a.pt")
+    with pytest.raises(ZooError, match=r"zoo.yaml takes name, .*; found unknown base"):
         read_description(tmp_path)

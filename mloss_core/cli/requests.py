@@ -1,0 +1,46 @@
+"""What `evaluate` is asked for: recipes of files, presets and flags, or one run file that says it all."""
+
+import argparse
+
+from mloss_core.cli.common import names, recipe_from_options
+from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.presets import get_preset
+from mloss_core.merging.run_files import RunFile, read_recipe, read_run
+
+_BY_FILE = ("zoo", "tasks", "split", "tune", "recipe", "preset", "method")
+"""Flags that a run file takes the place of."""
+_ZOO, _SPLIT = "demo", "test"
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """`--run`; the zoo's default moves behind it, so that a file may name one."""
+    parser.add_argument(
+        "--run", dest="run_file", metavar="FILE",
+        help="a whole run as YAML (.yaml) or JSON: zoo, tasks, split, recipes (or presets), tune",
+    )  # fmt: skip
+    parser.set_defaults(zoo=None)
+
+
+def requested(options: argparse.Namespace) -> RunFile:
+    """The run that the arguments describe; it may have no recipe.
+
+    Raises:
+        InvalidOptionError, UnknownNameError: a file or flag that is wrong, or a run file beside what it decides.
+    """
+    if options.run_file is None:
+        recipes = [read_recipe(path) for path in options.recipe]
+        recipes += [get_preset(name).recipe for name in options.preset]
+        typed = recipe_from_options(options)
+        return RunFile(
+            zoo=options.zoo or _ZOO, tasks=names(options.tasks), split=options.split or _SPLIT,
+            recipes=(*recipes, *([typed] if typed else [])), tune=options.tune,
+        )  # fmt: skip
+    beside = [flag for flag in _BY_FILE if getattr(options, flag)]
+    run = read_run(options.run_file)
+    clash = [flag for flag in beside if flag != "zoo" or run.zoo is not None]
+    if clash:
+        raise InvalidOptionError(f"--run FILE says what is evaluated; leave out --{clash[0]}, or change the file.")
+    recipe_from_options(options)
+    return RunFile(
+        zoo=run.zoo or options.zoo or _ZOO, tasks=run.tasks, split=run.split, recipes=run.recipes, tune=run.tune
+    )

@@ -1,0 +1,58 @@
+"""Recipes of files, presets and runs at the command line."""
+
+import json
+
+import pytest
+
+from mloss_core.cli.main import main
+
+
+def evaluated(capsys, *words):
+    assert main(["evaluate", "--json", *words]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys, *words):
+    assert main(list(words)) == 2
+    return capsys.readouterr().err
+
+
+def test_a_run_file_is_the_same_as_its_flags(capsys, tmp_path):
+    run, recipe = tmp_path / "run.yaml", tmp_path / "recipe.yaml"
+    recipe.write_text("{method: ties, options: {keep_rate: 0.5}, tasks: [digits, signs]}")
+    run.write_text("tasks: [digits, signs]\nsplit: val\nrecipes: [{method: ties, options: {keep_rate: 0.5}}, "
+                   "{preset: average@tall_masks}]\n")  # fmt: skip
+    by_run = evaluated(capsys, "--run", str(run), "--zoo", "demo")
+    by_flags = evaluated(capsys, "--recipe", str(recipe), "--preset", "average@tall_masks", "--tasks", "digits,signs",
+                         "--split", "val")  # fmt: skip
+    assert by_run["split"] == "val"
+    assert by_run["rows"][1]["tasks"] == by_flags["rows"][1]["tasks"]
+    assert [row["kind"] for row in by_run["rows"]].count("merged") == 2
+
+
+def test_a_run_file_stands_alone(capsys, tmp_path):
+    run = tmp_path / "run.yaml"
+    run.write_text("zoo: demo\nrecipes: [{method: ties}]\n")
+    for words in (["--zoo", "demo"], ["--split", "val"], ["--tune"], ["--preset", "x"], ["--tasks", "a"]):
+        flag = words[0]
+        assert f"leave out {flag}, or change the file" in refused(capsys, "evaluate", "--run", str(run), *words)
+    assert "--seed belongs to a method" in refused(capsys, "evaluate", "--run", str(run), "--seed", "1")
+
+
+def test_merge_takes_a_preset(capsys, tmp_path):
+    out = str(tmp_path / "m.safetensors")
+    assert main(["merge", "--json", "--preset", "ties@adamerging", "--tasks", "digits,signs", "--out", out]) == 0
+    recipe = json.loads(capsys.readouterr().out)["recipe"]
+    assert recipe["options"]["merge"] == "sum" and recipe["tasks"] == ["digits", "signs"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--preset", "nothing"], "unknown preset 'nothing'"),
+        (["--preset", "ties@adamerging", "--method", "ties"], "give one recipe: --recipe FILE, --preset NAME or"),
+        (["--recipe", "none.yaml"], "the recipe none.yaml cannot be read: No such file"),
+    ],
+)
+def test_what_merge_refuses(capsys, tmp_path, words, said):
+    assert said in refused(capsys, "merge", *words, "--out", str(tmp_path / "m.safetensors"))

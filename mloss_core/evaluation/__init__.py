@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mloss_core.evaluation.contenders import Contender, as_contender
     from mloss_core.evaluation.paired import PairedDifference, compare_rows, paired_difference
+    from mloss_core.evaluation.published_results import published_results
     from mloss_core.evaluation.rows import EvaluationRow
     from mloss_core.evaluation.tables import evaluate, evaluate_rows, evaluate_weights
     from mloss_core.evaluation.tuning import ScaleSearch, tune_scale
 
 __all__ = [
     "Contender", "EvaluationRow", "PairedDifference", "ScaleSearch", "as_contender", "compare_rows", "evaluate",
-    "evaluate_rows", "evaluate_weights", "paired_difference", "tune_scale",
+    "evaluate_rows", "evaluate_weights", "paired_difference", "published_results", "tune_scale",
 ]  # fmt: skip
 
 _HOMES = {
     "contenders": ("Contender", "as_contender"),
     "paired": ("PairedDifference", "compare_rows", "paired_difference"),
+    "published_results": ("published_results",),
     "rows": ("EvaluationRow",),
     "tables": ("evaluate", "evaluate_rows", "evaluate_weights"),
     "tuning": ("ScaleSearch", "tune_scale"),

@@ -1,15 +1,24 @@
-"""The published tables of the M-Loss project, beside our own and never among them."""
+"""What others published, beside our own numbers and never among them, one source at a time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mloss_core.evaluation.published import PAPER, SOURCE, TASKS, TITLES, PublishedRow, published_rows, reading_notes
+from mloss_core.evaluation.published import PAPER, TASKS, TITLES, PublishedRow, published_rows, reading_notes
+from mloss_core.evaluation.published_results import (
+    BASELINES,
+    PublishedResult,
+    comparability_warnings,
+    published_results,
+    published_sources,
+)
 from ui import state
 
 _TABLE = state.key("mg", "paper_table")
-_BACKBONES = ("ViT-B/32", "ViT-L/14")
+_SOURCE, _BACKBONE, _COUNT = (state.key("mg", f"paper_{name}") for name in ("source", "backbone", "tasks"))
+_PAGE = "mloss"
 
 
 def published_frame(rows: Sequence[PublishedRow]) -> pd.DataFrame:
@@ -26,12 +35,75 @@ def published_frame(rows: Sequence[PublishedRow]) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def results_frame(rows: Sequence[PublishedResult]) -> pd.DataFrame:
+    """Published averages in percent: baselines in their order first, then methods from the best down."""
+    order = sorted(rows, key=lambda row: (row.method not in BASELINES, row.given_the_task, -row.average))
+    return pd.DataFrame(
+        [
+            {
+                "Method": row.title, "Average": 100 * row.average,
+                "Normalised": None if row.normalised is None else 100 * row.normalised,
+                "One model": "one a task" if row.given_the_task else "",
+            }
+            for row in order
+        ]
+    )  # fmt: skip
+
+
 def published_tab() -> None:
-    """One of the three tables, and how to read them honestly."""
+    """The tables of one source, and how to read them honestly. Sources are never shown together."""
+    sources = published_sources()
+    name = st.selectbox(
+        "Source", list(sources), key=_SOURCE, bind=state.BIND, format_func=lambda name: sources[name].title,
+        help="Each source merged models of its own and evaluated them in its own way: only its own rows compare.",
+    )  # fmt: skip
+    name = name if name in sources else _PAGE
     st.markdown(
-        f"**Published figures, not measured here**: accuracies in percent from the [project's page]({SOURCE}) and "
-        f"[paper]({PAPER}), eight photographic datasets. They cannot be compared with this zoo's numbers."
+        f"**Published figures, not measured here**: accuracies in percent from the [source]({sources[name].url}), "
+        f"{sources[name].checkpoints}. They cannot be compared with this zoo's numbers, nor with another source's."
     )
+    if name == _PAGE:
+        _page_tables()
+    else:
+        _source_table(name)
+
+
+def _source_table(name: str) -> None:
+    rows = published_results(name)
+    backbones = list(dict.fromkeys(row.backbone for row in rows))
+    counts = sorted({row.tasks for row in rows})
+    with st.container(horizontal=True):
+        backbone = _picked("Backbone", backbones, _BACKBONE)
+        count = _picked("Tasks", counts, _COUNT)
+    shown = [row for row in rows if (row.backbone, row.tasks) == (backbone, count)]
+    if not shown:
+        st.info(f"This source has no row for {backbone} with {count} tasks.", icon=":material/table_rows:")
+    else:
+        frame = results_frame(shown)
+        columns = [column for column in frame.columns if frame[column].notna().any() and (frame[column] != "").any()]
+        numbers = {column: st.column_config.NumberColumn(format="%.1f") for column in ("Average", "Normalised")}
+        st.dataframe(
+            frame, hide_index=True, column_config=numbers, column_order=columns, height="content",
+            key=f"mg_results_{name}", alt=f"Published averages, {published_sources()[name].title}",
+        )  # fmt: skip
+    warnings = comparability_warnings(name)
+    if warnings:
+        st.markdown("**Before you compare**")
+    for heading, sentences in warnings:
+        st.markdown(f"- **{heading}.** {sentences}")
+
+
+def _picked(label: str, values: list[Any], key: str) -> Any:
+    """A choice among a source's values; one that a link or another source left behind falls back to the first."""
+    if st.session_state.get(key) not in values:
+        st.session_state.pop(key, None)
+    chosen = st.segmented_control(label, values, default=values[0], required=True, key=key)
+    return chosen if chosen in values else values[0]
+
+
+def _page_tables() -> None:
+    """One of the three tables of the M-Loss project's page."""
+    st.caption(f"The method is described in the [paper]({PAPER}).")
     number = st.segmented_control(
         "Table", list(TITLES), default=1, required=True, key=_TABLE, bind=state.BIND,
         format_func=lambda number: f"Table {number}", label_visibility="collapsed",

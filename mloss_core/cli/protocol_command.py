@@ -34,7 +34,8 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the protocol and print its tables."""
     from mloss_core.data.datasets import check_split
-    from mloss_core.evaluation.protocol import SEED, backbone_of, comparable, run_protocol
+    from mloss_core.evaluation.paper_recipes import SEED
+    from mloss_core.evaluation.protocol import backbone_of, comparable, run_protocol
 
     started = time.perf_counter()
     check_split(options.split)

@@ -2,10 +2,11 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from mloss_core.errors import ZooError
+from mloss_core.evaluation.paper_recipes import BACKBONES, ENSEMBLE, protocol_recipes
 from mloss_core.evaluation.published import PublishedRow, published_rows
 from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.evaluation.tables import evaluate_rows, evaluate_weights
@@ -15,11 +16,7 @@ from mloss_core.types import Progress, part, silent
 from mloss_core.vision import Architecture
 from mloss_core.zoo import Zoo
 
-SEED = 42
-BACKBONES: Mapping[int, str] = {12: "ViT-B/32", 24: "ViT-L/14"}
-"""Whose settings a zoo of so many blocks takes."""
 _SHAPES = {"ViT-B/32": (768, 12, 32), "ViT-L/14": (1024, 24, 14)}
-_ENSEMBLE = "Ensemble (features)"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,20 +74,6 @@ def comparable(zoo: Zoo, backbone: str) -> str:
     return ""
 
 
-def protocol_recipes(
-    backbone: str, models: int, mloss: MLossOptions | None = None
-) -> list[tuple[PublishedRow, Recipe | None]]:
-    """Every row of the page's tables of a backbone, with the recipe that makes it; None for the Ensemble.
-
-    Args:
-        backbone: `ViT-B/32` or `ViT-L/14`.
-        models: how many are merged: the page's Task Arithmetic scales the mean of the task vectors, not their sum.
-        mloss: how M-Loss is measured; the `paper` preset by default.
-    """
-    guide = mloss or MLossOptions(seed=SEED)
-    return [(row, _recipe(row, models, guide)) for row in published_rows(backbone=backbone)]
-
-
 def run_protocol(
     zoo: Zoo, mloss: MLossOptions | None = None, split: str = "test", progress: Progress = silent,
     told: Callable[[ProtocolRow], None] | None = None,
@@ -112,7 +95,7 @@ def run_protocol(
     share = 1 / (len(planned) + 1)
     known: dict[str, tuple[EvaluationRow, float]] = {}
     rows = evaluate_rows(zoo, (), split, progress=part(progress, 0, share))
-    ensemble = next(row for row in rows if row.model == _ENSEMBLE)
+    ensemble = next(row for row in rows if row.model == ENSEMBLE)
     found = []
     for place, (published, recipe) in enumerate(planned, 1):
         step = part(progress, place * share, (place + 1) * share)
@@ -134,29 +117,3 @@ def _measured(
         seconds = time.perf_counter() - started
         known[recipe.digest] = evaluate_weights(zoo, result, split=split, progress=part(progress, 0.3, 1)), seconds
     return known[recipe.digest]
-
-
-def _recipe(row: PublishedRow, models: int, mloss: MLossOptions) -> Recipe | None:
-    if row.method == _ENSEMBLE:
-        return None
-    letters = _letters(row.setting)
-    if row.method == "Simple Average":
-        return Recipe(method="average", seed=SEED)
-    if row.method == "Task Arithmetic":
-        return Recipe(method="task_arithmetic", options={"scale": letters["s"] / models}, seed=SEED)
-    if row.method == "DARE":
-        # The page's DARE elects signs and averages what agrees, as TIES does.
-        return Recipe(method="dare", options={"keep_rate": letters["k"], "then": "elect"}, seed=SEED)
-    if row.method == "TIES":
-        return Recipe(method="ties", options={"keep_rate": letters["k"], "scope": "global"}, seed=SEED)
-    options = {"keep_rate": letters["k"], "span": letters["e"]}
-    return Recipe(method="m_ties", options=options, blocks=_blocks(row.blocks), mloss=mloss, seed=SEED)
-
-
-def _letters(setting: str) -> dict[str, float]:
-    """`k 0.8, e 0.1` as {"k": 0.8, "e": 0.1}."""
-    return {pair[0]: float(pair[1]) for words in setting.split(",") if len(pair := words.split()) == 2}
-
-
-def _blocks(text: str) -> Sequence[int] | None:
-    return None if text == "all" else tuple(int(word) for word in text.split(","))

@@ -263,6 +263,19 @@ def test_merged_weights_are_written_by_a_job_and_offered(lab, tmp_path):
     assert "SHA-256 eeeeeeeeeeeeeeee…" in texts(test)
 
 
+def test_published_results_come_from_one_source_at_a_time(lab):
+    test = page(mg_tab="Published")
+    assert len(test.dataframe) == 1 and "Table 1: merging methods" in texts(test)
+    test.selectbox(key="mg_paper_source").select("iso_paper").run()
+    assert not test.exception and "Before you compare" in texts(test) and "DTD is too easy here" in texts(test)
+    test.segmented_control(key="mg_paper_tasks").set_value(20).run()
+    assert list(table(test)["Method"])[2:5] == ["Iso-CTS", "TSV-M", "Iso-C"]
+    test.selectbox(key="mg_paper_source").select("iso_paper_ta").run()
+    assert not test.exception and "CART" in list(table(test)["Method"])
+    test.segmented_control(key="mg_paper_backbone").set_value("ViT-L/14").run()
+    assert table(test).set_index("Method").loc["CART", "Average"] == pytest.approx(90.8)
+
+
 @pytest.mark.parametrize("tab", ["Per task", "Keep rates", "Published"])
 def test_each_tab_opens_from_a_link(lab, tab):
     test = page(mg_tab=tab)

@@ -1,7 +1,8 @@
 import pytest
 
 from mloss_core.evaluation.published import published_rows
-from ui.merge_published import published_frame
+from mloss_core.evaluation.published_results import published_results
+from ui.merge_published import published_frame, results_frame
 
 
 def test_published_rows_are_shown_in_percent_as_recorded():
@@ -14,3 +15,12 @@ def test_published_rows_are_shown_in_percent_as_recorded():
 
 def test_every_table_has_its_rows():
     assert [len(published_frame(published_rows(number))) for number in (1, 2, 3)] == [12, 3, 3]
+
+
+def test_averages_stand_under_the_baselines_and_best_first():
+    frame = results_frame(published_results("iso_paper", "ViT-B/32", 20))
+    assert list(frame["Method"])[:4] == ["Zero-shot", "Fine-tuned", "Iso-CTS", "TSV-M"]
+    assert frame.set_index("Method").loc["Iso-CTS", "Normalised"] == pytest.approx(85.5)
+    runs = results_frame(published_results("fusion_bench_runs", "ViT-B/32", 8))
+    assert list(runs["Method"]) == ["TSV-M", "MagMax (0.6)", "EMR-Merging"], "told the task: last, whatever its level"
+    assert list(runs["One model"]) == ["", "", "one a task"]

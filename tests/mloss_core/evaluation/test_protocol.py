@@ -4,7 +4,8 @@ import pytest
 
 from mloss_core.errors import ZooError
 from mloss_core.evaluation import evaluate_weights
-from mloss_core.evaluation.protocol import backbone_of, comparable, protocol_recipes, run_protocol
+from mloss_core.evaluation.paper_recipes import protocol_recipes
+from mloss_core.evaluation.protocol import backbone_of, comparable, run_protocol
 from mloss_core.merging import merge
 from mloss_core.merging.methods import check_recipe
 from tests.zoos import tiny_zoo

@@ -61,7 +61,7 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
             spectrum_tab(zoo, (draft.recipe and draft.recipe.tasks) or zoo.tasks)
     if tabs[4].open:
         with tabs[4]:
-            published_tab()
+            published_tab(zoo, found.rows)
 
 
 def shown_rows(rows: Sequence[Row], keys: Sequence[str], baseline: Row | None = None) -> list[Row]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from mloss_core.evaluation.paper_recipes import BACKBONES, protocol_recipes
 from mloss_core.evaluation.published import PAPER, TASKS, TITLES, PublishedRow, published_rows, reading_notes
 from mloss_core.evaluation.published_results import (
     BASELINES,
@@ -14,11 +15,16 @@ from mloss_core.evaluation.published_results import (
     published_results,
     published_sources,
 )
-from ui import state
+from mloss_core.recipe import Recipe
+from ui import merge_state, state
+from ui.cached import ZooFacts
+from ui.merge_entries import tidy
+from ui.merge_rows import Row, find
 
 _TABLE = state.key("mg", "paper_table")
 _SOURCE, _BACKBONE, _COUNT = (state.key("mg", f"paper_{name}") for name in ("source", "backbone", "tasks"))
 _PAGE = "mloss"
+HERE = "Measured here"
 
 
 def published_frame(rows: Sequence[PublishedRow]) -> pd.DataFrame:
@@ -50,8 +56,13 @@ def results_frame(rows: Sequence[PublishedResult]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def published_tab() -> None:
-    """The tables of one source, and how to read them honestly. Sources are never shown together."""
+def published_tab(zoo: ZooFacts, rows: Sequence[Row] = ()) -> None:
+    """The tables of one source, and how to read them honestly. Sources are never shown together.
+
+    Args:
+        zoo: the open zoo, on which the M-Loss project's tables can be repeated.
+        rows: of the comparison; those that repeat a published row are shown beside it.
+    """
     sources = published_sources()
     name = st.selectbox(
         "Source", list(sources), key=_SOURCE, bind=state.BIND, format_func=lambda name: sources[name].title,
@@ -63,7 +74,7 @@ def published_tab() -> None:
         f"{sources[name].checkpoints}. They cannot be compared with this zoo's numbers, nor with another source's."
     )
     if name == _PAGE:
-        _page_tables()
+        _page_tables(zoo, rows)
     else:
         _source_table(name)
 
@@ -101,7 +112,7 @@ def _picked(label: str, values: list[Any], key: str) -> Any:
     return chosen if chosen in values else values[0]
 
 
-def _page_tables() -> None:
+def _page_tables(zoo: ZooFacts, rows: Sequence[Row]) -> None:
     """One of the three tables of the M-Loss project's page."""
     st.caption(f"The method is described in the [paper]({PAPER}).")
     number = st.segmented_control(
@@ -109,8 +120,12 @@ def _page_tables() -> None:
         format_func=lambda number: f"Table {number}", label_visibility="collapsed",
     )  # fmt: skip
     number = number if number in TITLES else 1
+    planned = planned_rows(zoo, number)
     frame = published_frame(published_rows(number))
-    formats = {name: st.column_config.NumberColumn(format="%.2f", width="small") for name in ("Average", *TASKS)}
+    here = measured_here(published_rows(number), planned, rows)
+    if here:
+        frame.insert(4, HERE, here)
+    formats = {name: st.column_config.NumberColumn(format="%.2f", width="small") for name in ("Average", HERE, *TASKS)}
     formats["Variance"] = st.column_config.NumberColumn("Variance %²", format="%.0f", width="small")
     formats["Method"] = st.column_config.TextColumn(pinned=True)
     shown = [name for name in frame.columns if frame[name].astype(str).str.len().any()]
@@ -119,6 +134,48 @@ def _page_tables() -> None:
         frame, hide_index=True, column_config=formats, column_order=shown, height="content", key=f"mg_paper_{number}",
         alt=f"Published accuracies, {TITLES[number]}",
     )  # fmt: skip
+    _repeat(zoo, number, [recipe for _, recipe in planned if recipe is not None])
     st.markdown("**How to read them**")
     for heading, sentences in reading_notes():
         st.markdown(f"- **{heading}.** {sentences}")
+
+
+def planned_rows(zoo: ZooFacts, number: int) -> list[tuple[PublishedRow, Recipe | None]]:
+    """The rows of a table that this zoo's depth can repeat, with their recipes; None for the Ensemble."""
+    backbone = BACKBONES.get(zoo.layers)
+    if backbone is None:
+        return []
+    planned = protocol_recipes(backbone, len(zoo.tasks))
+    return [(row, None if recipe is None else tidy(recipe)) for row, recipe in planned if row.table == number]
+
+
+def measured_here(
+    published: Sequence[PublishedRow], planned: Sequence[tuple[PublishedRow, Recipe | None]], rows: Sequence[Row]
+) -> list[float | None]:
+    """This zoo's average beside each published row, in percent; empty where the comparison holds none of them."""
+    recipes = {id(row): recipe for row, recipe in planned}
+    found: list[float | None] = []
+    for row in published:
+        recipe = recipes.get(id(row))
+        key = None if id(row) not in recipes else "ensemble_features" if recipe is None else merge_state.row_key(recipe)
+        beside = None if key is None else find(rows, key)
+        found.append(100 * beside.average if beside is not None and beside.done else None)
+    merged = [value for row, value in zip(published, found, strict=True) if recipes.get(id(row)) is not None]
+    return found if any(value is not None for value in merged) else []
+
+
+def _repeat(zoo: ZooFacts, number: int, recipes: Sequence[Recipe]) -> None:
+    if not recipes:
+        depths = " or ".join(str(depth) for depth in BACKBONES)
+        st.caption(f"Table {number} cannot be repeated here: its settings are for another depth ({depths} blocks).")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Repeat Table {number} on {zoo.title}", key="mg_repeat", icon=":material/replay:",
+            on_click=merge_state.add, args=(list(recipes),),
+            help="Adds these recipes, with the page's k, e, blocks and 16 images per task, to the comparison.",
+        )  # fmt: skip
+        st.caption(
+            "Other weights, images and tasks than the published ones give other figures; `python -m mloss_core "
+            "protocol` prints all tables."
+        )

@@ -34,13 +34,12 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the protocol and print its tables."""
     from mloss_core.data.datasets import check_split
-    from mloss_core.evaluation.paper_recipes import SEED
     from mloss_core.evaluation.protocol import backbone_of, comparable, run_protocol
 
     started = time.perf_counter()
     check_split(options.split)
     changes = {} if options.samples is None else {"samples_per_task": options.samples}
-    mloss = MLossOptions.preset(options.preset, seed=SEED, **changes)
+    mloss = MLossOptions.preset(options.preset, **changes)
     zoo = opened_zoo(options).subset(names(options.tasks)).limited(options.limit)
     backbone = backbone_of(zoo.architecture)
     reason = comparable(zoo, backbone)

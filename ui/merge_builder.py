@@ -16,6 +16,7 @@ from ui.merge_draft import (
     block_choices,
     block_means,
     chosen_blocks,
+    is_guided,
     make_draft,
     methods_by_family,
     uses_seed,
@@ -23,6 +24,7 @@ from ui.merge_draft import (
 from ui.merge_entries import Entry
 from ui.merge_figures import block_strip, toggled
 from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
+from ui.merge_processors import processor_choice
 from ui.merge_tuning import tuning_section
 from ui.mloss_map_payload import map_of
 from ui.options_form import options_form
@@ -48,16 +50,21 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     with form:
         values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2, more=more)
     with more:
-        tasks, mloss, seed = _more(zoo, name, values)
+        tasks = _models(zoo)
+        pre, post = processor_choice(name)
+        guided = is_guided(METHODS[name], pre)
+        mloss, seed = _guiding(guided), _seed(uses_seed(METHODS[name], values, pre))
     scores = None
-    if "mloss" in METHODS[name].needs:
+    if guided:
         with preview:
             scores = _scores(zoo, tasks, mloss)
         with blocks_slot:
             blocks = _block_choice(zoo, None if scores is None else block_means(scores))
     else:
         blocks = None
-    draft = make_draft(name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
+    draft = make_draft(
+        name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed, pre=pre, post=post
+    )
     profile = _profile(draft, scores, seed)
     with preview:
         _preview(draft, profile)
@@ -86,27 +93,37 @@ def _more_label(zoo: ZooFacts) -> str:
     return f"Models ({len(zoo.tasks if held is None else held)} of {len(zoo.tasks)}) and more"
 
 
-def _more(zoo: ZooFacts, name: str, values: Mapping[str, object]) -> tuple[tuple[str, ...], MLossOptions, int]:
-    """Models, and where they matter the M-Loss preset and the seed: all have good defaults."""
+def _models(zoo: ZooFacts) -> tuple[str, ...]:
+    """The models to merge, in the zoo's order."""
     state.prune(merge_state.MODELS, zoo.tasks)
     chosen = st.pills(
         "Models", zoo.tasks, selection_mode="multi", default=zoo.tasks, key=merge_state.MODELS, bind=state.BIND,
         wrap=True, help="The fine-tuned models to merge. Accuracy is measured on all tasks of the zoo all the same.",
     )  # fmt: skip
-    preset, seed = "paper", 0
-    if "mloss" in METHODS[name].needs:
+    return tuple(task for task in zoo.tasks if task in set(chosen or ()))
+
+
+def _guiding(guided: bool) -> MLossOptions:
+    """How M-Loss is measured, where it guides."""
+    preset = "paper"
+    if guided:
         preset = st.segmented_control(
             "M-Loss preset", list(_PRESET_WORDS), default="paper", required=True, key=merge_state.PRESET,
             bind=state.BIND, format_func=lambda word: _PRESET_WORDS.get(word, word),
             help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
         )  # fmt: skip
-    if uses_seed(METHODS[name], values):
+    return MLossOptions.preset(preset if preset in _PRESET_WORDS else "paper")
+
+
+def _seed(wanted: bool) -> int:
+    """The seed, where it changes the result."""
+    seed = 0
+    if wanted:
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, 0, key=merge_state.SEED, bind=state.BIND,
             help="Keys the random choices; another seed shows how much they matter.",
         )  # fmt: skip
-    tasks = tuple(task for task in zoo.tasks if task in set(chosen or ()))
-    return tasks, MLossOptions.preset(preset if preset in _PRESET_WORDS else "paper"), int(seed or 0)
+    return int(seed or 0)
 
 
 def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores | None:
@@ -163,9 +180,9 @@ def _strip_clicked(shown: Sequence[int], layers: int) -> Callable[[], None]:
 
 
 def _profile(draft: Draft, scores: Scores | None, seed: int) -> KeepProfile | None:
-    if scores is None or draft.options is None or draft.blocks == ():
+    if scores is None or draft.guide is None or draft.blocks == ():
         return None
-    return keep_profile(scores, draft.options, draft.blocks, seed)
+    return keep_profile(scores, draft.guide, draft.blocks, seed)
 
 
 def _preview(draft: Draft, profile: KeepProfile | None) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from mloss_core.errors import MLossCoreError
 from mloss_core.merging.labels import block_presets
-from mloss_core.merging.methods import METHODS, Method
+from mloss_core.merging.methods import METHODS, Method, guides
+from mloss_core.merging.processors import BEFORE, read_processor
 from mloss_core.options import build_options
 from mloss_core.recipe import MLossOptions, Recipe
 from ui.merge_entries import tidy
@@ -36,8 +37,14 @@ class Draft:
 
     @property
     def guided(self) -> bool:
-        """Whether the method prunes by M-Loss."""
-        return "mloss" in self.method.needs
+        """Whether M-Loss prunes anything: in the method, or before it."""
+        return is_guided(self.method, () if self.recipe is None else self.recipe.pre)
+
+    @property
+    def guide(self) -> Any | None:
+        """Options of what prunes by M-Loss, the method's before a pre-processor's; None without a recipe."""
+        found = () if self.recipe is None else guides(self.recipe)
+        return found[0] if found else None
 
 
 def block_choices(layers: int) -> dict[str, str]:
@@ -72,6 +79,8 @@ def make_draft(
     zoo_tasks: Sequence[str],
     mloss: MLossOptions,
     seed: int,
+    pre: tuple[str, ...] = (),
+    post: tuple[str, ...] = (),
 ) -> Draft:
     """The draft that these choices make.
 
@@ -83,9 +92,11 @@ def make_draft(
         zoo_tasks: all of the zoo's.
         mloss: how the guiding M-Loss is measured.
         seed: of random masks.
+        pre, post: entries of what goes before and after the method.
     """
     method = METHODS[name]
-    blocks = blocks if method.uses_blocks else None
+    guided = is_guided(method, pre)
+    blocks = blocks if guided else None
     try:
         options = build_options(method.options_type, values)
     except MLossCoreError as error:
@@ -97,14 +108,28 @@ def make_draft(
     everything = tuple(tasks) == tuple(zoo_tasks)
     recipe = Recipe(
         method=name, options=values, tasks=None if everything else tuple(tasks), blocks=blocks,
-        mloss=mloss if "mloss" in method.needs else MLossOptions(), seed=seed if uses_seed(method, values) else 0,
+        mloss=mloss if guided else MLossOptions(), seed=seed if uses_seed(method, values, pre) else 0, pre=pre,
+        post=post,
     )  # fmt: skip
-    return Draft(method, options, blocks, tidy(recipe))
+    try:
+        return Draft(method, options, blocks, tidy(recipe))
+    except MLossCoreError as error:
+        return Draft(method, options, blocks, None, str(error))
 
 
-def uses_seed(method: Method, values: Mapping[str, Any]) -> bool:
+def is_guided(method: Method, pre: Sequence[str] = ()) -> bool:
+    """Whether M-Loss prunes anything in a merge by this method with these processors before it."""
+    return "mloss" in method.needs or any("mloss" in read_processor(BEFORE, text)[0].needs for text in pre)
+
+
+def uses_seed(method: Method, values: Mapping[str, Any], pre: Sequence[str] = ()) -> bool:
     """Whether the seed changes the result."""
-    return method.random or values.get("ranking") == "random" or values.get("coefficients") == "shuffled"
+    before = [read_processor(BEFORE, text) for text in pre]
+    drawn = any(
+        processor.random or "random" == getattr(options, "ranking", "") or "bernoulli" == getattr(options, "rule", "")
+        for processor, options in before
+    )
+    return drawn or method.random or values.get("ranking") == "random" or values.get("coefficients") == "shuffled"
 
 
 def methods_by_family() -> dict[str, list[Method]]:

@@ -24,7 +24,7 @@ from ui.merge_rows import Row, find
 _TABLE = state.key("mg", "paper_table")
 _SOURCE, _BACKBONE, _COUNT = (state.key("mg", f"paper_{name}") for name in ("source", "backbone", "tasks"))
 _PAGE = "mloss"
-HERE = "Measured here"
+HERE = "Here"
 
 
 def published_frame(rows: Sequence[PublishedRow]) -> pd.DataFrame:
@@ -125,13 +125,19 @@ def _page_tables(zoo: ZooFacts, rows: Sequence[Row]) -> None:
     here = measured_here(published_rows(number), planned, rows)
     if here:
         frame.insert(4, HERE, here)
-    formats = {name: st.column_config.NumberColumn(format="%.2f", width="small") for name in ("Average", HERE, *TASKS)}
+    formats = {name: st.column_config.NumberColumn(format="%.2f", width="small") for name in ("Average", *TASKS)}
+    formats[HERE] = st.column_config.NumberColumn(
+        format="%.2f",
+        width="small",
+        help="Average of the same recipe on the open zoo, on other images.",
+    )
     formats["Variance"] = st.column_config.NumberColumn("Variance %²", format="%.0f", width="small")
     formats["Method"] = st.column_config.TextColumn(pinned=True)
     shown = [name for name in frame.columns if frame[name].astype(str).str.len().any()]
     st.markdown(f"{TITLES[number]}")
     st.dataframe(
         frame, hide_index=True, column_config=formats, column_order=shown, height="content", key=f"mg_paper_{number}",
+        placeholder="",
         alt=f"Published accuracies, {TITLES[number]}",
     )  # fmt: skip
     _repeat(zoo, number, [recipe for _, recipe in planned if recipe is not None])

@@ -14,6 +14,7 @@ from ui.cached import ZooFacts
 from ui.formats import short_digest, size
 from ui.merge_controls import is_guided, missing_controls
 from ui.merge_entries import MAX_NAME, Entry
+from ui.merge_processors import editable, open_processors
 from ui.merge_rows import Row
 
 HINT = "Select rows to chart them; select one merge to rename it, repeat it from the command line or download it."
@@ -57,12 +58,11 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
             help="Adds what the M-Loss ranks must beat: e = 0, reversed ranks, random ranks, and the same "
             "budget without ranks.",
         )  # fmt: skip
-    processed = bool(recipe.pre or recipe.post)
+    known = editable(recipe)
     st.button(
-        "Edit as new", key="mg_edit", icon=":material/edit:", on_click=merge_state.open_in_builder,
-        args=(recipe, METHODS[recipe.method].options_type), disabled=processed,
-        help="The builder has no processors before or after a method: edit this recipe as a command." if processed
-        else "Opens this recipe in the builder.",
+        "Edit as new", key="mg_edit", icon=":material/edit:", on_click=_open, args=(recipe,), disabled=not known,
+        help="Opens this recipe in the builder." if known
+        else "The builder holds each processor once, in a fixed order: edit this recipe as a command.",
     )  # fmt: skip
     with st.popover("Rename", icon=":material/label:"):
         widget = f"mg_name_{merge_state.row_key(recipe)}"
@@ -85,6 +85,11 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
             disabled=merge_state.requested_file(entry.key) or METHODS[recipe.method].output != "single",
             help="Merges once more and writes the weights to a file, which can then be downloaded.",
         )  # fmt: skip
+
+
+def _open(recipe: Recipe) -> None:
+    merge_state.open_in_builder(recipe, METHODS[recipe.method].options_type)
+    open_processors(recipe)
 
 
 def _file(zoo: ZooFacts, entry: Entry) -> None:

@@ -93,6 +93,18 @@ def read_processor(kind: str, text: str) -> tuple[Processor, Any]:
         raise InvalidOptionError(f"{kind} {text!r}: {error}") from error
 
 
+def write_processor(processor: Processor, values: Mapping[str, Any]) -> str:
+    """The entry that names a processor with these option values, defaults left out.
+
+    Example:
+        >>> write_processor(PRE["mloss"], {"keep_rate": 0.7, "span": 0.1})
+        'mloss:keep_rate=0.7'
+    """
+    usual = {field.name: field.default for field in dataclasses.fields(processor.options_type)}
+    changed = [f"{name}={value}" for name, value in values.items() if value != usual[name]]
+    return f"{processor.name}:{','.join(changed)}" if changed else processor.name
+
+
 def _values(processor: Processor, text: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for part in text.split(","):

@@ -11,7 +11,7 @@ from mloss_core.merging import METHODS, POST, PRE, check_recipe, merge, merge_st
 from mloss_core.merging.keep_rates import keep_rate_profile
 from mloss_core.merging.plan import Drop, RowGuide
 from mloss_core.merging.processing import steps_before
-from mloss_core.merging.processors import AFTER, BEFORE, read_processor
+from mloss_core.merging.processors import AFTER, BEFORE, read_processor, write_processor
 from mloss_core.mloss import measure_mloss
 from mloss_core.options import parse_option
 from mloss_core.recipe import Recipe
@@ -163,3 +163,9 @@ def test_before_a_method_of_its_own_both_prune(zoo):
 def test_before_methods_with_one_model_a_task(zoo):
     result = merge(zoo, Recipe(method="tall_mask", pre=("mloss",)))
     assert result.digest != merge(zoo, Recipe(method="tall_mask")).digest
+
+
+@pytest.mark.parametrize("text", ["dare", "dare:keep_rate=0.5", "mloss:keep_rate=0.7,span=0.2,rule=bernoulli"])
+def test_an_entry_is_written_as_it_is_read(text):
+    processor, options = read_processor(BEFORE, text)
+    assert write_processor(processor, dataclasses.asdict(options)) == text

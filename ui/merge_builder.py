@@ -90,7 +90,7 @@ def _method_choice() -> str:
 
 def _more_label(zoo: ZooFacts) -> str:
     held = merge_state.held(merge_state.MODELS)
-    return f"Models ({len(zoo.tasks if held is None else held)} of {len(zoo.tasks)}) and more"
+    return f"Models ({len(zoo.tasks if held is None else held)} of {len(zoo.tasks)}), processors, more"
 
 
 def _models(zoo: ZooFacts) -> tuple[str, ...]:

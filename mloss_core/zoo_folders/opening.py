@@ -79,7 +79,7 @@ def _fitting(heads: Mapping[str, Tensor], datasets: Mapping[str, Dataset]) -> tu
     wrong = {
         task: f"the head of {task} has {len(head)} classes, its dataset {len(datasets[task].classes)}; it is left out."
         for task, head in heads.items()
-        if task in datasets and len(head) != len(datasets[task].classes)
+        if task in datasets and datasets[task].classes and len(head) != len(datasets[task].classes)
     }
     return {task: head for task, head in heads.items() if task not in wrong}, list(wrong.values())
 

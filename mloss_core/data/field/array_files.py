@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mloss_core.data.field.cifar import read_cifar
 from mloss_core.data.field.matlab import matlab
-from mloss_core.data.field.places import first_of, need
+from mloss_core.data.field.places import need
 from mloss_core.data.pictures import PictureArrays, Pictures
 from mloss_core.errors import DatasetError
 
@@ -65,30 +66,6 @@ def read_stl10(folder: Path) -> Parts:
     return parts
 
 
-def read_cifar(folder: Path, fine: bool) -> Parts:
-    """The binary version of CIFAR: records of a label (two for CIFAR-100, the second counts) and 3072 bytes.
-
-    Raises:
-        DatasetError: only the Python version is there, which is pickles.
-    """
-    names = {"train": ["train.bin"], "test": ["test.bin"]} if fine else {
-        "train": [f"data_batch_{number}.bin" for number in range(1, 6)], "test": ["test_batch.bin"]
-    }  # fmt: skip
-    place = "cifar-100-binary" if fine else "cifar-10-batches-bin"
-    python = first_of(folder, ["cifar-100-python", "cifar-10-batches-py"])
-    if first_of(folder, [f"{place}/test*.bin", "test*.bin"]) is None and python is not None:
-        raise DatasetError(
-            f"{python} holds pickles, which are never executed here. Put the binary version of CIFAR beside it "
-            f"({place}), or a copy in image folders or parquet files."
-        )
-    parts: Parts = {}
-    for split, files in names.items():
-        paths = [need(folder, [f"{place}/{name}", name]) for name in files]
-        labels = np.concatenate([_records(path, fine)[:, 1 if fine else 0] for path in paths])
-        parts[split] = PictureArrays(functools.partial(_cifar_pixels, paths, fine), labels, paths[0])
-    return parts
-
-
 def read_fer2013(folder: Path) -> Parts:
     """`fer2013.csv` or `icml_face_data.csv`: emotion, 48 x 48 values and the split of each image."""
     path = need(folder, ["fer2013.csv", "icml_face_data.csv", "*/fer2013.csv"])
@@ -126,16 +103,6 @@ def _whole(path: Path, record: int) -> np.ndarray:
     if len(content) % record:
         raise DatasetError(f"{path} must hold records of {record} bytes; it has {len(content)}. Download it again.")
     return content
-
-
-def _records(path: Path, fine: bool) -> np.ndarray:
-    record = 3073 + fine
-    return _whole(path, record).reshape(-1, record)
-
-
-def _cifar_pixels(paths: list[Path], fine: bool) -> np.ndarray:
-    rows = np.concatenate([_records(path, fine)[:, 1 + fine :] for path in paths])
-    return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
 
 
 def _fer_rows(path: Path) -> list[tuple[str, str, str]]:

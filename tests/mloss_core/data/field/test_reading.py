@@ -1,5 +1,6 @@
 """The field's datasets in their true forms on disk, in miniature."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -169,13 +170,50 @@ def test_damaged_files_are_one_sentence(tmp_path):
         opened("resisc45", lists)
 
 
-def test_pickled_cifar_is_refused_and_the_binary_one_is_read(tmp_path):
-    folder = tmp_path / "cifar10"
-    (folder / "cifar-10-batches-py").mkdir(parents=True)
-    with pytest.raises(DatasetError, match="holds pickles, which are never executed here"):
-        opened("cifar10", folder)
-    batches = folder / "cifar-10-batches-bin"
-    batches.mkdir()
+def python_batch(path: Path, labels: list[int], key: str = "labels") -> np.ndarray:
+    """A batch as CIFAR's Python version pickles it; gives its images."""
+    images = pixels(len(labels), len(labels), 32)
+    rows = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(labels), -1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps({"batch_label": "x", key: labels, "data": rows, "filenames": ["a"]}, protocol=4))
+    return images
+
+
+def test_pickled_cifar_is_read_as_data(tmp_path):
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        images = python_batch(tmp_path / "cifar10" / "cifar-10-batches-py" / name, [7, 2, 0])
+    data = opened("cifar10", tmp_path / "cifar10")
+    assert data.size("train") + data.size("val") == 15 and data.labels("test").tolist() == [7, 2, 0]
+    assert np.array_equal(data.pixels("test", [1])[0], images[1])
+    for name in ("train", "test"):
+        python_batch(tmp_path / "cifar100" / "cifar-100-python" / name, [99, 3] * 5, "fine_labels")
+    assert opened("cifar100", tmp_path / "cifar100").labels("test").tolist() == [99, 3] * 5
+
+
+class Hostile:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (self.canary,))
+
+
+def test_a_hostile_batch_is_refused_and_nothing_runs(tmp_path):
+    canary, folder = tmp_path / "canary", tmp_path / "cifar10" / "cifar-10-batches-py"
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        python_batch(folder / name, [1])
+    (folder / "data_batch_3").write_bytes(pickle.dumps({"labels": [1], "data": Hostile(canary)}))
+    with pytest.raises(DatasetError, match="Keep the dataset as folders of images"):
+        opened("cifar10", folder.parent)
+    assert not canary.exists()
+
+
+def test_the_binary_version_of_cifar_is_read(tmp_path):
+    batches = tmp_path / "cifar10" / "cifar-10-batches-bin"
+    batches.mkdir(parents=True)
+    folder = batches.parent
     images = pixels(3, 2, 32)
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
         rows = [

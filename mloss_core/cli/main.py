@@ -11,7 +11,7 @@ from mloss_core.errors import InvalidOptionError, MLossCoreError
 from mloss_core.merging.methods import check_plugins
 
 BAD_INPUT, INTERRUPTED = 2, 130
-COMMANDS = ("zoo", "measure", "merge", "evaluate", "convert", "heads", "demo", "cache")
+COMMANDS = ("zoo", "measure", "merge", "evaluate", "methods", "convert", "heads", "demo", "cache")
 
 
 class Parser(argparse.ArgumentParser):

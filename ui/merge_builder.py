@@ -23,7 +23,9 @@ from ui.merge_draft import (
 from ui.merge_entries import Entry
 from ui.merge_figures import block_strip, toggled
 from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
+from ui.merge_presets import preset_choice, preset_note
 from ui.merge_tuning import tuning_section
+from ui.method_card import card
 from ui.mloss_map_payload import map_of
 from ui.options_form import options_form
 
@@ -41,7 +43,9 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     """
     for problem in METHODS.problems:
         st.error(f"{problem[:1].upper()}{problem[1:]} The other methods work.", icon=":material/extension_off:")
+    preset_choice()
     name = _method_choice()
+    about = st.container()
     form, blocks_slot, button, preview, tuning = (st.container() for _ in range(5))
     more = st.expander(_more_label(zoo), icon=":material/tune:")
     with form:
@@ -57,6 +61,9 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     else:
         blocks = None
     draft = make_draft(name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
+    with about:
+        preset_note(draft.recipe)
+        card(zoo, METHODS[name], draft.recipe)
     profile = _profile(draft, scores, seed)
     with preview:
         _preview(draft, profile)

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from mloss_core.evaluation.published import PAPER, TASKS, TITLES, PublishedRow, published_rows, reading_notes
-from mloss_core.evaluation.published_results import (
+from mloss_core.evaluation.published_averages import (
     BASELINES,
     PublishedResult,
     comparability_warnings,

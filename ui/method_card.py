@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mloss_core.evaluation.published_results import published_results, published_sources
+from mloss_core.evaluation.published_averages import published_results, published_sources
 from mloss_core.merging.cards import method_card
 from mloss_core.merging.record import Method
 from mloss_core.recipe import Recipe

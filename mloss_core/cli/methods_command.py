@@ -41,7 +41,7 @@ def _listing() -> dict[str, Any]:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from mloss_core.evaluation.published_results import published_results
+    from mloss_core.evaluation.published_averages import published_results
 
     method, card = get_method(name), method_card(name)
     return {
@@ -99,7 +99,7 @@ def _print_card(name: str) -> None:
 
 
 def _print_published(name: str) -> None:
-    from mloss_core.evaluation.published_results import published_results, published_sources
+    from mloss_core.evaluation.published_averages import published_results, published_sources
 
     rows = published_results(method=name)
     if rows:

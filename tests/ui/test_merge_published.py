@@ -1,7 +1,7 @@
 import pytest
 
 from mloss_core.evaluation.published import published_rows
-from mloss_core.evaluation.published_results import published_results
+from mloss_core.evaluation.published_averages import published_results
 from ui.merge_published import published_frame, results_frame
 
 

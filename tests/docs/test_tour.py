@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "docs" / "tour.ipynb"
 CHECKS = """
-assert zoo.tasks == ("digits", "shapes", "signs") and len(report.layers) == report.layers["block"].nunique()
+assert zoo.tasks == ("digits", "signs") and len(report.layers) == report.layers["block"].nunique()
 rows = compared.set_index("model")["average"]
 assert rows["Ensemble"] > rows["Zero-shot"] and (compared["kind"] == "merged").sum() == 5
 update = mine.function(inputs, MedianOptions()).tensor("w").update

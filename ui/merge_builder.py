@@ -25,6 +25,7 @@ from ui.merge_figures import block_strip, toggled
 from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
 from ui.merge_presets import preset_choice, preset_note
 from ui.merge_tuning import tuning_section
+from ui.merge_upload import upload
 from ui.method_card import card
 from ui.mloss_map_payload import map_of
 from ui.options_form import options_form
@@ -52,6 +53,7 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2, more=more)
     with more:
         tasks, mloss, seed = _more(zoo, name, values)
+        upload(zoo)
     scores = None
     if "mloss" in METHODS[name].needs:
         with preview:

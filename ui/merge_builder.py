@@ -24,8 +24,11 @@ from ui.merge_draft import (
 from ui.merge_entries import Entry
 from ui.merge_figures import block_strip, toggled
 from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
+from ui.merge_presets import preset_choice, preset_note
 from ui.merge_processors import processor_choice
 from ui.merge_tuning import tuning_section
+from ui.merge_upload import upload
+from ui.method_card import card
 from ui.mloss_map_payload import map_of
 from ui.options_form import options_form
 from ui.zoo_needs import image_needs
@@ -44,7 +47,9 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     """
     for problem in METHODS.problems:
         st.error(f"{problem[:1].upper()}{problem[1:]} The other methods work.", icon=":material/extension_off:")
+    preset_choice()
     name = _method_choice()
+    about = st.container()
     form, blocks_slot, button, preview, tuning = (st.container() for _ in range(5))
     more = st.expander(_more_label(zoo), icon=":material/tune:")
     with form:
@@ -54,6 +59,7 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         pre, post = processor_choice(name)
         guided = is_guided(METHODS[name], pre)
         mloss, seed = _guiding(guided), _seed(uses_seed(METHODS[name], values, pre))
+        upload(zoo)
     scores = None
     if guided:
         with preview:
@@ -65,6 +71,9 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     draft = make_draft(
         name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed, pre=pre, post=post
     )
+    with about:
+        preset_note(draft.recipe)
+        card(zoo, METHODS[name], draft.recipe)
     profile = _profile(draft, scores, seed)
     with preview:
         _preview(draft, profile)

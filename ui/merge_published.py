@@ -8,7 +8,7 @@ import streamlit as st
 
 from mloss_core.evaluation.paper_recipes import BACKBONES, protocol_recipes
 from mloss_core.evaluation.published import PAPER, TASKS, TITLES, PublishedRow, published_rows, reading_notes
-from mloss_core.evaluation.published_results import (
+from mloss_core.evaluation.published_averages import (
     BASELINES,
     PublishedResult,
     comparability_warnings,
@@ -49,7 +49,7 @@ def results_frame(rows: Sequence[PublishedResult]) -> pd.DataFrame:
             {
                 "Method": row.title, "Average": 100 * row.average,
                 "Normalised": None if row.normalised is None else 100 * row.normalised,
-                "One model": "one a task" if row.given_the_task else "",
+                "Told the task": "yes" if row.given_the_task else "",
             }
             for row in order
         ]
@@ -91,10 +91,10 @@ def _source_table(name: str) -> None:
         st.info(f"This source has no row for {backbone} with {count} tasks.", icon=":material/table_rows:")
     else:
         frame = results_frame(shown)
+        styled = frame.style.format("{:.1f}", na_rep="", subset=["Average", "Normalised"])
         columns = [column for column in frame.columns if frame[column].notna().any() and (frame[column] != "").any()]
-        numbers = {column: st.column_config.NumberColumn(format="%.1f") for column in ("Average", "Normalised")}
         st.dataframe(
-            frame, hide_index=True, column_config=numbers, column_order=columns, height="content",
+            styled, hide_index=True, column_order=columns, height="content",
             key=f"mg_results_{name}", alt=f"Published averages, {published_sources()[name].title}",
         )  # fmt: skip
     warnings = comparability_warnings(name)

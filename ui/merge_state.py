@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from mloss_core.errors import MLossCoreError
-from mloss_core.recipe import Recipe
+from mloss_core.recipe import MLossOptions, Recipe
 from ui import state
 from ui.cached import ZooFacts
 from ui.merge_draft import ALL, CUSTOM
@@ -75,6 +75,11 @@ def mirror(zoo: ZooFacts) -> None:
         st.caption("The comparison is too long for a link: the address does not hold its recipes.")
 
 
+def note(text: str) -> None:
+    """Have something told once. A callback's."""
+    st.session_state[_NOTE] = text
+
+
 def take_note() -> str:
     """What is to be told once about a link or an action, and forget it."""
     return st.session_state.pop(_NOTE, "")
@@ -108,6 +113,7 @@ def open_in_builder(recipe: Recipe, options_type: type) -> None:
     if recipe.tasks is not None:
         st.session_state[MODELS] = list(recipe.tasks)
     st.session_state[SEED] = recipe.seed
+    st.session_state[PRESET] = "reference" if recipe.mloss == MLossOptions.preset("reference") else "paper"
 
 
 def restore_custom_blocks(layers: int) -> None:

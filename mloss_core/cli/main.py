@@ -11,7 +11,9 @@ from mloss_core.errors import InvalidOptionError, MLossCoreError
 from mloss_core.merging.methods import check_plugins
 
 BAD_INPUT, INTERRUPTED = 2, 130
-COMMANDS = ("zoo", "measure", "merge", "evaluate", "convert", "heads", "finetune", "protocol", "demo", "cache")
+COMMANDS = (
+    "zoo", "measure", "merge", "evaluate", "methods", "protocol", "convert", "heads", "finetune", "demo", "cache",
+)  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):

@@ -19,12 +19,17 @@ def method_listing() -> str:
 
 
 def _method(method: Method | Processor) -> str:
-    lines = [f"  {method.name}: {method.summary}"]
+    return "\n".join([f"  {method.name}: {method.summary}", *option_lines(method)])
+
+
+def option_lines(method: Method | Processor) -> list[str]:
+    """The options of a method, a line or more for each."""
+    lines: list[str] = []
     for field in dataclasses.fields(method.options_type):
         head = f"    {field.name}={_typed(field.default)}"
         words = " ".join(part for part in (_range(field), field.metadata.get("help", "")) if part)
         lines += textwrap.wrap(words, _WIDTH, initial_indent=f"{head:<28} ", subsequent_indent=" " * 29) or [head]
-    return "\n".join(lines)
+    return lines
 
 
 def _range(field: dataclasses.Field) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mloss_core.evaluation.contenders import Contender, as_contender
     from mloss_core.evaluation.paired import PairedDifference, compare_rows, paired_difference
-    from mloss_core.evaluation.published_results import published_results
+    from mloss_core.evaluation.published_averages import published_results
     from mloss_core.evaluation.rows import EvaluationRow
     from mloss_core.evaluation.tables import evaluate, evaluate_rows, evaluate_weights
     from mloss_core.evaluation.threshold_tuning import ThresholdSearch, tune_thresholds
@@ -21,7 +21,7 @@ __all__ = [
 _HOMES = {
     "contenders": ("Contender", "as_contender"),
     "paired": ("PairedDifference", "compare_rows", "paired_difference"),
-    "published_results": ("published_results",),
+    "published_averages": ("published_results",),
     "rows": ("EvaluationRow",),
     "tables": ("evaluate", "evaluate_rows", "evaluate_weights"),
     "threshold_tuning": ("ThresholdSearch", "tune_thresholds"),

@@ -72,6 +72,20 @@ def read_run(path: str | Path) -> RunFile:
         raise InvalidOptionError(f"{path}: {error}") from error
 
 
+def parse_recipes(text: str, *, yaml: bool = False) -> tuple[Recipe, ...]:
+    """The recipes of a text that holds a run or a single recipe.
+
+    Raises:
+        InvalidOptionError, UnknownNameError: it holds neither, or a recipe is wrong.
+    """
+    values = parse_object(text, "a recipe or a run", yaml=yaml)
+    if "recipes" in values:
+        return RunFile.from_dict(values).recipes
+    recipe = Recipe.from_dict(values)
+    check_recipe(recipe)
+    return (recipe,)
+
+
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe in a YAML or JSON file.
 

@@ -57,7 +57,7 @@ class FakeLab:
 
     def install(self, monkeypatch: Any) -> "FakeLab":
         """Replace `ui.jobs` and the zoo for one test."""
-        for name in ("submit", "payload_of", "job_payload", "job_result", "watch", "forget"):
+        for name in ("submit", "payload_of", "job_payload", "job_result", "watch", "forget", "known"):
             monkeypatch.setattr(f"ui.jobs.{name}", getattr(self, name))
         monkeypatch.setattr("ui.frame.zoo_facts", lambda name: zoo(self.tasks, self.card))
         return self
@@ -78,6 +78,10 @@ class FakeLab:
 
     def job_result(self, name: str, kind: str, params: Mapping[str, Any], *, label: str, **rest: Any) -> Any:
         return SimpleNamespace(payload=self.payload_of(self.submit(kind, params)), params=params, stale=False)
+
+    def known(self, kind: str, params: Mapping[str, Any]) -> Any:
+        asked = any(other == kind and digest_of(given) == digest_of(dict(params)) for other, given in self.submitted)
+        return self.payload_of(FakeJob("", kind, params)) if asked else None
 
     def watch(self, jobs: list[FakeJob], labels: list[str]) -> None:
         self.watched = list(labels)

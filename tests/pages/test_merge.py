@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mloss_core.merging import METHODS
 from mloss_core.merging.plugins import VARIABLE
 from mloss_core.recipe import Recipe
 from tests.mloss_core.merging.plugin_files import write
@@ -133,6 +134,46 @@ def test_a_broken_plugin_is_reported_and_the_page_works_on(lab, tmp_path, monkey
     assert not test.exception and len(test.error) == 1
     assert "importing it fails with ValueError: no" in test.error[0].value
     assert len(models(test)) == 7
+
+
+def test_a_preset_fills_the_builder(lab):
+    test = page()
+    test.selectbox(key="mg_project_preset").select("ties@adamerging").run()
+    assert not test.exception
+    assert test.selectbox(key="mg_method").value == "ties" and test.slider(key="mg_ties_scale").value == 0.3
+    assert "The entries that agree are summed" in texts(test) and "no longer holds" not in texts(test)
+    test.button(key="mg_add").click().run()
+    assert recipes(lab)[-1].options == {"merge": "sum", "scale": 0.3, "domain": "all"}
+    test.slider(key="mg_ties_scale").set_value(0.5).run()
+    assert "no longer holds exactly this" in texts(test)
+
+
+def test_presets_with_blocks_or_the_codes_m_loss(lab):
+    test = page()
+    test.selectbox(key="mg_project_preset").select("m_ties@mloss/few_layers").run()
+    assert test.pills(key="mg_custom").value == [8, 9, 10]
+    test.selectbox(key="mg_project_preset").select("m_ties@mloss/code").run()
+    assert not test.exception and test.segmented_control(key="mg_preset").value == "reference"
+    assert "no longer holds" not in texts(test)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_a_card_on_the_page(lab, name):
+    method = METHODS[name]
+    test = page(mg_method=f"{method.family} · {method.title}")
+    assert not test.exception and len(test.latex) == 1
+    assert ("**Data.**" in texts(test) and "Not measured on this zoo yet" in texts(test)) or name in lab_methods(lab)
+
+
+def lab_methods(lab):
+    return {recipe.method for recipe in recipes(lab)}
+
+
+def test_a_card_tells_the_measured_cost_and_the_known_faults(lab):
+    test = page()
+    test.run()
+    assert "This recipe's merge took 1.50 s on this zoo" in texts(test)
+    assert "Known faults of reference code" in texts(test) and "unstable sort" in texts(test)
 
 
 def test_one_model_is_not_enough(lab):

@@ -1,7 +1,7 @@
 import pytest
 
 from mloss_core.evaluation.published import published_rows
-from mloss_core.evaluation.published_results import published_results
+from mloss_core.evaluation.published_averages import published_results
 from ui.cached import ZooFacts
 from ui.merge_published import measured_here, planned_rows, published_frame, results_frame
 from ui.merge_rows import Row
@@ -26,7 +26,7 @@ def test_averages_stand_under_the_baselines_and_best_first():
     assert frame.set_index("Method").loc["Iso-CTS", "Normalised"] == pytest.approx(85.5)
     runs = results_frame(published_results("fusion_bench_runs", "ViT-B/32", 8))
     assert list(runs["Method"]) == ["TSV-M", "MagMax (0.6)", "EMR-Merging"], "told the task: last, whatever its level"
-    assert list(runs["One model"]) == ["", "", "one a task"]
+    assert list(runs["Told the task"]) == ["", "", "yes"]
 
 
 def row_of(recipe, average):

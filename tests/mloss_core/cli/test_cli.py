@@ -170,7 +170,9 @@ def test_interrupting_leaves_nothing(capsys, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["zoo", "measure", "merge", "evaluate", "convert", "heads", "demo", "cache"])
+@pytest.mark.parametrize(
+    "command", ["zoo", "measure", "merge", "evaluate", "methods", "convert", "heads", "demo", "cache"]
+)
 def test_help_names_defaults(capsys, command):
     with pytest.raises(SystemExit) as caught:
         main([command, *(["build"] if command in ("demo", "heads") else []), "--help"])

@@ -7,7 +7,7 @@ import pytest
 
 from mloss_core.errors import UnknownNameError
 from mloss_core.evaluation.published import published_rows
-from mloss_core.evaluation.published_results import (
+from mloss_core.evaluation.published_averages import (
     comparability_warnings,
     published_results,
     published_sources,

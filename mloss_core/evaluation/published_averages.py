@@ -11,7 +11,7 @@ from types import MappingProxyType
 from mloss_core.errors import unknown_name
 from mloss_core.evaluation.published import published_rows
 
-_ROWS = Path(__file__).with_name("published_results.csv")
+_ROWS = Path(__file__).with_name("published_averages.csv")
 _SOURCES = Path(__file__).with_name("published_sources.json")
 _PAGE = "mloss"
 _PAGE_METHODS = {

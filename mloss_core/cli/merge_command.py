@@ -39,6 +39,10 @@ def add(commands: Any) -> None:
     add_common(parser)
     add_recipe(parser, many=False)
     parser.add_argument(
+        "--pretrained", metavar="FILE", help="instead of a zoo: the common ancestor of --models, of any architecture"
+    )
+    parser.add_argument("--models", nargs="+", metavar="FILE", help="with --pretrained: the files to merge")
+    parser.add_argument(
         "--out",
         required=True,
         metavar="FILE",
@@ -63,6 +67,9 @@ def run(options: argparse.Namespace) -> None:
     masks = get_method(recipe.method).masks
     if masks:
         _check_masks_file(recipe, out, options.format)
+    if options.pretrained is not None or options.models is not None:
+        _merge_files(options, recipe, out)
+        return
     from mloss_core.merging import merge
 
     zoo = opened_zoo(options)
@@ -81,6 +88,26 @@ def run(options: argparse.Namespace) -> None:
     print(f"digest {result.digest}")
     kept = "of the shared update, mean over tasks" if masks else "of the task vectors' entries"
     print(f"kept {100 * result.kept_fraction:.1f} % {kept}; {result.seconds:.2f} s")
+
+
+def _merge_files(options: argparse.Namespace, recipe: Recipe, out: Path) -> None:
+    """Files of any architecture, which no zoo holds."""
+    if options.pretrained is None or options.models is None or recipe.tasks is not None:
+        raise InvalidOptionError("files are merged by --pretrained FILE --models FILE FILE .., without --tasks.")
+    if options.format != "canonical":
+        raise InvalidOptionError("--format renames the tensors of CLIP encoders; merged files keep their own names.")
+    from mloss_core.merging.any_files import merge_files
+
+    files = [Path(options.pretrained), *map(Path, options.models)]
+    if any(file.exists() and out.exists() and file.samefile(out) for file in files):
+        raise InvalidOptionError(f"--out must not replace a file that is merged; {out} is one of them.")
+    with progress_bar() as progress:
+        digest = merge_files(files[0], files[1:], recipe, out, progress)
+    if options.json:
+        emit({"recipe": recipe.to_dict(), "out": str(out), "digest": digest, "models": list(options.models)})
+        return
+    print(f"{recipe.method} of {len(files) - 1} files: {out}")
+    print(f"digest {digest}")
 
 
 def _check_masks_file(recipe: "Recipe", out: Path, format: str) -> None:

@@ -1,6 +1,7 @@
 """Merging plain state dicts of any architecture: a pure function."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -51,30 +52,47 @@ def merge_state_dicts(
         >>> merge_state_dicts(pretrained, models, method="ties", keep_rate=1.0)["weight"].tolist()
         [[2.0, -3.0, 2.0]]
     """
-    record = get_method(method)
-    check_single(record)
-    statistics = _statistics(record, options)
+    statistics = _statistics(get_method(method), options)
     values = {name: value for name, value in options.items() if name != "node_mloss"}
     recipe = Recipe(method=method, options=values, pre=tuple(pre), post=tuple(post), seed=seed)
-    _, chosen = check_recipe(recipe)
+    check_single(check_recipe(recipe)[0])
     scores = _scores(recipe, options)
+    names = tuple(f"model {position}" for position in range(len(finetuned_list)))
+    weights = lazy_merge(pretrained, finetuned_list, recipe, names=names, scores=scores, statistics=statistics)
+    return {key: weights[key] for key in pretrained}
+
+
+@torch.no_grad()
+def lazy_merge(
+    pretrained: StateDict, finetuned_list: Sequence[StateDict], recipe: Recipe, *, names: tuple[str, ...],
+    scores: Mapping[str, Tensor] = MappingProxyType({}), statistics: Statistics | None = None,
+) -> MergedWeights:  # fmt: skip
+    """`merge_state_dicts` by a recipe, each merged tensor computed when it is asked for.
+
+    Args:
+        names: of the models, for messages.
+        scores, statistics: what M-Loss and data-driven methods go by.
+
+    Raises:
+        As `merge_state_dicts`.
+    """
+    method, chosen = check_recipe(recipe)
+    check_single(method)
     finetuned = tuple(finetuned_list)
     if not finetuned:
         raise InvalidOptionError("at least one fine-tuned state dict is needed; found none.")
-    check_same_structure(pretrained, finetuned)
-    names = tuple(f"model {position}" for position in range(len(finetuned)))
+    check_same_structure(pretrained, finetuned, names)
     inputs = MergeInputs(
         pretrained=pretrained,
         finetuned=finetuned,
         names=names,
         scores=scores,
         pre=steps_before(recipe.pre),
-        seed=seed,
+        seed=recipe.seed,
         statistics=statistics,
     ).with_moving_keys()
-    rule = finish(inputs, record.function(inputs, chosen), recipe.post)
-    weights = MergedWeights(pretrained, UpdateOnDemand(rule, inputs.moving), rule.scale, rule.exact)
-    return {key: weights[key] for key in pretrained}
+    rule = finish(inputs, method.function(inputs, chosen), recipe.post)
+    return MergedWeights(pretrained, UpdateOnDemand(rule, inputs.moving), rule.scale, rule.exact)
 
 
 def _statistics(method: Method, options: dict[str, Any]) -> Statistics | None:

@@ -44,5 +44,11 @@ def test_file_names_are_plain_letters():
 def test_a_downloaded_recipe_writes_every_option_out():
     recipe = tidy(Recipe(method="ties", options={"keep_rate": 0.2, "scale": 0.5}))
     read = Recipe.from_json(full_json(recipe))
-    assert dict(read.options) == {"keep_rate": 0.2, "scope": "global", "scale": 0.5, "domain": "moving"}
+    assert dict(read.options) == {
+        "keep_rate": 0.2,
+        "scope": "global",
+        "scale": 0.5,
+        "merge": "mean",
+        "domain": "moving",
+    }
     assert tidy(read) == recipe

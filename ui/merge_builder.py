@@ -27,7 +27,7 @@ from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
 from ui.merge_presets import preset_choice, preset_note
 from ui.merge_processors import processor_choice
 from ui.merge_tuning import tuning_section
-from ui.merge_upload import upload
+from ui.merge_upload import upload, upload_problem
 from ui.method_card import card
 from ui.mloss_map_payload import map_of
 from ui.options_form import options_form
@@ -47,6 +47,7 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     """
     for problem in METHODS.problems:
         st.error(f"{problem[:1].upper()}{problem[1:]} The other methods work.", icon=":material/extension_off:")
+    upload_problem()
     preset_choice()
     name = _method_choice()
     about = st.container()

@@ -75,11 +75,6 @@ def mirror(zoo: ZooFacts) -> None:
         st.caption("The comparison is too long for a link: the address does not hold its recipes.")
 
 
-def note(text: str) -> None:
-    """Have something told once. A callback's."""
-    st.session_state[_NOTE] = text
-
-
 def take_note() -> str:
     """What is to be told once about a link or an action, and forget it."""
     return st.session_state.pop(_NOTE, "")

@@ -11,7 +11,7 @@ from ui import merge_state
 from ui.cached import ZooFacts
 from ui.merge_entries import Entry, entries_from_text
 
-_KEY = "mg_upload"
+_KEY, _PROBLEM = "mg_upload", "_mg_upload_problem"
 
 
 def upload(zoo: ZooFacts) -> None:
@@ -20,6 +20,13 @@ def upload(zoo: ZooFacts) -> None:
         "Recipes from a file", type=["yaml", "yml", "json"], key=_KEY, max_upload_size=1, on_change=_take, args=(zoo,),
         help="A recipe as the page downloads it, or a run file with several; its zoo and split are not taken over.",
     )  # fmt: skip
+
+
+def upload_problem() -> None:
+    """What of the last file could not be used, until the next one: the page draws itself anew while jobs run."""
+    problem = st.session_state.get(_PROBLEM)
+    if problem:
+        st.warning(problem, icon=":material/upload_file:")
 
 
 def uploaded_entries(name: str, content: bytes, zoo: ZooFacts) -> tuple[tuple[Entry, ...], str]:
@@ -42,9 +49,7 @@ def uploaded_entries(name: str, content: bytes, zoo: ZooFacts) -> tuple[tuple[En
 
 def _take(zoo: ZooFacts) -> None:
     file = st.session_state.get(_KEY)
-    if file is None:
-        return
-    entries, problem = uploaded_entries(file.name, file.getvalue(), zoo)
-    merge_state.add([entry.recipe for entry in entries])
-    if problem:
-        merge_state.note(problem)
+    st.session_state[_PROBLEM] = ""
+    if file is not None:
+        entries, st.session_state[_PROBLEM] = uploaded_entries(file.name, file.getvalue(), zoo)
+        merge_state.add([entry.recipe for entry in entries])

@@ -168,8 +168,8 @@ def apply_update(base: Tensor, update: Tensor, scale: float) -> Tensor:
     return (base.to(update.dtype) + (scale * update).to(base.device)).to(base.dtype)
 
 
-def versions(recipe: Recipe) -> dict[str, str]:
+def versions(recipe: Recipe | None = None) -> dict[str, str]:
     """Versions of what computes a merge; the digest of the plugin for a plugin's method."""
     found = {"code": CODE_VERSION, "python": platform.python_version(), "torch": torch.__version__}
-    plugin = plugin_digest(recipe.method)
+    plugin = None if recipe is None else plugin_digest(recipe.method)
     return found if plugin is None else {**found, "plugin": plugin}

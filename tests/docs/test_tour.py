@@ -14,7 +14,7 @@ rows = compared.set_index("model")["average"]
 assert rows["Ensemble"] > rows["Zero-shot"] and (compared["kind"] == "merged").sum() == 5
 update = mine.function(inputs, MedianOptions()).tensor("w").update
 assert update.tolist() == [[2.0, 3.0, 0.0]]
-assert set(final["kind"]) >= {"merged", "ensemble", "individual", "zero_shot"}
+assert set(table["kind"]) >= {"merged", "ensemble", "individual", "zero_shot"}
 """
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from mloss_core.memory import release_freed
 from mloss_core.merging.consensus import CONSENSUS
 from mloss_core.merging.decompositions import Decomposer, one_thread
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
@@ -189,6 +190,7 @@ class _Spectral:
                 return None
             updates.append(update)
         self._tell_of_low_rank(key, decomposer)
+        release_freed()
         return torch.cat(updates).to(precision)
 
     def _tell_of_low_rank(self, key: str, decomposer: Decomposer) -> None:

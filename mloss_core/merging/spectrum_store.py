@@ -11,7 +11,7 @@ from torch import Tensor
 from mloss_core.caching import Cache, digest_of
 
 KIND = "spectra"
-MEMORY_BYTES = 256 * 2**20
+MEMORY_BYTES = 128 * 2**20
 LARGE = 256
 """Matrices go to disk from this length of their shorter side on; smaller ones decompose faster than they load."""
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mloss_core.data.datasets import Dataset, batches
+from mloss_core.data.field.catalogue import field_task
 from mloss_core.data.subset import DatasetSubset
 from mloss_core.errors import DatasetError
 from mloss_core.finetuning_options import EPOCHS, USUAL_EPOCHS, FinetuneOptions
@@ -70,7 +71,8 @@ def finetune_encoder(
     head = head.to(device, torch.float32)
     few = DatasetSubset(dataset, _CHECKED)
     before = _accuracy(tower, head, few, device)
-    epochs = options.epochs or EPOCHS.get(dataset.name.lower(), USUAL_EPOCHS)
+    task = field_task(dataset.name)
+    epochs = options.epochs or EPOCHS.get(task.name if task else dataset.name, USUAL_EPOCHS)
     updates = max(1, math.ceil(epochs * math.ceil(len(labels) / options.batch)))
     losses = finetune(
         tower, head, _reader(dataset, architecture, len(labels)), labels, _training(options, updates),

@@ -44,6 +44,10 @@ def add(commands: Any) -> None:
         "--tune", action="store_true",
         help="choose each recipe's scale (tall_mask: thresholds) on validation images first; its own is ignored",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-data", action="store_true",
+        help="take each method's published scale, nearest in backbone and number of models, where none is given",
+    )  # fmt: skip
     add_run(parser)
     parser.set_defaults(run=run)
 
@@ -55,15 +59,13 @@ def run(options: argparse.Namespace) -> None:
     options.zoo, options.split, options.tune, recipes = asked.zoo, asked.split, asked.tune, list(asked.recipes)
     from mloss_core.data.datasets import check_split
     from mloss_core.data.manifests import split_manifests
-    from mloss_core.evaluation import check_tunable, evaluate_rows
+    from mloss_core.evaluation import evaluate_rows
 
     check_split(options.split)
-    if options.tune and (options.split != "test" or not recipes):
-        raise InvalidOptionError("--tune chooses on val and reports on test: it takes a recipe, and no other split.")
-    for recipe in recipes if options.tune else ():
-        check_tunable(recipe)
+    _check_choices(options, recipes)
     zoo = opened_zoo(options)
     tasks = zoo.check_tasks(asked.tasks or _common_tasks(recipes))
+    recipes, scales = _published(zoo, recipes) if options.no_data else (recipes, [])
     with progress_bar() as progress:
         start = 0.5 if options.tune else 0.0
         searches = _searches(zoo, recipes, options.limit, part(progress, 0, 0.5)) if options.tune else []
@@ -76,13 +78,35 @@ def run(options: argparse.Namespace) -> None:
         rows = evaluate_rows(few, results, options.split, tasks, progress=part(progress, start + 0.2, 1))
     if options.json:
         tuning = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
+        tuning |= {"scales": scales} if options.no_data else {}
         emit({"zoo": zoo_facts(zoo), "split": options.split, "counts": dict(rows[0].counts),
               "images": split_manifests(few.datasets, tasks, options.split),
               "rows": [row.to_dict() for row in rows], **tuning, "seconds": time.perf_counter() - started})  # fmt: skip
         return
     _print_table(zoo, options.split, rows)
-    for search in searches:
-        print(_search_words(search))
+    for words in (*map(_search_words, searches), *scales):
+        print(words)
+
+
+def _check_choices(options: argparse.Namespace, recipes: "list[Recipe]") -> None:
+    """Refuse, before any work, choices that do not go together."""
+    from mloss_core.evaluation import check_tunable
+
+    if options.tune and options.no_data:
+        raise InvalidOptionError("--no-data and --tune are two ways to a scale; give one of them.")
+    if options.tune and (options.split != "test" or not recipes):
+        raise InvalidOptionError("--tune chooses on val and reports on test: it takes a recipe, and no other split.")
+    for recipe in recipes if options.tune else ():
+        check_tunable(recipe)
+
+
+def _published(zoo: "Zoo", recipes: "list[Recipe]") -> "tuple[list[Recipe], list[str]]":
+    """The recipes at their published scales, with a sentence on each."""
+    from mloss_core.evaluation.published_scales import without_images
+
+    backbone = zoo.architecture.name
+    found = [without_images(recipe, backbone, len(recipe.tasks or zoo.tasks)) for recipe in recipes]
+    return [recipe for recipe, _ in found], [words for _, words in found]
 
 
 def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:

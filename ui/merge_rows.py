@@ -115,8 +115,18 @@ def task_difference(row: Row, other: Row, task: str) -> Difference | None:
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:
-    """Rows as the table shows them: Zero-shot, merges in their order, the Ensembles, Individual."""
-    return sorted(rows, key=lambda row: (ORDER.index(row.kind), row.key == "ensemble_features"))
+    """Rows as the table shows them: Zero-shot, merges from the best down, the Ensembles, Individual.
+
+    Merges go by normalised accuracy; those without figures come after the others, in their own order. Merges that are
+    told the task rank among themselves.
+    """
+
+    def place(row: Row) -> tuple[int, float, bool]:
+        ranked = row.kind in ("merged", "per_task") and row.normalised is not None
+        worth = -row.normalised if ranked and row.normalised is not None else math.inf
+        return (ORDER.index(row.kind), worth, row.key == "ensemble_features")
+
+    return sorted(rows, key=place)
 
 
 def best_merge(rows: Sequence[Row]) -> Row | None:

@@ -58,6 +58,14 @@ def test_different_images_are_never_paired():
     assert not difference(ours, other).paired
 
 
+def test_merges_go_from_the_best_normalised_down_and_unfinished_ones_last():
+    def merge(key, normalised, kind="merged"):
+        return Row(key=key, label=key, kind=kind, normalised=normalised)
+
+    rows = [merge("waits", None), merge("b", 0.5), merge("told", 0.99, "per_task"), merge("a", 0.7), merge("c", None)]
+    assert [found.key for found in ordered(rows)] == ["a", "b", "waits", "c", "told"]
+
+
 def test_a_row_without_numbers_has_no_difference():
     assert difference(Row(key="a", label="a", kind="merged", status="queued"), row("b")) is None
 

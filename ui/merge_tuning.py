@@ -13,12 +13,16 @@ from ui.merge_draft import Draft
 from ui.merge_entries import tidy
 from ui.merge_results import limited
 from ui.options_form import widget_key
+from ui.threshold_tuning import has_thresholds, threshold_section
 
 SCALE = "scale"
 
 
 def tuning_section(zoo: ZooFacts, draft: Draft) -> None:
-    """A switch; when it is on, the curve of the recipe under construction."""
+    """A switch; when it is on, the curve of the recipe under construction, or its thresholds task by task."""
+    if draft.recipe is not None and has_thresholds(draft):
+        threshold_section(zoo, draft)
+        return
     if draft.recipe is None or not has_scale(draft):
         return
     wanted = st.toggle(

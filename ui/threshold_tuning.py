@@ -49,7 +49,7 @@ def threshold_section(zoo: ZooFacts, draft: Draft) -> None:
 
 def threshold_curves(found: Mapping[str, Any]) -> go.Figure:
     """Validation accuracy of each task's own model by threshold; the chosen one of each task stands out."""
-    fig = theme.figure("Validation accuracy of each task by λ, %", x="Threshold λ", height=250)
+    fig = theme.figure("Validation accuracy by λ, %", x="Threshold λ", height=250)
     curve = {point["threshold"]: point["tasks"] for point in found["curve"]}
     for place, (task, best) in enumerate(found["thresholds"].items()):
         colour = theme.CATEGORY[place % len(theme.CATEGORY)]

@@ -16,7 +16,11 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("heads", help="build zero-shot heads from class names and templates")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="one head, through the text tower of an open_clip or OpenAI checkpoint")
-    build.add_argument("--weights", required=True, metavar="FILE", help="checkpoint of the whole CLIP, in any format")
+    source = build.add_mutually_exclusive_group(required=True)
+    source.add_argument("--weights", metavar="FILE", help="checkpoint of the whole CLIP, in any format")
+    source.add_argument(
+        "--fetch", metavar="MODEL/TAG", help="let open_clip download the weights, such as ViT-B-32/openai"
+    )
     words = build.add_mutually_exclusive_group(required=True)
     words.add_argument(
         "--classes", metavar="FILE",
@@ -43,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     from mloss_core.data.head_files import write_head
     from mloss_core.data.text_towers import read_text_tower
 
-    tower = read_text_tower(options.weights, options.activation)
+    tower = read_text_tower(*_source(options))
     with progress_bar() as progress:
         head = tower.head(classes, templates, progress)
     facts = {"classes": classes, "templates": templates, "weights": tower.digest, "activation": tower.activation}
@@ -60,6 +64,16 @@ def run(options: argparse.Namespace) -> None:
     print(f"digest {digest}")
     for note in answer["notes"]:
         print(f"note: {note}")
+
+
+def _source(options: argparse.Namespace) -> tuple[str | Path, str | None]:
+    """The weight file and the activation that is known beside it."""
+    if options.fetch is None:
+        return options.weights, options.activation
+    from mloss_core.data.fetching import fetch_weights
+
+    path, activation = fetch_weights(options.fetch)
+    return path, options.activation or activation
 
 
 def _wording(options: argparse.Namespace) -> tuple[list[str], list[str], tuple[str, ...]]:

@@ -26,14 +26,12 @@ def fetch_weights(name: str) -> tuple[Path, str | None]:
     config = get_pretrained_cfg(model, tag) if slash else {}
     if not config:
         known = ", ".join(list_pretrained_tags_by_model(model)) or "none of that model"
-        raise InvalidOptionError(
-            f"weights are fetched as MODEL/TAG that open_clip lists; found {name!r}. Tags: {known}."
-        )
+        raise InvalidOptionError(f"weights are named MODEL/TAG as open_clip lists them; found {name!r}. Tags: {known}.")
     try:
         path = download_pretrained(config)
     except Exception as error:  # Whatever the network, the hub or the disk raises: there is nothing to do but say it.
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise CheckpointError(
-            f"{name} cannot be fetched: {type(error).__name__}: {' '.join(str(error).split())[:200]}. Download the file "
-            "elsewhere and give its path."
+            f"{name} cannot be fetched: {why}. Download the file elsewhere and give its path."
         ) from error
     return Path(path), "quick_gelu" if config.get("quick_gelu") else None

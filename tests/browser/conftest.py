@@ -55,7 +55,7 @@ def window(browser, address) -> Iterator[Callable[[str], "Page"]]:  # noqa: F821
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if _matters(message) else None)
+        page.on("console", lambda message: errors.append(_words(message)) if _matters(message) else None)
         page.goto(path if path.startswith("http") else address + path)
         return page
 
@@ -63,6 +63,10 @@ def window(browser, address) -> Iterator[Callable[[str], "Page"]]:  # noqa: F821
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def _words(message) -> str:
+    return f"{message.text} {message.location['url']}"
 
 
 def _matters(message) -> bool:

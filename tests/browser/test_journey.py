@@ -1,10 +1,12 @@
 """The main journey through the running app, as a newcomer walks it, in a real browser."""
 
+import contextlib
 import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import PATIENCE
 
@@ -27,8 +29,16 @@ def is_calm(page):
 
 def go(page, name, title):
     """Follow a link of the navigation and wait for the page's title."""
-    page.get_by_test_id("stSidebarNavLink").filter(has_text=re.compile(rf"{name}$")).click()
-    page.get_by_role("heading", level=1, name=title).wait_for()
+    heading = page.get_by_role("heading", level=1, name=title)
+
+    def arrived():
+        # Streamlit can lose a click that comes in the very moment in which a finished job runs the page again.
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=re.compile(rf"{name}$")).click()
+        with contextlib.suppress(PlaywrightTimeout):
+            heading.wait_for(timeout=PATIENCE / 10)
+        return heading.count()
+
+    until(arrived, f"the page {name}")
     assert is_calm(page)
 
 

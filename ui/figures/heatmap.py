@@ -32,11 +32,8 @@ def mloss_figure(data: MapData, cells: Cells, scale: str, chosen: tuple[int, int
     unit = _unit(float(cells.value.max()))
     factor = 10.0**-unit
     z = scaled(cells.value, scale) * (factor if scale == "Linear" else 1.0)
-    bar = {
-        "Linear": theme.colourbar(f"M-Loss, {_times(unit)}", **_BAR),
-        "Log": theme.colourbar(f"M-Loss, {_times(unit)}", **_log_ticks(z, unit), **_BAR),
-        "Per block": theme.colourbar("Share of the block's largest", **_BAR),
-    }[scale]
+    words = "Share of the block's largest" if scale == "Per block" else f"M-Loss, {_times(unit)}"
+    bar = theme.colourbar(words, **(_log_ticks(z, unit) if scale == "Log" else {}), **_BAR)
     means = _means_title(f"Block mean, {_times(unit)}") | {"rangemode": "tozero"}
     fig = _frame(f"M-Loss of every {_cell_word(cells)}", data.blocks, data.nodes, _group_size(cells), means)
     ends = {"zmin": 0.0, "zmax": float(z.max())} if scale != "Log" and z.max() > 0 else {}

@@ -48,6 +48,15 @@ def test_small_values_are_shown_in_engineering_units():
     assert fig.layout.xaxis2.title.text == "Block mean, × 10⁻⁶"
 
 
+@pytest.mark.parametrize("scale", ["Linear", "Log", "Per block"])
+@pytest.mark.parametrize("power", range(-12, 13))
+def test_maps_of_any_magnitude_can_be_drawn(scale, power):
+    node = np.array([[3.2, 4.0], [2.0, 9.9]]) * 10.0**power
+    data = MapData(("a", "b"), (0, 1), node, node / 10, node.mean(axis=1), node.mean(axis=1) / 10)
+    bar = traces(mloss_figure(data, gather(data, 1), scale))["heatmap"].colorbar
+    assert bar.title.text and len(bar.tickvals or ()) == len(bar.ticktext or ())
+
+
 def test_chosen_node_gets_a_frame_around_its_group():
     data = small_map()
     shape = mloss_figure(data, gather(data, 2), "Linear", chosen=(1, 2)).layout.shapes[0]

@@ -44,8 +44,10 @@ def chosen() -> OfferedZoo | None:
 
 
 def zoo_select() -> bool:
-    """The list to choose from; nothing, and False, where there is only the embedded zoo."""
+    """The list to choose from; nothing, and False, where there is only the embedded zoo or a link names no zoo."""
     titles = {DEMO: "Demo zoo"} | {zoo.id: zoo.title for zoo in offered()}
+    if ZOO not in st.session_state and st.query_params.get(ZOO, DEMO) not in titles:
+        return False  # Drawing the list would turn the link silently into one to the embedded zoo.
     if len(titles) > 1:
         st.selectbox(
             "Open zoo", list(titles), key=ZOO, bind=BIND, format_func=lambda name: titles.get(name, name),
@@ -94,6 +96,7 @@ def refused(error: MLossCoreError) -> None:
 
 def back_to_demo() -> None:
     """Open the embedded zoo. A callback."""
+    st.query_params.pop(ZOO, None)
     st.session_state[ZOO] = DEMO
     _switched()
 

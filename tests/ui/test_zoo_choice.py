@@ -113,6 +113,10 @@ def test_a_link_cannot_name_another_folder(store, name):
     at = app(zoo=name)
     assert not at.exception
     assert not [params for kind, params in store.submitted if kind == "zoo"]
+    assert at.title[0].value == "No zoo is open" and "not offered here" in at.error[0].value
+    at = at.main.button[0].click().run()
+    assert at.title[0].value.startswith("Four encoders") and choice(at).value == "demo"
+    assert "zoo" not in at.query_params
 
 
 def test_a_bad_root_is_one_sentence(store, monkeypatch):

@@ -24,7 +24,7 @@ from ui.merge_draft import (
 from ui.merge_entries import Entry
 from ui.merge_figures import block_strip, toggled
 from ui.merge_keep import KeepProfile, budget_sentence, keep_bars, keep_profile
-from ui.merge_presets import preset_choice, preset_note
+from ui.merge_presets import leave_preset, preset_choice, preset_note
 from ui.merge_processors import processor_choice
 from ui.merge_tuning import tuning_section
 from ui.merge_upload import upload, upload_problem
@@ -89,7 +89,7 @@ def _method_choice() -> str:
     names = [method.name for group in methods_by_family().values() for method in group]
     name = st.selectbox(
         "Method", names, index=names.index(DEFAULT_METHOD), key=merge_state.METHOD, bind=state.BIND,
-        format_func=lambda name: f"{METHODS[name].family} · {METHODS[name].title}",
+        format_func=lambda name: f"{METHODS[name].family} · {METHODS[name].title}", on_change=leave_preset,
         help="How the fine-tuned models become one. Families group methods that work alike.",
     )  # fmt: skip
     name = name if name in METHODS else DEFAULT_METHOD

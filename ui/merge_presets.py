@@ -22,6 +22,11 @@ def preset_choice() -> None:
     )  # fmt: skip
 
 
+def leave_preset() -> None:
+    """Another method is another merge: no preset is chosen any more. A callback."""
+    st.session_state[PRESET] = None
+
+
 def preset_label(name: str) -> str:
     """The method as people call it, with the preset's name: `TIES · ties@adamerging`."""
     return f"{METHODS[PRESETS[name].recipe.method].title} · {name}"

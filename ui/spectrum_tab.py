@@ -91,7 +91,7 @@ def sentence(arrays: Mapping[str, np.ndarray], interference: float) -> str:
 
 
 def _controls(zoo: ZooFacts) -> tuple[int, str, float, float]:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         matrix = st.selectbox(
             "Matrix", list(MATRICES), index=list(MATRICES).index(_USUAL), key=MATRIX, bind=state.BIND, width=135,
             format_func=lambda name: MATRICES.get(name, name), help="Which weight of the block.",

@@ -146,6 +146,9 @@ def test_a_preset_fills_the_builder(lab):
     assert recipes(lab)[-1].options == {"merge": "sum", "scale": 0.3, "domain": "all"}
     test.slider(key="mg_ties_scale").set_value(0.5).run()
     assert "no longer holds exactly this" in texts(test)
+    test.selectbox(key="mg_method").select("average").run()
+    assert not test.exception and test.selectbox(key="mg_project_preset").value is None
+    assert "no longer holds" not in texts(test)
 
 
 def test_presets_with_blocks_or_the_codes_m_loss(lab):

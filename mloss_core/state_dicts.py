@@ -1,5 +1,6 @@
 """State dicts as immutable mappings: structure checks, digests, task vectors."""
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.errors import IncompatibleStateDictsError
+from mloss_core.placement import resident
 from mloss_core.types import StateDict
 
 
@@ -109,6 +111,13 @@ class LazyAverage(Mapping[str, Tensor]):
 
     def __getitem__(self, key: str) -> Tensor:
         return average([{key: state[key]} for state in self._states], self._weights)[key]
+
+    def resident(self, key: str, device: torch.device) -> Tensor | None:
+        """The average of what stays on this GPU, or None where a state's weight does not."""
+        kept = [resident(state, key, device) for state in self._states]
+        share = self._weights or [1 / len(kept)] * len(kept)
+        terms = [weight * tensor for weight, tensor in zip(share, kept, strict=True) if tensor is not None]
+        return functools.reduce(torch.add, terms) if len(terms) == len(kept) else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._states[0])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.errors import CheckpointError, InvalidOptionError, LayerNotFoundError, unknown_name
+from mloss_core.placement import placed
 from mloss_core.types import StateDict
 
 _LETTERS = {
@@ -177,7 +178,10 @@ def build_tower(
             output_dim=architecture.embed_dim, act_layer=activation_layer(architecture.activation),
             norm_layer=lambda size: LayerNorm(size, eps=architecture.layer_norm_eps),
         )  # fmt: skip
-    weights = {key: tensor.detach().to(device, torch.float32, copy=trainable) for key, tensor in state.items()}
+    if trainable:
+        weights = {key: tensor.detach().to(device, torch.float32, copy=True) for key, tensor in state.items()}
+    else:
+        weights = {key: placed(state, key, device) for key in state}
     tower.load_state_dict(weights, assign=True)
     return tower.eval().requires_grad_(trainable)
 
@@ -191,7 +195,7 @@ def image_embedder(
     10 bits by default.
     """
     names = ("conv1.weight", "class_embedding", "positional_embedding", "ln_pre.weight", "ln_pre.bias")
-    conv, start, position, scale, shift = (state[name].detach().to(device, torch.float32) for name in names)
+    conv, start, position, scale, shift = (placed(state, name, device) for name in names)
 
     def embed(images: Tensor) -> Tensor:
         side = architecture.patch
@@ -245,7 +249,7 @@ def build_block(
         block = Block(architecture)
     prefix = _BLOCK.format(index)
     names = [key for key in state if key.startswith(prefix)]
-    weights = {key.removeprefix(prefix): state[key].detach().to(device, torch.float32) for key in names}
+    weights = {key.removeprefix(prefix): placed(state, key, device) for key in names}
     block.load_state_dict(weights, assign=True)
     return block.eval().requires_grad_(False)
 

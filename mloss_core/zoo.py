@@ -13,6 +13,7 @@ from torch import Tensor
 from mloss_core.caching import digest_of
 from mloss_core.data.datasets import Dataset
 from mloss_core.errors import ZooError, unknown_name
+from mloss_core.placement import Placement, ResidentWeights, Room, free_room
 from mloss_core.types import Progress, StateDict, silent
 from mloss_core.vision import Architecture, build_tower, resolve_device
 from mloss_core.zoo_folders.places import ROOT, zoo_folder
@@ -60,6 +61,7 @@ class Zoo:
         card: what was recorded when the zoo was made (accuracies, recipe, versions), as plain values.
         notes: what the user should know about how the zoo was read.
         searched: where datasets were looked for, as a message says it; empty where all are there.
+        placement: how much of the weights stays on the GPU; None on the CPU.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Zoo:
     card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     searched: str = ""
+    placement: Placement | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -144,6 +147,17 @@ class Zoo:
         few = {task: DatasetSubset(dataset, most, seed) for task, dataset in self.datasets.items()}
         return dataclasses.replace(self, datasets=MappingProxyType(few))
 
+    def staying(self, room: Room | None) -> "Zoo":
+        """The same zoo whose weights stay on its GPU, once they were used there, while there is room."""
+        if room is None:
+            return self
+        keep = functools.partial(_staying, room)
+        needed = sum(4 * encoder.parameters for encoder in (self.pretrained, *self.sources()))
+        return dataclasses.replace(
+            self, pretrained=keep(self.pretrained), placement=Placement(needed, room.size),
+            finetuned=MappingProxyType({task: keep(encoder) for task, encoder in self.finetuned.items()}),
+        )  # fmt: skip
+
     def sources(self, tasks: "tuple[str, ...] | list[str] | None" = None) -> tuple[Encoder, ...]:
         """The fine-tuned encoders of the chosen tasks."""
         return tuple(self.finetuned[task] for task in self.check_tasks(tasks))
@@ -161,6 +175,10 @@ def _pick(chosen: tuple[str, ...], mapping: Mapping[str, Any]) -> Mapping[str, A
     return MappingProxyType({task: mapping[task] for task in chosen if task in mapping})
 
 
+def _staying(room: Room, encoder: Encoder) -> Encoder:
+    return dataclasses.replace(encoder, weights=ResidentWeights(encoder.weights, room))
+
+
 def open_zoo(source: "str | Path" = "demo", device: "str | torch.device" = "auto", progress: Progress = silent) -> Zoo:
     """Open the embedded zoo (`demo`), a folder of checkpoints, or one of that name in `./checkpoints`.
 
@@ -175,6 +193,10 @@ def open_zoo(source: "str | Path" = "demo", device: "str | torch.device" = "auto
         CheckpointError: a weight file of a zoo made by 'demo build' is damaged.
     """
     chosen = resolve_device(device)
+    return _opened(source, chosen, progress).staying(free_room(chosen))
+
+
+def _opened(source: "str | Path", chosen: torch.device, progress: Progress) -> Zoo:
     from mloss_core.demo import MANIFEST_NAME, open_demo_zoo
 
     if str(source) == "demo":

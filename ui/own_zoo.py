@@ -37,8 +37,8 @@ def report(zoo: ZooFacts) -> None:
             "not recorded in the files and had to be assumed.",
         )  # fmt: skip
         st.metric("On disk", size(total), border=True, help="Converted weights of all models, read as they are needed.")
-    words = [f"Layout: {about['layout']}." if about.get("layout") else "", _placement(about["device"])]
-    st.caption(" ".join(filter(None, words)))
+    layout = f"Layout: {about['layout']}. " if about.get("layout") else ""
+    st.caption(layout + _placement(about["device"], about.get("placement")))
     if about["notes"]:
         notes = about["notes"]
         label = f"Notes from opening ({len(notes)})"
@@ -142,10 +142,16 @@ def _story(zoo: ZooFacts, meta: Mapping[str, Any], split: str) -> None:
     st.caption(f"Averages: {averages}. Measured here on {count(images)} {split} images, drawn at random once.")
 
 
-def _placement(device: str) -> str:
-    if device == "cpu":
+def _placement(device: str, kept: Mapping[str, int] | None) -> str:
+    if device == "cpu" or kept is None:
         return "Runs on the processor: weights are read from the disk a block at a time."
-    return f"Runs on {device.replace('cuda:', 'GPU ')}: weights go there a block at a time, images stay in memory."
+    words = f"Runs on {device.replace('cuda:', 'GPU ')}"
+    if kept["needed"] <= kept["room"]:
+        return f"{words}: once used, all weights ({size(kept['needed'])}) stay there."
+    return (
+        f"{words}: once used, {size(kept['room'])} of the {size(kept['needed'])} of weights stay there, the rest go "
+        "there a block at a time."
+    )
 
 
 def _classes(head: Any) -> str:

@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> None:
         emit(summary)
         return
     shape = zoo.architecture
-    print(f"{zoo.name}  digest {zoo.digest[:12]}  on {zoo.device}")
+    stay = f", {zoo.placement.kept:.0%} of the weights stay there" if zoo.placement else ""
+    print(f"{zoo.name}  digest {zoo.digest[:12]}  on {zoo.device}{stay}")
     print(
         f"{shape.name}: {shape.layers} blocks, width {shape.width}, {shape.heads} heads, {shape.mlp_width} nodes a "
         f"block, {shape.activation}, images of {shape.image_size} x {shape.image_size}"

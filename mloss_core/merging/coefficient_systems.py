@@ -11,6 +11,7 @@ from mloss_core.mloss.accumulate import source_layers
 from mloss_core.mloss.inputs import BATCH_BYTES, feeding_networks, site_inputs
 from mloss_core.mloss.measure import activation_of
 from mloss_core.mloss.node import Linear
+from mloss_core.placement import placed
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, silent
 from mloss_core.vision import weight_key
@@ -92,7 +93,7 @@ def _rows(zoo: Zoo, block: int) -> tuple[str, ...]:
 
 
 def _pretrained_layer(zoo: Zoo, block: int) -> Linear:
-    weight, bias = (zoo.pretrained.weights[key].to(zoo.device, torch.float32) for key in _rows(zoo, block))
+    weight, bias = (placed(zoo.pretrained.weights, key, zoo.device) for key in _rows(zoo, block))
     return weight, bias
 
 

@@ -14,6 +14,7 @@ from mloss_core.errors import CheckpointError
 from mloss_core.merging.plan import Drop, RowGuide
 from mloss_core.merging.row_guides import ScoredRows, scored_rows
 from mloss_core.merging.sparsify import drop, mask_generator
+from mloss_core.placement import resident
 from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
 
@@ -70,7 +71,12 @@ class MergeInputs:
         Raises:
             CheckpointError: weights that are not finite.
         """
-        vector = task_vector(self.pretrained, self.finetuned[model], key).detach().to(self.device)
+        device = torch.device(self.device)
+        base, tuned = (resident(state, key, device) for state in (self.pretrained, self.finetuned[model]))
+        if base is None or tuned is None:
+            vector = task_vector(self.pretrained, self.finetuned[model], key).detach().to(device)
+        else:
+            vector = tuned - base
         # The sum shows every NaN and infinity and costs less than a look at each entry; overflow is told apart after.
         seen = (model, key) in self._finite
         if not seen and not math.isfinite(float(vector.sum())) and not bool(torch.isfinite(vector).all()):

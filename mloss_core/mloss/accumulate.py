@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mloss_core.mloss.inputs import SiteInputs
 from mloss_core.mloss.node import Linear, image_sums
+from mloss_core.placement import placed
 from mloss_core.vision import weight_key
 from mloss_core.zoo import Zoo
 
@@ -18,8 +19,7 @@ def source_layers(zoo: Zoo, block: int) -> list[Linear]:
     key = weight_key(zoo.architecture.sites[block])
     bias = key.removesuffix("weight") + "bias"
     return [
-        (source.weights[key].to(zoo.device, torch.float32), source.weights[bias].to(zoo.device, torch.float32))
-        for source in zoo.sources()
+        (placed(source.weights, key, zoo.device), placed(source.weights, bias, zoo.device)) for source in zoo.sources()
     ]
 
 

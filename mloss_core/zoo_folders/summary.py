@@ -1,5 +1,7 @@
 """What a zoo holds, as plain values: for the command line, the app and records."""
 
+import dataclasses
+
 from mloss_core.types import Json
 from mloss_core.zoo import Encoder, Zoo
 
@@ -12,7 +14,7 @@ def zoo_summary(zoo: Zoo) -> dict[str, Json]:
     return {
         "zoo": {"name": zoo.name, "digest": zoo.digest},
         "architecture": {**shape.to_dict(), "name": shape.name, "image_size": shape.image_size},
-        "device": str(zoo.device),
+        "device": str(zoo.device), "placement": dataclasses.asdict(zoo.placement) if zoo.placement else None,
         "tasks": list(zoo.tasks), "layout": zoo.card.get("layout"),
         "models": [model_summary(zoo, encoder) for encoder in (zoo.pretrained, *zoo.sources())],
         "notes": list(zoo.notes), "datasets": zoo.searched or None,

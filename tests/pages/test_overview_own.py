@@ -11,7 +11,7 @@ from tests.ui.fake_payloads import TASKS
 from tests.ui.fake_summary import fake_summary
 from ui import jobs
 from ui.cached import facts_of_summary
-from ui.own_zoo import LIMIT, _plain
+from ui.own_zoo import LIMIT, _placement, _plain
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "overview.py")
 
@@ -98,3 +98,15 @@ def test_images_come_from_all_over_the_split(store, monkeypatch):
     page(monkeypatch)
     asked = [params for kind, params in store.submitted if kind == "samples"]
     assert asked[0]["indices"] == [0, 8, 16, 24, 32] and asked[0]["split"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("device", "placement", "words"),
+    [
+        ("cpu", None, "Runs on the processor"),
+        ("cuda:0", {"needed": 3_000_000_000, "room": 9_000_000_000}, "GPU 0: once used, all weights (3.0 GB) stay"),
+        ("cuda:1", {"needed": 30_000_000_000, "room": 9_000_000_000}, "GPU 1: once used, 9.0 GB of the 30.0 GB of"),
+    ],
+)
+def test_it_says_where_the_weights_are(device, placement, words):
+    assert words in _placement(device, placement)

@@ -1,0 +1,101 @@
+"""Where weights are: read from the disk as they are needed or, on a GPU, kept there while there is room."""
+
+import dataclasses
+import threading
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from mloss_core.types import StateDict
+
+SHARE = 0.6
+"""Of a GPU's free memory, how much weights may take; the rest is for images, activations and whoever else is there."""
+
+
+class Room:
+    """Memory of one device that weights may take.
+
+    Args:
+        device: where.
+        size: bytes.
+    """
+
+    def __init__(self, device: torch.device, size: int) -> None:
+        self.device, self.size, self._left, self._lock = device, size, size, threading.Lock()
+
+    def take(self, count: int) -> bool:
+        """Whether there was room for so many bytes, which is now taken."""
+        with self._lock:
+            fits = count <= self._left
+            self._left -= count if fits else 0
+        return fits
+
+
+class ResidentWeights(Mapping[str, Tensor]):
+    """A model's weights; float32 ones that were used on the room's device stay there while there is room.
+
+    Reading by name gives them as they are in the file.
+    """
+
+    def __init__(self, weights: StateDict, room: Room) -> None:
+        self._weights, self._room = weights, room
+        self._kept: dict[str, Tensor] = {}
+
+    def __getitem__(self, key: str) -> Tensor:
+        return self._weights[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def resident(self, key: str, device: torch.device) -> Tensor | None:
+        """A weight as it is kept on the device, or None where it cannot be. Never change it."""
+        if device != self._room.device:
+            return None
+        if key not in self._kept:
+            tensor = self._weights[key].detach()
+            if tensor.dtype != torch.float32 or not self._room.take(tensor.nbytes):
+                return None
+            self._kept[key] = tensor.to(device)
+        return self._kept[key]
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """How much of a zoo's weights stays on its GPU once they were used there; the rest goes there a block at a time.
+
+    Args:
+        needed: bytes of all weights in float32.
+        room: bytes that they may take.
+    """
+
+    needed: int
+    room: int
+
+    @property
+    def kept(self) -> float:
+        """The fraction that has room, in [0, 1]."""
+        return min(1.0, self.room / self.needed) if self.needed else 1.0
+
+
+def resident(weights: StateDict, key: str, device: torch.device) -> Tensor | None:
+    """A weight that stays on this GPU, in float32, or None where it does not."""
+    ask = getattr(weights, "resident", None)
+    return None if ask is None else ask(key, device)
+
+
+def placed(weights: StateDict, key: str, device: "str | torch.device") -> Tensor:
+    """A weight on a device in float32: the one that stays there, or else a copy. Never change it."""
+    device = torch.device(device)
+    kept = resident(weights, key, device)
+    return weights[key].detach().to(device, torch.float32) if kept is None else kept
+
+
+def free_room(device: torch.device) -> Room | None:
+    """What weights may take of a GPU's memory that is free now; None on the CPU, where files are read as needed."""
+    if device.type != "cuda":
+        return None
+    return Room(device, int(SHARE * torch.cuda.mem_get_info(device)[0]))

@@ -15,12 +15,24 @@ from mloss_core.types import StateDict
 _LETTERS = {
     (384, 12): "S", (768, 12): "B", (1024, 24): "L", (1280, 32): "H", (1408, 40): "g", (1664, 48): "bigG",
 }  # fmt: skip
-_BLOCK = "transformer.resblocks.{}."
+BLOCK_PREFIX = "transformer.resblocks.{}."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """A CLIP vision tower in numbers. `activation` is one of gelu, gelu_tanh, quick_gelu, relu, leaky_relu."""
+    """A CLIP vision tower in numbers, of any kind that open_clip's vision transformer has.
+
+    Args:
+        width, layers, heads, mlp_width, embed_dim: of the transformer and its output.
+        patch, grid: pixels a side of a patch, patches a side of an image.
+        activation: gelu, gelu_tanh, quick_gelu, relu or leaky_relu.
+        layer_norm_eps: of every norm.
+        mean, std: of the pixels that it was trained on.
+        ln_pre: there is a norm in front of the blocks; CLIPA has none.
+        layer_scale: what a half of a block adds is scaled.
+        pool: what becomes the output: the `class` token, or the mean of the `patches`, which is normed afterwards.
+        pooler_queries: of the attention pooling of CoCa; 0 for none.
+    """
 
     width: int
     layers: int
@@ -33,6 +45,10 @@ class Architecture:
     layer_norm_eps: float = 1e-5
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+    ln_pre: bool = True
+    layer_scale: bool = False
+    pool: str = "class"
+    pooler_queries: int = 0
 
     @property
     def image_size(self) -> int:
@@ -82,16 +98,22 @@ def infer_architecture(state: StateDict, *, heads: int | None = None, **facts: A
     try:
         width, _, patch, _ = state["conv1.weight"].shape
         tokens = state["positional_embedding"].shape[0]
-        mlp_width = state[_BLOCK.format(0) + "mlp.c_fc.weight"].shape[0]
+        mlp_width = state[BLOCK_PREFIX.format(0) + "mlp.c_fc.weight"].shape[0]
         embed_dim = state["proj"].shape[1]
     except KeyError as error:
         raise CheckpointError(f"no CLIP vision tower: the weights lack {error.args[0]}.") from error
     layers = sum(1 for key in state if key.endswith(".mlp.c_fc.weight"))
     if heads is None:
         heads = 16 if width >= 1280 else max(1, width // 64)
+    query, ln_pre = state.get("attn_pool.query"), "ln_pre.weight" in state
+    kind = {
+        "ln_pre": ln_pre, "layer_scale": BLOCK_PREFIX.format(0) + "ls_1.gamma" in state,
+        # CLIPA, the only family without that norm, averages its patches; no tensor shows it.
+        "pool": "class" if ln_pre else "patches", "pooler_queries": 0 if query is None else len(query),
+    }  # fmt: skip
     return Architecture(
         width=width, layers=layers, heads=heads, patch=patch, grid=math.isqrt(tokens - 1), mlp_width=mlp_width,
-        embed_dim=embed_dim, **facts,
+        embed_dim=embed_dim, **(kind | facts),
     )  # fmt: skip
 
 
@@ -177,6 +199,7 @@ def build_tower(
             layers=architecture.layers, heads=architecture.heads, mlp_ratio=architecture.mlp_width / architecture.width,
             output_dim=architecture.embed_dim, act_layer=activation_layer(architecture.activation),
             norm_layer=lambda size: LayerNorm(size, eps=architecture.layer_norm_eps),
+            **_kind_options(architecture),
         )  # fmt: skip
     if trainable:
         weights = {key: tensor.detach().to(device, torch.float32, copy=True) for key, tensor in state.items()}
@@ -186,72 +209,14 @@ def build_tower(
     return tower.eval().requires_grad_(trainable)
 
 
-def image_embedder(
-    architecture: Architecture, state: StateDict, device: "str | torch.device" = "cpu"
-) -> Callable[[Tensor], Tensor]:
-    """What makes the first block's input: normalised images (image, 3, side, side) to (image, token, width).
-
-    Its weights are read once. The patches take a matrix product instead of the tower's convolution, which GPUs round to
-    10 bits by default.
-    """
-    names = ("conv1.weight", "class_embedding", "positional_embedding", "ln_pre.weight", "ln_pre.bias")
-    conv, start, position, scale, shift = (placed(state, name, device) for name in names)
-
-    def embed(images: Tensor) -> Tensor:
-        side = architecture.patch
-        patches = torch.nn.functional.unfold(images.to(device, torch.float32), side, stride=side)
-        tokens = torch.cat([start.expand(len(images), 1, -1), patches.mT @ conv.flatten(1).mT], dim=1) + position
-        return torch.nn.functional.layer_norm(tokens, (architecture.width,), scale, shift, architecture.layer_norm_eps)
-
-    return embed
-
-
-class Block(torch.nn.Module):
-    """One pre-norm transformer block of PyTorch's own layers, under open_clip's names, in two halves.
-
-    M-Loss reads what lies between the halves, and only the first half of the last block. Only this much is needed of
-    open_clip, whose import takes longer than measuring the embedded zoo.
-    """
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        width, eps = architecture.width, architecture.layer_norm_eps
-        self.ln_1 = torch.nn.LayerNorm(width, eps=eps)
-        self.attn = torch.nn.MultiheadAttention(width, architecture.heads, batch_first=True)
-        self.ln_2 = torch.nn.LayerNorm(width, eps=eps)
-        self.mlp = torch.nn.ModuleDict(
-            {
-                "c_fc": torch.nn.Linear(width, architecture.mlp_width),
-                "c_proj": torch.nn.Linear(architecture.mlp_width, width),
-            }
-        )
-        self.activation = activation_function(architecture.activation)
-
-    def attended(self, tokens: Tensor) -> Tensor:
-        """First half: (image, token, width) to the same."""
-        inputs = self.ln_1(tokens)
-        return tokens + self.attn(inputs, inputs, inputs, need_weights=False)[0]
-
-    def mlp_inputs(self, attended: Tensor) -> Tensor:
-        """What reaches the first MLP layer."""
-        return self.ln_2(attended)
-
-    def output(self, attended: Tensor, mlp_inputs: Tensor) -> Tensor:
-        """Second half, from the first half's output and `mlp_inputs` of it."""
-        return attended + self.mlp["c_proj"](self.activation(self.mlp["c_fc"](mlp_inputs)))
-
-
-def build_block(
-    architecture: Architecture, state: StateDict, index: int, device: "str | torch.device" = "cpu"
-) -> Block:
-    """One of the tower's blocks with its weights; reads no other tensor."""
-    with torch.device("meta"):
-        block = Block(architecture)
-    prefix = _BLOCK.format(index)
-    names = [key for key in state if key.startswith(prefix)]
-    weights = {key.removeprefix(prefix): placed(state, key, device) for key in names}
-    block.load_state_dict(weights, assign=True)
-    return block.eval().requires_grad_(False)
+def _kind_options(architecture: Architecture) -> dict[str, Any]:
+    """What open_clip's tower must be told of the kinds that differ from OpenAI's."""
+    patches, queries = architecture.pool == "patches", architecture.pooler_queries
+    return {
+        "no_ln_pre": not architecture.ln_pre, "ls_init_value": 1.0 if architecture.layer_scale else None,
+        "pool_type": "avg" if patches else "tok", "final_ln_after_pool": patches,
+        "attentional_pool": bool(queries), "attn_pooler_queries": queries or 256,
+    }  # fmt: skip
 
 
 def activation_layer(name: str) -> Callable[[], torch.nn.Module]:

@@ -1,8 +1,9 @@
 """A zoo of tiny random encoders and random images, for tests that need the shape of a zoo and not its skill."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,12 +50,21 @@ class NoiseDataset:
         return normalise(pixels, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
-def tiny_weights(width: int = 16, layers: int = 4, seed: int = 0) -> dict[str, Tensor]:
-    """Random canonical weights of a tiny tower with activations of natural size."""
+KINDS = {
+    "clipa": {"no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True}, "scaled": {"ls_init_value": 0.5},
+    "coca": {"attentional_pool": True, "attn_pooler_queries": 3},
+}  # fmt: skip
+"""Options of open_clip's vision transformer that make another kind of tower than OpenAI's."""
+
+
+def tiny_weights(
+    width: int = 16, layers: int = 4, seed: int = 0, kind: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Tensor]:
+    """Random canonical weights of a tiny tower with activations of natural size; `kind` is one of `KINDS`."""
     from open_clip.transformer import VisionTransformer
 
     torch.manual_seed(seed)
-    tower = VisionTransformer(16, 8, width, layers, max(1, width // 8), 4, output_dim=8)
+    tower = VisionTransformer(16, 8, width, layers, max(1, width // 8), 4, output_dim=8, **kind)
     for block in tower.transformer.resblocks:
         torch.nn.init.normal_(block.mlp.c_fc.weight, std=1 / width**0.5)
         torch.nn.init.normal_(block.mlp.c_fc.bias, std=0.1)
@@ -69,10 +79,10 @@ def tiny_architecture(weights: dict[str, Tensor], activation: str = "gelu") -> A
 
 def tiny_zoo(
     tasks: int = 3, width: int = 16, layers: int = 4, *, spread: float = 0.1, images: int = 40, seed: int = 0,
-    activation: str = "gelu",
+    activation: str = "gelu", kind: Mapping[str, Any] = MappingProxyType({}),
 ) -> Zoo:  # fmt: skip
     """A zoo of `tasks` random perturbations (relative size `spread`) of one random tower. Seeded, quick, in memory."""
-    base = tiny_weights(width, layers, seed)
+    base = tiny_weights(width, layers, seed, kind)
     sizes = {"train": images, "val": images // 2, "test": images}
     finetuned, heads, datasets = {}, {}, {}
     for position, name in enumerate(TASKS[:tasks]):

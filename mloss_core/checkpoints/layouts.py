@@ -41,11 +41,13 @@ _TIMM_TOP = {
 _OPEN_CLIP_KEY = re.compile(
     r"(class_embedding|positional_embedding|proj|conv1\.weight|ln_(pre|post)\.(weight|bias)|"
     r"transformer\.resblocks\.\d+\.(ln_[12]\.(weight|bias)|attn\.in_proj_(weight|bias)|attn\.out_proj\.(weight|bias)|"
-    r"mlp\.c_(fc|proj)\.(weight|bias)))"
+    r"mlp\.c_(fc|proj)\.(weight|bias)|ls_[12]\.gamma)|"
+    r"attn_pool\.(query|ln_[qk]\.(weight|bias)|"
+    r"attn\.([qkv]_proj_weight|in_proj_(weight|bias)|out_proj\.(weight|bias))))"
 )
 _TOP = (
-    "class_embedding", "positional_embedding", "conv1.weight", "ln_pre.weight", "ln_pre.bias", "ln_post.weight",
-    "ln_post.bias",
+    "class_embedding", "positional_embedding", "conv1.weight", "ln_post.weight", "ln_post.bias", "ln_pre.weight",
+    "ln_pre.bias",
 )  # fmt: skip
 _BLOCK = tuple(
     f"{name}{ending}"
@@ -53,8 +55,8 @@ _BLOCK = tuple(
     for ending in ("weight", "bias")
 )
 _UNKNOWN_ARCHITECTURES = {
-    "attn_pool": "an attention-pooled tower (CoCa or SigLIP)",
-    "ls_1": "a tower with layer scale",
+    "attn_pool": "an attention-pooled tower of another kind than CoCa (SigLIP?)",
+    ".ls1.": "a tower with layer scale",
     "layer1.": "a ResNet",
 }
 
@@ -108,21 +110,18 @@ def find_layout(keys: "list[str]", shapes: Mapping[str, tuple[int, ...]], file: 
         projection = prefix.removesuffix("vision_model.") + "visual_projection.weight"
         if projection in shapes:
             parts["proj"] = Part((projection,), "transposed")
-    _check_complete(parts, file)
+    _check_complete(parts, family, file)
     used = {key for part in parts.values() for key in part.keys}
     return Layout(family, prefix, parts, tuple(key for key in keys if key not in used))
 
 
-def _check_complete(parts: Mapping[str, Part], file: str) -> None:
+def _check_complete(parts: Mapping[str, Part], family: str, file: str) -> None:
     """Every weight that running the tower takes must be there; only the projection may be in another file."""
+    norm = _TOP[-2:]
+    top = [name for name in _TOP if name not in norm] if family == OPEN_CLIP and not set(norm) & set(parts) else _TOP
     blocks = 1 + max(int(name.split(".")[2]) for name in parts if name.startswith("transformer."))
-    names = [*_TOP, *(f"transformer.resblocks.{block}.{name}" for block in range(blocks) for name in _BLOCK)]
+    names = [*top, *(f"transformer.resblocks.{block}.{name}" for block in range(blocks) for name in _BLOCK)]
     lacking = [name for name in names if name not in parts]
-    if lacking and all(name.startswith("ln_pre.") for name in lacking):
-        raise CheckpointError(
-            f"{file} is a tower without a norm in front of its blocks, as CLIPA's are (it lacks ln_pre), not a plain "
-            "CLIP vision transformer."
-        )
     if lacking:
         rest = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
         raise CheckpointError(f"{file}: its vision tower is not whole; it lacks {', '.join(lacking[:5])}{rest}.")

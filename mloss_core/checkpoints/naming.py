@@ -85,6 +85,11 @@ class TowerWriter:
         beside: StateDict | None = None,
     ) -> None:  # fmt: skip
         self._format, self._beside = check_format(format), dict(beside or {})
+        if format == "hf" and "ln_pre.weight" not in layout:
+            raise CheckpointError(
+                "the hf format has no tower without a norm in front of its blocks (CLIPA); write the file as canonical "
+                "or open_clip."
+            )
         stored: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}
         for key, (dtype, shape) in layout.items():
             # A tensor without storage tells the shapes of its pieces without memory.

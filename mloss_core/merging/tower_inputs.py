@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mloss_core.errors import InvalidOptionError
 from mloss_core.types import StateDict
-from mloss_core.vision import Architecture, Block
+from mloss_core.vision import Architecture
+from mloss_core.vision_blocks import Block
 
 LINEAR_MAPS = ("attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 """Weights of the linear maps of one block, in the order in which tokens meet them."""
@@ -33,23 +35,28 @@ def linear_inputs(block: Block, tokens: Tensor) -> tuple[dict[str, Tensor], Tens
     split = fused.view(images, count, 3, attention.num_heads, width // attention.num_heads).permute(2, 0, 3, 1, 4)
     mixed = functional.scaled_dot_product_attention(split[0], split[1], split[2])
     found[LINEAR_MAPS[1]] = mixed.transpose(1, 2).reshape(images, count, width)
-    attended = tokens + attention.out_proj(found[LINEAR_MAPS[1]])
+    attended = tokens + block.ls_1(attention.out_proj(found[LINEAR_MAPS[1]]))
     found[LINEAR_MAPS[2]] = block.mlp_inputs(attended)
     found[LINEAR_MAPS[3]] = block.activation(block.mlp["c_fc"](found[LINEAR_MAPS[2]]))
-    return found, attended + block.mlp["c_proj"](found[LINEAR_MAPS[3]])
+    return found, attended + block.ls_2(block.mlp["c_proj"](found[LINEAR_MAPS[3]]))
 
 
 def projection_inputs(architecture: Architecture, state: StateDict, tokens: Tensor) -> Tensor:
-    """What the last projection is fed: the class token after its norm, (image, 1, width).
+    """What the last projection is fed: the class token, or the mean of the patches, after its norm; (image, 1, width).
 
     Args:
         architecture: of the weights.
         state: canonical weights, of which two small tensors are read.
         tokens: output of the last block.
+
+    Raises:
+        InvalidOptionError: a tower with attention pooling, whose statistics are not collected.
     """
+    if architecture.pooler_queries:
+        raise InvalidOptionError("statistics of inputs are not collected for towers with attention pooling (CoCa).")
     scale, shift = (state[f"ln_post.{part}"].to(tokens.device, torch.float32) for part in ("weight", "bias"))
-    first = tokens[:, :1]
-    return torch.nn.functional.layer_norm(first, (architecture.width,), scale, shift, architecture.layer_norm_eps)
+    pooled = tokens[:, 1:].mean(1, keepdim=True) if architecture.pool == "patches" else tokens[:, :1]
+    return torch.nn.functional.layer_norm(pooled, (architecture.width,), scale, shift, architecture.layer_norm_eps)
 
 
 def parts(count: int, size: int) -> Sequence[slice]:

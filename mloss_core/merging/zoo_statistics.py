@@ -22,7 +22,7 @@ from mloss_core.merging.tower_inputs import (
 from mloss_core.mloss.inputs import GROUP_BYTES, batch_size
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, StateDict, silent
-from mloss_core.vision import build_block, image_embedder
+from mloss_core.vision_blocks import build_block, image_embedder
 from mloss_core.zoo import Zoo
 
 _LOG = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import StateDict
-from mloss_core.vision import Block, build_block, image_embedder
+from mloss_core.vision_blocks import Block, build_block, image_embedder
 from mloss_core.zoo import Zoo
 
 BATCH_BYTES = 1 << 27

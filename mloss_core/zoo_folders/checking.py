@@ -90,8 +90,12 @@ def _guessed(members: Sequence[Member], folder: str) -> tuple[str, str]:
 def _assumed(facts: Mapping[str, Any], base: Member) -> list[str]:
     """A note on what no file records and shapes do not show."""
     found = []
+    architecture = infer_architecture(base.weights)
+    if not architecture.ln_pre:
+        found.append("No norm in front of the blocks: taken for CLIPA, whose output is the mean of the patches.")
+    if architecture.pooler_queries:
+        found.append("Attention pooling with 8 heads assumed, as CoCa's.")
     if "heads" not in facts:
-        architecture = infer_architecture(base.weights)
         found.append(f"Heads not recorded; {architecture.heads} assumed from width {architecture.width}.")
     if "layer_norm_eps" not in facts:
         found.append(f"Layer-norm epsilon not recorded; {Architecture.layer_norm_eps:g} assumed.")

@@ -6,16 +6,14 @@ from mloss_core.vision import (
     Architecture,
     activation_function,
     activation_layer,
-    build_block,
     build_tower,
     check_blocks,
-    image_embedder,
     infer_architecture,
     resolve_device,
     site_block,
     weight_key,
 )  # fmt: skip
-from tests.zoos import tiny_weights, tiny_zoo
+from tests.zoos import tiny_weights
 
 
 def test_architecture_from_shapes():
@@ -112,23 +110,3 @@ def test_unknown_activations():
         activation_function("swish")
     with pytest.raises(UnknownNameError, match="activation 'swish'"):
         activation_layer("swish")
-
-
-@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "quick_gelu", "relu"])
-def test_blocks_one_by_one_are_the_tower(activation):
-    """Embedding and blocks of plain PyTorch layers against open_clip's own."""
-    zoo = tiny_zoo(1, activation=activation)
-    shape, weights = zoo.architecture, zoo.pretrained.weights
-    images = torch.randn(5, 3, shape.image_size, shape.image_size, generator=torch.Generator().manual_seed(0))
-    tower, seen = build_tower(shape, weights), []
-    for layer in tower.transformer.resblocks:
-        layer.register_forward_hook(lambda module, _, out: seen.append((module, out)))
-    tower(images)
-    tokens = image_embedder(shape, weights)(images)
-    for index, (module, expected) in enumerate(seen):
-        block = build_block(shape, weights, index)
-        assert set(block.state_dict()) == set(module.state_dict())
-        attended = block.attended(tokens)
-        tokens = block.output(attended, block.mlp_inputs(attended))
-        torch.testing.assert_close(tokens, expected, rtol=1e-5, atol=1e-5)
-    assert len(seen) == shape.layers

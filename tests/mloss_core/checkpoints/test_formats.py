@@ -108,10 +108,18 @@ def test_two_towers_and_other_architectures_are_refused(tmp_path: Path) -> None:
         open_checkpoint(tmp_path / "two.pt")
     torch.save(
         {f"visual.{key}": value for key, value in state.items()} | {"visual.attn_pool.q": torch.zeros(2)},
-        tmp_path / "coca.pt",
+        tmp_path / "siglip.pt",
     )
     with pytest.raises(CheckpointError, match="attention-pooled"):
-        open_checkpoint(tmp_path / "coca.pt")
+        open_checkpoint(tmp_path / "siglip.pt")
+
+
+@pytest.mark.parametrize("lost", ["ln_pre.bias", "transformer.resblocks.1.mlp.c_fc.bias", "class_embedding"])
+def test_towers_that_are_not_whole_are_refused(lost: str, tmp_path: Path) -> None:
+    state = {f"visual.{key}": value for key, value in visual().state_dict().items() if key != lost}
+    torch.save(state, tmp_path / "part.pt")
+    with pytest.raises(CheckpointError, match=rf"part\.pt: its vision tower is not whole; it lacks {lost}\."):
+        open_checkpoint(tmp_path / "part.pt")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -11,7 +11,7 @@ from mloss_core.merging.data_methods import DATA
 from mloss_core.merging.tower_inputs import LINEAR_MAPS, linear_inputs
 from mloss_core.merging.zoo_statistics import ZooStatistics
 from mloss_core.recipe import MLossOptions, Recipe
-from mloss_core.vision import build_block
+from mloss_core.vision_blocks import build_block
 from tests.zoos import tiny_zoo
 
 BLOCK = "transformer.resblocks.{}."

@@ -19,7 +19,7 @@ class FinetuneOptions:
     """How an encoder is fine-tuned. The defaults are those of the field's published checkpoints."""
 
     epochs: float | None = option(
-        None, label="Epochs", minimum=0.001, step=1.0,
+        None, label="Epochs", minimum=0.001, maximum=10_000, step=1.0,
         help="Passes over the training images; by default as published for the task (Cars 35, DTD 76, EuroSAT 12, "
         f"GTSRB 11, MNIST 5, RESISC45 15, SUN397 14, SVHN 4), else {USUAL_EPOCHS}.",
     )  # fmt: skip
@@ -33,7 +33,7 @@ class FinetuneOptions:
         "crop", label="Augmentation", choices=("crop", "none"),
         help="crop: a random 90 to 100 % of each prepared image, resized; none: the prepared images as they are.",
     )  # fmt: skip
-    seed: int = option(0, label="Seed", minimum=0, help="Seed of batches and augmentation.")
+    seed: int = option(0, label="Seed", minimum=0, maximum=2**31 - 1, help="Seed of batches and augmentation.")
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -202,7 +202,10 @@ def _as_numbers(weights: Any) -> tuple[float, ...]:
         isinstance(weight, (int, float)) and not isinstance(weight, bool) for weight in weights
     ):
         raise InvalidOptionError(f"weights must be a list of numbers; found {weights!r}.")
-    return tuple(float(weight) for weight in weights)
+    try:
+        return tuple(float(weight) for weight in weights)
+    except OverflowError as error:
+        raise InvalidOptionError("weights must be numbers that fit in 64 bits.") from error
 
 
 def _as_tuple(name: str, value: Any) -> tuple:

@@ -48,7 +48,7 @@ def parse_object(text: str, what: str, *, yaml: bool = False) -> dict[str, Any]:
         yaml: whether it is YAML.
 
     Raises:
-        InvalidOptionError: other text, a name twice, too long, too deep, or no object.
+        InvalidOptionError: other text, a name twice, half a letter, too long, too deep, or no object.
     """
     _check_size(len(text), what)
     kind = "YAML" if yaml else "JSON"
@@ -58,7 +58,16 @@ def parse_object(text: str, what: str, *, yaml: bool = False) -> dict[str, Any]:
         raise InvalidOptionError(f"{what} must be {kind} of a few levels; this is nested too deep.") from error
     if not isinstance(value, dict):
         raise InvalidOptionError(f"{what} must be a {kind} object; found a {type(value).__name__}.")
+    _check_letters(value, what)
     return value
+
+
+def _check_letters(value: Any, what: str) -> None:
+    """Half a character pair, which an escape can spell, is no letter: nothing could print or digest it."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidOptionError(f"{what} must be text; found half a letter, {error.object[error.start]!r}.") from error
 
 
 def _check_size(size: int, what: str) -> None:
@@ -96,6 +105,8 @@ def _yaml(text: str, what: str) -> Any:
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
                 raise InvalidOptionError(f"{what} must be YAML without references (*name).")
+            if getattr(self.peek_event(), "tag", None) is not None:
+                raise InvalidOptionError(f"{what} must be YAML without tags (!name); found {self.peek_event().tag!r}.")
             return super().compose_node(parent, index)
 
     def mapping(loader: Loader, node: yaml.MappingNode) -> dict[str, Any]:
@@ -106,6 +117,8 @@ def _yaml(text: str, what: str) -> Any:
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
     try:
         return yaml.load(text, Loader)
+    except InvalidOptionError:
+        raise
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -8,6 +8,7 @@ from typing import Any
 from mloss_core.checkpoints.pickle_data import Obj
 from mloss_core.checkpoints.records import attributes, class_name, pairs, walk_modules
 
+_MOST = 100_000
 _HF_ACTIVATIONS = {"quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
 
 
@@ -20,9 +21,9 @@ def module_facts(root: Obj) -> dict[str, Any]:
             facts["activation"] = "quick_gelu"
         elif kind == "GELU" and ".mlp." in f".{name}":
             facts.setdefault("activation", "gelu_tanh" if state.get("approximate") == "tanh" else "gelu")
-        elif kind == "MultiheadAttention" and isinstance(state.get("num_heads"), int):
+        elif kind == "MultiheadAttention" and _is_count(state.get("num_heads")):
             facts.setdefault("heads", state["num_heads"])
-        elif name.endswith("resblocks.0.ln_1") and isinstance(state.get("eps"), float):
+        elif name.endswith("resblocks.0.ln_1") and _is_scale(state.get("eps")):
             facts["layer_norm_eps"] = state["eps"]
     if isinstance(attributes(root).get("normalize"), bool):
         facts["normalize"] = attributes(root)["normalize"]
@@ -37,7 +38,7 @@ def _normalisation(transform: Any) -> dict[str, tuple[float, ...]]:
         state = attributes(step)
         if class_name(step).endswith("Normalize"):
             mean, std = state.get("mean"), state.get("std")
-            if all(isinstance(part, (tuple, list)) and len(part) == 3 for part in (mean, std)):
+            if _are_colours(mean, std):
                 return {"mean": tuple(map(float, mean)), "std": tuple(map(float, std))}
     return {}
 
@@ -48,14 +49,14 @@ def config_facts(path: Path) -> dict[str, Any]:
     vision = values.get("vision_config", values)
     facts: dict[str, Any] = {}
     mean, std = images.get("image_mean"), images.get("image_std")
-    if _three_numbers(mean) and _three_numbers(std):
+    if _are_colours(mean, std):
         facts |= {"mean": tuple(map(float, mean)), "std": tuple(map(float, std))}
     if isinstance(vision, Mapping):
-        if vision.get("hidden_act") in _HF_ACTIVATIONS:
+        if str(vision.get("hidden_act")) in _HF_ACTIVATIONS:
             facts["activation"] = _HF_ACTIVATIONS[vision["hidden_act"]]
-        if isinstance(vision.get("num_attention_heads"), int):
+        if _is_count(vision.get("num_attention_heads")):
             facts["heads"] = vision["num_attention_heads"]
-        if isinstance(vision.get("layer_norm_eps"), float):
+        if _is_scale(vision.get("layer_norm_eps")):
             facts["layer_norm_eps"] = vision["layer_norm_eps"]
     return facts
 
@@ -68,8 +69,21 @@ def _json(path: Path) -> Mapping[str, Any]:
     return values if isinstance(values, Mapping) else {}
 
 
-def _three_numbers(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= _MOST
+
+
+def _is_scale(value: Any) -> bool:
+    return type(value) is float and 0 < value < 1
+
+
+def _are_colours(mean: Any, std: Any) -> bool:
+    """Whether these are a mean and a deviation of three colours; what a file says otherwise counts as not said."""
+    three = all(isinstance(value, (tuple, list)) and len(value) == 3 for value in (mean, std))
+    return three and all(
+        type(part) in (int, float) and low <= part <= _MOST
+        for low, value in ((-_MOST, mean), (1e-6, std)) for part in value
+    )  # fmt: skip
 
 
 def scalar_entries(root: Any) -> dict[str, Any]:

@@ -40,6 +40,14 @@ def source_files(path: Path) -> tuple[Path, ...]:
     return (path, *dict.fromkeys(read_index(path).values())) if is_index(path) else (path,)
 
 
+def files_of(path: Path) -> frozenset[Path]:
+    """Where all files of a model really are; of one that is gone or damaged, what its name says. For comparing only."""
+    try:
+        return frozenset(file.resolve() for file in source_files(weight_file(path)))
+    except CheckpointError:
+        return frozenset([path.resolve()])
+
+
 def source_digest(path: Path) -> str:
     """SHA-256 of a weight file's bytes; of an index and all its shards, where it is one."""
     files = source_files(path)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,19 @@ def out_file(text: str, suffixes: Sequence[str] = ()) -> Path:
     if not os.access(path.parent, os.W_OK):
         raise InvalidOptionError(f"--out must lie in a folder that can be written; {path.parent} cannot.")
     return path
+
+
+def spare(out: Path, sources: Iterable[str | Path]) -> None:
+    """Refuse a file to write that is one of those that are read, a repository's and shards among them.
+
+    Raises:
+        InvalidOptionError: it is.
+    """
+    from mloss_core.checkpoints.sharded import files_of
+
+    for source in sources:
+        if out.resolve() in files_of(Path(source)):
+            raise InvalidOptionError(f"--out must not replace a file that is read; {out} is of {source}.")
 
 
 def write_out(path: Path, text: str) -> None:

@@ -5,8 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mloss_core.cli.common import emit, out_file, progress_bar
-from mloss_core.errors import InvalidOptionError
+from mloss_core.cli.common import emit, out_file, progress_bar, spare
 
 
 def add(commands: Any) -> None:
@@ -21,8 +20,8 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Convert and print where the result is and what the file says of its model."""
     out = None if options.out is None else out_file(options.out, (".safetensors",))
-    if out is not None and out.exists() and out.samefile(options.file):
-        raise InvalidOptionError(f"--out must not replace the file that is converted; both are {out}.")
+    if out is not None:
+        spare(out, [options.file])
     from mloss_core.checkpoints.converting import convert
 
     source = Path(options.file)

@@ -30,8 +30,8 @@ def run(options: argparse.Namespace) -> None:
     """Build the zoo beside its place, put it there when it is whole, and print its accuracies."""
     if not 0 < options.scale <= 1:
         raise InvalidOptionError(f"--scale must be above 0 and at most 1; found {options.scale:g}.")
-    if options.seed < 0:
-        raise InvalidOptionError(f"--seed must be at least 0; found {options.seed}.")
+    if not 0 <= options.seed < 2**31:
+        raise InvalidOptionError(f"--seed must be from 0 to {2**31 - 1}; found {options.seed}.")
     out = _folder(options.out)
     from mloss_core.demo.build import build_demo_zoo
 

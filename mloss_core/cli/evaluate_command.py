@@ -17,6 +17,7 @@ from mloss_core.cli.common import (
 from mloss_core.cli.method_help import method_listing
 from mloss_core.cli.requests import add_run, requested
 from mloss_core.errors import InvalidOptionError
+from mloss_core.merging.run_files import SPLITS
 from mloss_core.types import part
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--weights", action="append", default=[], metavar="FILE", help="evaluate a weight file of any format as well"
     )
-    parser.add_argument("--split", help="test or val (default: test; choose recipes on val)")
+    parser.add_argument("--split", choices=SPLITS, help="test or val (default: test; choose recipes on val)")
     parser.add_argument(
         "--limit", type=int, metavar="N", help="at most N images of each task, drawn at random once (default: all)"
     )
@@ -57,11 +58,9 @@ def run(options: argparse.Namespace) -> None:
     started = time.perf_counter()
     asked = requested(options)
     options.zoo, options.split, options.tune, recipes = asked.zoo, asked.split, asked.tune, list(asked.recipes)
-    from mloss_core.data.datasets import check_split
     from mloss_core.data.manifests import split_manifests
     from mloss_core.evaluation import evaluate_rows
 
-    check_split(options.split)
     _check_choices(options, recipes)
     zoo = opened_zoo(options)
     tasks = zoo.check_tasks(asked.tasks or _common_tasks(recipes))

@@ -46,11 +46,13 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Fine-tune, write the encoder, and print what became of it."""
     from mloss_core.finetuning import finetune_encoder
+    from mloss_core.merging.merged_files import check_out
 
     out = out_file(options.out, (".safetensors",))
     how = build_options(FinetuneOptions, {name: _value(options, name) for name in _names()})
     with progress_bar() as progress:
         zoo = _zoo(options, part(progress, 0, 0.1))
+        check_out(zoo, out, options.format)
         zoo.require_datasets([options.task], "fine-tuning needs")
         zoo.require_heads([options.task])
         found = finetune_encoder(

@@ -1,12 +1,12 @@
 """`heads`: zero-shot heads from class names, through a real text tower."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from mloss_core.cli.common import emit, out_file, progress_bar
+from mloss_core.cli.common import emit, out_file, progress_bar, spare
 from mloss_core.errors import InvalidOptionError
+from mloss_core.structured import parse_object, read_text
 
 _ACTIVATIONS = ("quick_gelu", "gelu", "gelu_tanh")
 
@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> None:
     from mloss_core.data.head_files import write_head
     from mloss_core.data.text_towers import read_text_tower
 
+    if options.weights is not None:
+        spare(out, [options.weights])
     tower = read_text_tower(*_source(options))
     with progress_bar() as progress:
         head = tower.head(classes, templates, progress)
@@ -92,14 +94,10 @@ def _sentences(path: Path) -> tuple[list[str], list[str]]:
     Raises:
         InvalidOptionError: the file is no such JSON object.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidOptionError(f"--classes: {path} cannot be read as JSON: {reason}.") from error
+    values = parse_object(read_text(path, "file of --classes"), str(path))
     fields = ("classes", "templates")
-    if not isinstance(values, dict) or set(values) != set(fields):
-        found = ", ".join(sorted(values)) if isinstance(values, dict) else f"a {type(values).__name__}"
+    if set(values) != set(fields):
+        found = ", ".join(sorted(values)) or "nothing"
         raise InvalidOptionError(f"--classes: {path} must hold classes and templates, nothing else; found {found}.")
     for field in fields:
         listed = values[field]

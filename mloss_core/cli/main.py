@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ def build_parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows few letters must not cost the result of long work.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = build_parser().parse_args(arguments)
         check_plugins()
@@ -45,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except MLossCoreError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except UnicodeEncodeError as error:
+        print(f"error: names of files must be UTF-8; found {error.object[:200]!a}.", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted; nothing is half-written.", file=sys.stderr)

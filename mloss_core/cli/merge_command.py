@@ -14,6 +14,7 @@ from mloss_core.cli.common import (
     out_file,
     progress_bar,
     recipe_from_options,
+    spare,
     zoo_facts,
 )
 from mloss_core.cli.method_help import method_listing
@@ -53,7 +54,7 @@ def add(commands: Any) -> None:
         help="tensor names of the file (default: canonical): "
         + "; ".join(f"{name}, {words}" for name, words in FORMATS.items()),
     )  # fmt: skip
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, zoo=None)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -63,15 +64,19 @@ def run(options: argparse.Namespace) -> None:
         raise InvalidOptionError("give one recipe: --recipe FILE, --preset NAME or --method NAME.")
     if options.recipe is not None and options.tasks is not None:
         raise InvalidOptionError("--tasks belongs to a method; a recipe file names its own tasks.")
-    recipe, out = typed or _written_down(options), out_file(options.out)
+    recipe = typed or _written_down(options)
     masks = get_method(recipe.method).masks
+    out = out_file(options.out)
     if masks:
         _check_masks_file(recipe, out, options.format)
+    elif get_method(recipe.method).output == "single":
+        out_file(options.out, (".safetensors",))
     if options.pretrained is not None or options.models is not None:
         _merge_files(options, recipe, out)
         return
     from mloss_core.merging import merge
 
+    options.zoo = options.zoo or "demo"
     zoo = opened_zoo(options)
     with progress_bar() as progress:
         if masks:
@@ -94,13 +99,14 @@ def _merge_files(options: argparse.Namespace, recipe: Recipe, out: Path) -> None
     """Files of any architecture, which no zoo holds."""
     if options.pretrained is None or options.models is None or recipe.tasks is not None:
         raise InvalidOptionError("files are merged by --pretrained FILE --models FILE FILE .., without --tasks.")
+    if options.zoo is not None or options.device != "auto":
+        raise InvalidOptionError("files are merged on the CPU and without a zoo; leave out --zoo and --device.")
     if options.format != "canonical":
         raise InvalidOptionError("--format renames the tensors of CLIP encoders; merged files keep their own names.")
     from mloss_core.merging.any_files import merge_files
 
     files = [Path(options.pretrained), *map(Path, options.models)]
-    if any(file.exists() and out.exists() and file.samefile(out) for file in files):
-        raise InvalidOptionError(f"--out must not replace a file that is merged; {out} is one of them.")
+    spare(out, files)
     with progress_bar() as progress:
         digest = merge_files(files[0], files[1:], recipe, out, progress)
     if options.json:

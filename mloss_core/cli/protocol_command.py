@@ -5,7 +5,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mloss_core.cli.common import add_common, emit, names, opened_zoo, percent, progress_bar, table, zoo_facts
+from mloss_core.errors import InvalidOptionError
 from mloss_core.evaluation.published import TITLES, reading_notes
+from mloss_core.merging.run_files import SPLITS
 from mloss_core.recipe import MLossOptions
 
 if TYPE_CHECKING:
@@ -26,18 +28,18 @@ def add(commands: Any) -> None:
         help="how M-Loss is measured: as the paper says, or as its code does (default: paper)",
     )  # fmt: skip
     parser.add_argument("--samples", type=int, metavar="N", help="unlabeled images of each task (default: 16)")
-    parser.add_argument("--split", default="test", help="test or val (default: test)")
+    parser.add_argument("--split", choices=SPLITS, default="test", help="test or val (default: test)")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N images of each task (default: all)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the protocol and print its tables."""
-    from mloss_core.data.datasets import check_split
     from mloss_core.evaluation.protocol import backbone_of, comparable, run_protocol
 
     started = time.perf_counter()
-    check_split(options.split)
+    if options.preset == "reference" and options.samples is not None:
+        raise InvalidOptionError("--samples is of the paper preset; reference draws as the published code does.")
     changes = {} if options.samples is None else {"samples_per_task": options.samples}
     mloss = MLossOptions.preset(options.preset, **changes)
     zoo = opened_zoo(options).subset(names(options.tasks)).limited(options.limit)

@@ -30,9 +30,10 @@ def requested(options: argparse.Namespace) -> RunFile:
     if options.run_file is None:
         recipes = [read_recipe(path) for path in options.recipe]
         recipes += [get_preset(name).recipe for name in options.preset]
-        typed = recipe_from_options(options)
+        typed, tasks = recipe_from_options(options), names(options.tasks)
+        recipes = [recipe.replace(tasks=recipe.tasks or tasks) for recipe in recipes]
         return RunFile(
-            zoo=options.zoo or _ZOO, tasks=names(options.tasks), split=options.split or _SPLIT,
+            zoo=options.zoo or _ZOO, tasks=tasks, split=options.split or _SPLIT,
             recipes=(*recipes, *([typed] if typed else [])), tune=options.tune,
         )  # fmt: skip
     beside = [flag for flag in _BY_FILE if getattr(options, flag)]

@@ -10,7 +10,7 @@ from torch import Tensor
 from mloss_core.caching import write_atomically
 from mloss_core.checkpoints import open_checkpoint
 from mloss_core.checkpoints.naming import check_format, hugging_face_config
-from mloss_core.checkpoints.sharded import source_files
+from mloss_core.checkpoints.sharded import files_of
 from mloss_core.errors import CacheError, CheckpointError, InvalidOptionError
 from mloss_core.merging.results import versions
 from mloss_core.recipe import Recipe
@@ -31,21 +31,13 @@ def check_out(zoo: Zoo, out: "str | Path | None", format: str) -> None:
     if out is None:
         return
     for encoder in (zoo.pretrained, *zoo.sources()):
-        if encoder.source and Path(out).resolve() in _read_from(Path(encoder.source)):
+        if encoder.source and Path(out).resolve() in files_of(Path(encoder.source)):
             raise InvalidOptionError(
-                f"the merged file must not replace a model that is merged; {out} holds {encoder.name}."
+                f"the file to write must not replace a model of the zoo; {out} holds {encoder.name}."
             )
     config = _config_file(Path(out), format)
-    if config is not None and config.exists() and config.read_text(encoding="utf-8") != _config(zoo.architecture):
+    if config is not None and config.exists() and config.read_bytes() != _config(zoo.architecture).encode():
         raise InvalidOptionError(f"{config} belongs to another model; write {out} into a folder of its own.")
-
-
-def _read_from(source: Path) -> set[Path]:
-    """The files of a model; of one that is gone or damaged since, its name alone."""
-    try:
-        return {file.resolve() for file in source_files(source)}
-    except CheckpointError:
-        return {source.resolve()}
 
 
 def file_facts(zoo: Zoo, recipe: Recipe) -> dict[str, str]:

@@ -15,13 +15,16 @@ from typing import Any
 
 from mloss_core.caching import digest_of
 from mloss_core.errors import InvalidOptionError
-from mloss_core.merging.record import FLAT, Method, Origin
+from mloss_core.merging.record import FLAT, NEEDS, Method, Origin
+from mloss_core.options import option
 
 GROUP = "mloss_core.methods"
 """Entry-point group of installed packages that bring methods."""
 VARIABLE = "MLOSS_PLUGINS"
 """Environment variable with .py files, separated as in PATH. Set by whoever starts the program, never from a page."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_OPTION = frozenset(option(None, label="", help="").metadata)
+"""What `option` writes down of a field."""
 _FORM = "a plugin gives METHODS, a list of mloss_core.merging.Method records"
 
 
@@ -82,13 +85,14 @@ def load(builtin: Mapping[str, Method]) -> Loaded:
     for where, read in _plugins():
         try:
             found, digest = read()
-            records = [_checked(method) for method in _listed(found)]
-            for method in records:
-                _check_new(method, methods)
+            records: dict[str, Method] = {}
+            for method in _guarded(lambda found=found: _listed(found), "listing its METHODS"):
+                _check_new(_checked(method), methods | records)
+                records[method.name] = dataclasses.replace(method, origin=Origin(where, digest))
         except InvalidOptionError as error:
             problems.append(f"the plugin {where} cannot be used: {error}")
             continue
-        methods |= {method.name: dataclasses.replace(method, origin=Origin(where, digest)) for method in records}
+        methods |= records
     return Loaded(MappingProxyType(methods), tuple(problems))
 
 
@@ -143,13 +147,15 @@ def _from_file(path: Path) -> tuple[Any, str]:
     return module, digest
 
 
-def _guarded(run: Any) -> Any:
+def _guarded(run: Any, what: str = "importing it") -> Any:
     """Run foreign code. Whatever it raises must not take the built-in methods with it, so everything is caught here."""
     try:
         return run()
+    except InvalidOptionError:
+        raise
     except (Exception, SystemExit) as error:
         words = " ".join(str(error).split()) or "no message"
-        raise InvalidOptionError(f"importing it fails with {type(error).__name__}: {words}.") from error
+        raise InvalidOptionError(f"{what} fails with {type(error).__name__}: {words}.") from error
 
 
 def _listed(found: Any) -> tuple[Any, ...]:
@@ -168,28 +174,44 @@ def _checked(method: Any) -> Method:
         raise InvalidOptionError(f"{_FORM}; found {method!r:.60} among them.")
     if not isinstance(method.name, str) or not _NAME.fullmatch(method.name):
         raise InvalidOptionError(f"a method's name is lower-case letters, digits and _; found {method.name!r:.60}.")
-    options_type = method.options_type
-    if not (isinstance(options_type, type) and dataclasses.is_dataclass(options_type)):
-        raise InvalidOptionError(f"options_type of {method.name} must be a dataclass; found {options_type!r:.60}.")
-    plain = [field.name for field in dataclasses.fields(options_type) if "label" not in field.metadata]
-    if plain:
+    _check_fields(method)
+    _check_options(method)
+    if method.target == FLAT and not hasattr(method.options_type, "plan"):
+        raise InvalidOptionError(f"{method.name} needs a target, or options with a plan() as flat methods have.")
+    guided = {"span", "ranking"} <= {field.name for field in dataclasses.fields(method.options_type)}
+    if ("mloss" in method.needs) != method.uses_blocks or (method.uses_blocks and not guided):
         raise InvalidOptionError(
-            f"options of {method.name} must be made by mloss_core.options.option; {plain[0]} is not."
+            f"{method.name}: needs 'mloss' goes with uses_blocks and the options span and ranking."
         )
+    return method
+
+
+def _check_fields(method: Method) -> None:
+    for field in ("title", "family", "summary"):
+        value = getattr(method, field)
+        if not isinstance(value, str) or not value:
+            raise InvalidOptionError(f"{field} of {method.name} must be a text; found {value!r:.60}.")
+    if not isinstance(method.needs, (frozenset, set)) or not method.needs <= NEEDS:
+        listed = ", ".join(sorted(NEEDS))
+        raise InvalidOptionError(f"needs of {method.name} must be a set of {listed}; found {method.needs!r:.60}.")
     if method.output not in ("single", "per_task"):
         raise InvalidOptionError(f"output of {method.name} must be single or per_task; found {method.output!r:.60}.")
     if not callable(method.target) and not (isinstance(method.target, str) and method.target.count(":") == 1):
         raise InvalidOptionError(
             f"target of {method.name} must be a function or 'module:function'; found {method.target!r:.60}."
         )
-    if method.target == FLAT and not hasattr(options_type, "plan"):
-        raise InvalidOptionError(f"{method.name} needs a target, or options with a plan() as flat methods have.")
-    guided = {"span", "ranking"} <= {field.name for field in dataclasses.fields(options_type)}
-    if ("mloss" in method.needs) != method.uses_blocks or (method.uses_blocks and not guided):
+
+
+def _check_options(method: Method) -> None:
+    options_type = method.options_type
+    if not (isinstance(options_type, type) and dataclasses.is_dataclass(options_type)):
+        raise InvalidOptionError(f"options_type of {method.name} must be a dataclass; found {options_type!r:.60}.")
+    plain = [field.name for field in dataclasses.fields(options_type) if not set(field.metadata) >= _OPTION]
+    if plain:
         raise InvalidOptionError(
-            f"{method.name}: needs 'mloss' goes with uses_blocks and the options span and ranking."
+            f"options of {method.name} must be made by mloss_core.options.option; {plain[0]} is not."
         )
-    return method
+    _guarded(options_type, f"making the options of {method.name}")
 
 
 def _check_new(method: Method, methods: Mapping[str, Method]) -> None:

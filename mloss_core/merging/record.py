@@ -9,6 +9,7 @@ from typing import Any
 from mloss_core.errors import InvalidOptionError
 
 FLAT = "mloss_core.merging.flat:flat"
+NEEDS = frozenset({"mloss", "unlabeled", "labeled"})
 
 
 @dataclasses.dataclass(frozen=True)

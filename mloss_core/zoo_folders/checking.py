@@ -9,7 +9,7 @@ from mloss_core.state_dicts import state_digest
 from mloss_core.vision import Architecture, infer_architecture
 from mloss_core.zoo_folders.members import Member
 
-CHECK_VERSION = 1
+CHECK_VERSION = 2
 """Raise when the checks change, so that kept results are not used."""
 _DEFAULT_ACTIVATION = "quick_gelu"
 _AGREED = {
@@ -48,6 +48,9 @@ def shared_facts(
         value = next((member.facts[name] for member in members if name in member.facts), None)
         if value is not None:
             facts[name] = tuple(value)
+    width, heads = members[0].weights["conv1.weight"].shape[0], facts.get("heads", 1)
+    if width % heads:
+        problems.append(f"{heads} attention heads are recorded, which do not divide the width {width}.")
     if not problems:
         if "activation" not in facts:
             facts["activation"], note = _guessed(members, folder)
@@ -129,7 +132,7 @@ def _check(base: Member, tuned: Sequence[Member]) -> dict[str, Any]:
         base.weights, {member.label: member.weights for member in tuned},
         fingerprints={"base": base.facts.get("left_out", {}), **fingerprints},
     )  # fmt: skip
-    digests = {} if validation.problems else {member.name: state_digest(member.weights) for member in (base, *tuned)}
+    digests = {} if validation.problems else {member.label: state_digest(member.weights) for member in (base, *tuned)}
     return {
         "problems": validation.problems, "warnings": [*validation.warnings, *_mixed_precision((base, *tuned))],
         "distances": dict(validation.distances), "digests": digests,

@@ -91,6 +91,7 @@ def _files(value: Any, field: str, folder: Path, path: Path) -> dict[str, Path] 
 def _inside(text: str, folder: Path, path: Path) -> Path:
     """A file below the folder. Only words are judged: a link that the zoo's owner made there is followed."""
     relative = PurePosixPath(text)
-    if relative.is_absolute() or ".." in relative.parts or "\\" in text or "\0" in text or ":" in relative.parts[0]:
+    unfit = not relative.parts or relative.is_absolute() or ".." in relative.parts
+    if unfit or any(letter in text for letter in "\\\0") or ":" in relative.parts[0]:
         raise ZooError(f"{path}: files must lie below its folder, as in 'Cars/finetuned.pt'; found {text!r}. Link it.")
     return folder / relative

@@ -80,7 +80,7 @@ def looks_like_zoo(folder: Path) -> bool:
     Raises:
         OSError: the folder cannot be read.
     """
-    if any((folder / name).is_file() for name in (NAME, MANIFEST)) or any(True for _ in _weights(folder)):
+    if any((folder / name).is_file() for name in (NAME, YAML_NAME, MANIFEST)) or any(True for _ in _weights(folder)):
         return True
     return any(_named(child, _TUNED) or _is_repository(child) for child in _folders(folder))
 

@@ -125,9 +125,10 @@ def _converted(path: Path, cache: Cache, progress: Progress) -> Converted:
 
 
 def _facts(converted: Converted, path: Path) -> dict[str, Any]:
-    """The file's own facts, with those of a `config.json` that may have come or changed after the conversion."""
+    """The file's own facts, with those of a `config.json` that may have come, changed or gone since the conversion."""
+    gone = {*converted.facts.get("beside", ()), "beside"}
     beside = config_facts(path) if str(converted.facts.get("format")).endswith(":hf") else {}
-    return {**converted.facts, **beside}
+    return {name: value for name, value in converted.facts.items() if name not in gone} | beside
 
 
 def _worded(error: CheckpointError, path: Path, label: str) -> str:

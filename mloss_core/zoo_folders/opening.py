@@ -57,7 +57,7 @@ def open_folder(folder: str | Path, device: torch.device = CPU, progress: Progre
 
 def _encoder(member: Member, digests: Mapping[str, str]) -> Encoder:
     size = sum(file.stat().st_size for file in source_files(member.path))
-    return Encoder(member.name, member.weights, digests[member.name], size, str(member.path))
+    return Encoder(member.name, member.weights, digests[member.label], size, str(member.path))
 
 
 def _read_heads(found: FoundZoo, embed_dim: int) -> tuple[dict[str, Tensor], list[str], list[str]]:

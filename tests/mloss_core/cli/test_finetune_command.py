@@ -60,6 +60,35 @@ def test_one_pretrained_file_is_enough(capsys, tmp_path, data):
     assert found["loss"] > 0 and (tmp_path / "config.json").is_file()
 
 
+def test_models_that_are_read_are_never_replaced(capsys, tmp_path, data):
+    folder = task_vectors(tmp_path / "mine")
+    base = tmp_path / "base.safetensors"
+    assert main(["convert", str(folder / "zeroshot.pt"), "--out", str(base)]) == 0
+    (folder / "zeroshot.pt").unlink()
+    (folder / "zeroshot.safetensors").write_bytes(base.read_bytes())
+    before = base.read_bytes()
+    start = ("finetune", "--task", "cars", *QUICK)
+    alone = ("--pretrained", base, "--head", folder / "head_Cars.pt", "--data", data)
+    assert "must not replace a model" in refused(capsys, *start, *alone, "--out", base)
+    place = folder / "zeroshot.safetensors"
+    assert "must not replace a model" in refused(capsys, *start, "--zoo", folder, "--out", place)
+    assert base.read_bytes() == place.read_bytes() == before
+
+
+def test_numbers_that_no_training_takes(capsys, tmp_path, data):
+    start = (
+        "finetune",
+        "--task",
+        "cars",
+        "--zoo",
+        task_vectors(tmp_path / "mine"),
+        "--out",
+        tmp_path / "x.safetensors",
+    )
+    assert "seed must be from 0 to" in refused(capsys, *start, "--seed", "9" * 20)
+    assert "epochs must be from" in refused(capsys, *start, "--epochs", "1e300")
+
+
 def test_what_is_missing_is_one_line(capsys, tmp_path, data, monkeypatch):
     folder, out = task_vectors(tmp_path / "mine"), tmp_path / "x.safetensors"
     start = ("finetune", "--task", "cars", "--out", out)

@@ -1,6 +1,7 @@
 """The command line on zoos of files: what is in them, conversion, merged files in every format, heads."""
 
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.zoo_files import (
     hugging_face,
     save_pickled,
     save_state,
+    sharded,
     task_vectors,
     tuned,
 )
@@ -112,7 +114,7 @@ def test_a_hugging_face_folder_gets_its_configuration(capsys, tmp_path):
     assert answer(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", "hf")["digest"] == merged["digest"]
     (tmp_path / "config.json").write_text("{}")
     assert "belongs to another model" in refused(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", "hf")
-    assert "replace a model that is merged" in refused(
+    assert "must not replace a model of the zoo" in refused(
         capsys, *AVERAGE, "--zoo", folder, "--out", folder / "openai__clip-vit-base-patch32" / "model.safetensors"
     )
 
@@ -209,8 +211,8 @@ def test_heads_of_the_fields_tasks_need_no_class_file(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "cannot be read as JSON"),
-        ("[]", "must hold classes and templates, nothing else; found a list"),
+        ("{", "must be JSON"),
+        ("[]", "must be a JSON object; found a list"),
         ('{"classes": ["a"]}', "found classes"),
         ('{"classes": [], "templates": ["{}"]}', "classes of"),
         ('{"classes": ["a"], "templates": [1]}', "templates of"),
@@ -230,3 +232,54 @@ def test_class_files_that_are_none(text, words, capsys, tmp_path):
         tmp_path / "h.safetensors",
     )
     assert words in error and error.count("\n") == 1
+
+
+def test_files_that_are_read_are_never_replaced(capsys, tmp_path):
+    folder = sharded(tmp_path / "hub")
+    models = sorted(path for path in folder.iterdir() if path.is_dir())
+    shard = sorted(models[0].glob("model-*.safetensors"))[0]
+    index = models[0] / "model.safetensors.index.json"
+    whole = hugging_face(tmp_path / "whole")
+    repository = sorted(path for path in whole.iterdir() if path.is_dir())[0]
+    file = repository / "model.safetensors"
+    clips = tmp_path / "clip.safetensors"
+    clips.write_bytes(file.read_bytes())
+    before = {path: path.read_bytes() for path in (shard, index, file, clips)}
+    for arguments in (
+        ("convert", index, "--out", shard),
+        ("merge", "--pretrained", models[0], "--models", models[1], "--method", "average", "--out", shard),
+        ("merge", "--pretrained", repository, "--models", repository, "--method", "average", "--out", file),
+        ("heads", "build", "--weights", clips, "--dataset", "eurosat", "--out", clips),
+    ):
+        assert "--out must not replace a file that is read" in refused(capsys, *arguments)
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_merged_weights_go_to_safetensors_alone(capsys, tmp_path):
+    folder = flat(tmp_path / "mine")
+    words = refused(capsys, *AVERAGE, "--zoo", folder, "--out", folder / "merged.pt")
+    assert "--out must end in .safetensors" in words and not (folder / "merged.pt").exists()
+
+
+def test_files_are_merged_without_zoo_and_device(capsys, tmp_path):
+    folder = flat(tmp_path / "mine")
+    start = ("merge", "--pretrained", folder / "Cars.pth", "--models", folder / "DTD.pth", "--method", "average",
+             "--out", tmp_path / "x.safetensors")  # fmt: skip
+    for more in (("--zoo", folder), ("--device", "cuda:7")):
+        assert "leave out --zoo and --device" in refused(capsys, *start, *more)
+
+
+def test_a_config_beside_the_file_may_be_anything(capsys, tmp_path):
+    folder, out = flat(tmp_path / "mine"), tmp_path / "out"
+    out.mkdir()
+    (out / "config.json").write_bytes(b"\xff\xfe")
+    words = refused(capsys, *AVERAGE, "--zoo", folder, "--format", "hf", "--out", out / "model.safetensors")
+    assert "belongs to another model" in words
+
+
+def test_names_that_are_no_utf_8_are_one_line(capsys, tmp_path):
+    folder = flat(tmp_path / "mine")
+    bad = os.fsdecode(os.fsencode(folder) + b"/D\xe9.pth")
+    Path(bad).write_bytes((folder / "DTD.pth").read_bytes())
+    words = refused(capsys, "zoo", folder)
+    assert words.count("\n") == 1 and "UTF-8" in words

@@ -56,3 +56,19 @@ def test_merge_takes_a_preset(capsys, tmp_path):
 )
 def test_what_merge_refuses(capsys, tmp_path, words, said):
     assert said in refused(capsys, "merge", *words, "--out", str(tmp_path / "m.safetensors"))
+
+
+def test_tasks_restrict_presets_and_recipes_as_they_do_methods(capsys, tmp_path):
+    tasks = ("--tasks", "digits,street", "--limit", "40")
+    (tmp_path / "a.yaml").write_text("method: task_arithmetic\noptions: {scale: 0.3}\n")
+    typed = evaluated(capsys, "--method", "task_arithmetic", "--option", "scale=0.3", *tasks)
+    preset = evaluated(capsys, "--preset", "task_arithmetic@fusion_bench", *tasks)
+    written = evaluated(capsys, "--recipe", str(tmp_path / "a.yaml"), *tasks)
+    found = [next(row for row in answer["rows"] if row["kind"] == "merged") for answer in (typed, preset, written)]
+    assert found[0]["tasks"] == found[1]["tasks"] == found[2]["tasks"]
+
+
+def test_the_split_is_test_or_val(capsys):
+    for command in ("evaluate", "protocol"):
+        assert "invalid choice: 'train'" in refused(capsys, command, "--split", "train")
+    assert "--samples is of the paper preset" in refused(capsys, "protocol", "--preset", "reference", "--samples", "1")

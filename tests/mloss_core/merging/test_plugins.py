@@ -93,6 +93,20 @@ def test_a_changed_file_is_read_again_and_is_another_request(median):
         (HEAD + "@dataclasses.dataclass\nclass P:\n    a: int = 3\n"
          "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
          "options of t must be made by mloss_core.options.option; a is not"),
+        (HEAD + "METHODS = Method(name='t', title='T', family=3, summary='S', options_type=O, target=print)",
+         "family of t must be a text; found 3"),
+        (HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=print, "
+         "needs=None)", "needs of t must be a set of labeled, mloss, unlabeled; found None"),
+        (HEAD + "def given():\n    yield 1 / 0\nMETHODS = given()", "listing its METHODS fails with ZeroDivisionError"),
+        (HEAD + "METHODS = [Method(name='t', title=title, family='F', summary='S', options_type=O, target=print)"
+         " for title in 'AB']", "the name 't' is that of the plugin"),
+        (HEAD + "@dataclasses.dataclass\nclass P:\n    a: int = dataclasses.field(metadata={'label': 'A'}, default=1)\n"
+         "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
+         "options of t must be made by"),
+        (HEAD + "from mloss_core.options import option\n@dataclasses.dataclass\nclass P:\n"
+         "    a: int = dataclasses.field(metadata=dict(option(1, label='', help='').metadata))\n"
+         "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
+         "making the options of t fails with TypeError"),
     ],
 )  # fmt: skip
 def test_a_broken_plugin_is_one_sentence_and_the_rest_works(tmp_path, monkeypatch, source, words):

@@ -24,6 +24,8 @@ from tests.zoo_files import (
     describe,
     flat,
     head,
+    hugging_face,
+    named,
     save_pickled,
     save_state,
     sharded,
@@ -320,3 +322,39 @@ def test_files_that_cannot_be_read_and_what_is_wrong_with_the_others_are_one_rep
     text = str(caught.value)
     assert "(1) CarsVal/nonlinear_finetuned.pt is a web page" in text
     assert "(2) DTDVal/nonlinear_finetuned.pt" in text and "NaN" in text
+
+
+def test_renamed_tasks_keep_the_digests_of_their_files(tmp_path):
+    folder = named(tmp_path / "mine")
+    said = json.loads((folder / "zoo.json").read_text())
+    first = {task: encoder.digest for task, encoder in open_zoo(folder).finetuned.items()}
+    files = list(said["finetuned"].items())
+    said["finetuned"] = {files[1][0]: files[0][1], files[0][0]: files[1][1], "vehicles": files[2][1]}
+    (folder / "zoo.json").write_text(json.dumps(said))
+    zoo = open_zoo(folder)
+    second = {task: encoder.digest for task, encoder in zoo.finetuned.items()}
+    one, other, third = (task.lower() for task, _ in files)
+    assert (second[one], second[other], second["vehicles"]) == (first[other], first[one], first[third])
+    assert second == {task: state_digest(encoder.weights) for task, encoder in zoo.finetuned.items()}
+
+
+@pytest.mark.parametrize(
+    ("config", "images", "words"),
+    [
+        ({"num_attention_heads": 3}, {}, "3 attention heads are recorded, which do not divide the width 16"),
+        ({"hidden_act": ["x"], "num_attention_heads": -2, "layer_norm_eps": float("nan")}, {}, ""),
+        ({"num_attention_heads": True, "layer_norm_eps": 0.0}, {"image_mean": [10**400, 0, 0]}, ""),
+        ({}, {"image_mean": [0.5, 0.5, 0.5], "image_std": [0, 0, 0]}, ""),
+    ],
+)
+def test_configurations_that_say_nonsense(config, images, words, tmp_path):
+    folder = hugging_face(tmp_path / "hub")
+    for place in folder.iterdir():
+        (place / "config.json").write_text(json.dumps(config))
+        (place / "preprocessor_config.json").write_text(json.dumps(images))
+    if words:
+        with pytest.raises(ZooError, match=words):
+            open_zoo(folder)
+        return
+    shape = open_zoo(folder).architecture
+    assert shape.heads >= 1 and shape.layer_norm_eps == 1e-5 and min(shape.std) > 0.2

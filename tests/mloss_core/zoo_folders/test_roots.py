@@ -52,6 +52,12 @@ def test_every_layout_is_offered_below_a_root_and_as_a_root(layout, tmp_path):
     assert [zoo.folder for zoo in offered_zoos([root / "mine"])] == [root / "mine"]
 
 
+def test_a_zoo_that_only_a_yaml_describes_is_offered(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "zoo.yaml").write_text("name: a")
+    assert [zoo.id for zoo in offered_zoos([tmp_path])] == ["a"]
+
+
 def test_ids_are_unique_plain_words(tmp_path):
     for root in ("a", "b"):
         for name in ("demo", "ViT B/32".replace("/", "_"), "-."):

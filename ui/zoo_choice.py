@@ -96,7 +96,8 @@ def refused(error: MLossCoreError) -> None:
 
 def back_to_demo() -> None:
     """Open the embedded zoo. A callback."""
-    st.query_params.pop(ZOO, None)
+    if ZOO not in st.session_state:  # Else the list holds the parameter, and sets it.
+        st.query_params.pop(ZOO, None)
     st.session_state[ZOO] = DEMO
     _switched()
 

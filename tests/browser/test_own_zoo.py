@@ -56,9 +56,11 @@ def pictures(page):
 def test_a_zoo_is_chosen_opened_measured_and_reopened(window, own_address):
     page = window(own_address)
     assert is_calm(page)
+    until(lambda: pictures(page), "the images of the demo zoo")
     choose(page, "mine")
     page.get_by_text("Layout: <Dataset>/finetuned.pt").wait_for()
     assert is_calm(page) and query(page) == {"zoo": "mine"}
+    until(lambda: pictures(page), "the images of the zoo")
     go(page, "M-Loss map", "M-Loss map")
     drawn(page, "map_heatmap")
     assert is_calm(page) and query(page)["zoo"] == "mine"

@@ -1,5 +1,6 @@
 """RegMean: of every linear map the one whose outputs are closest, in the mean, to each model's on its own inputs."""
 
+import dataclasses
 import logging
 from collections.abc import Mapping
 
@@ -14,10 +15,11 @@ from mloss_core.merging.decompositions import one_thread
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
 from mloss_core.merging.statistics import KIND, Moments, inputs_are_rows, require
+from mloss_core.state_dicts import state_digest
 from mloss_core.types import Progress, silent
 
 _LOG = logging.getLogger(__name__)
-_REVISION = 1
+_REVISION = 2
 
 
 def regmean(inputs: MergeInputs, options: RegMeanOptions, progress: Progress = silent) -> MergeRule:
@@ -98,10 +100,14 @@ class _RegMean:
         if identity is None or cache is None:
             return self._computed(progress)
         options = [self._options.shrink, self._options.ridge]
-        pre = [self._inputs.seed, [step.keep_rate for step in self._inputs.pre]] if self._inputs.pre else []
-        key = digest_of("regmean", _REVISION, self._feeds, identity, options, pre)
+        key = digest_of("regmean", _REVISION, self._feeds, identity, options, self._thinning())
         entry = cache.remember(KIND, key, lambda: ({}, _arrays(self._computed(progress))))
         return {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
+
+    def _thinning(self) -> list:
+        """All that the pre-processors make of a task vector: their settings, the seed, and the scores of rows."""
+        steps = [[type(step).__name__, dataclasses.asdict(step)] for step in self._inputs.pre]
+        return [self._inputs.seed, steps, state_digest(self._inputs.scores)] if steps else []
 
     def _computed(self, progress: Progress) -> Mapping[str, Tensor]:
         self._solved = solved = {}

@@ -163,3 +163,17 @@ def test_without_images_or_statistics_one_sentence_says_what_to_do():
 
 def _with(zoo, **changes):
     return dataclasses.replace(zoo, **changes)
+
+
+@pytest.mark.parametrize("method", ["regmean", "regmean_pp"])
+def test_what_was_computed_before_is_taken_for_the_same_pruning_alone(method):
+    zoo, options = tiny_zoo(2), {"images": 8}
+
+    def digest(*pre, seed=0):
+        return merge(zoo, Recipe(method=method, options=options, pre=pre, seed=seed)).digest
+
+    guides = [f"mloss:keep_rate=0.5,span={span},ranking={how}" for span in (0.1, 0.4) for how in ("rank", "reversed")]
+    drops = [digest("dare:keep_rate=0.5"), digest("dare:keep_rate=0.6"), digest("dare:keep_rate=0.5", seed=1)]
+    found = [digest(), *map(digest, guides), *drops]
+    assert len(set(found)) == len(found)
+    assert digest(guides[0]) == found[1]

@@ -61,19 +61,32 @@ def split_folder(root: Path, split: str) -> Path | None:
 
 
 def class_folders(folder: Path, root: Path) -> tuple[list[str], PictureFiles]:
-    """Class folders in torchvision's order, and the images with their labels.
+    """Class folders in torchvision's order, and the images with their labels. Hidden files and folders are passed over.
 
     Raises:
         DatasetError: no class folder, or one without images.
     """
-    from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+    from torchvision.datasets.folder import find_classes, make_dataset
 
     try:
-        names, index = find_classes(str(folder))
-        found = make_dataset(str(folder), index, extensions=IMG_EXTENSIONS)
+        # What editors and file managers leave (.ipynb_checkpoints, ._1.png, __MACOSX) is no class and no image.
+        names = [name for name in find_classes(str(folder))[0] if not name.startswith((".", "__MACOSX"))]
+        index = {name: label for label, name in enumerate(names)}
+        found = make_dataset(str(folder), index, is_valid_file=is_image, allow_empty=True)
     except FileNotFoundError as error:
-        raise DatasetError(f"every class folder of {folder} must hold images: {error}.") from error
+        raise DatasetError(f"{folder} must hold a folder of images for each class; it holds no folder.") from error
+    empty = sorted(set(names) - {names[label] for _, label in found})
+    if empty or not names:
+        listed = ", ".join(empty[:5]) or "it"
+        raise DatasetError(f"every class folder of {folder} must hold images; {listed} holds none.")
     return names, PictureFiles([Path(path) for path, _ in found], [label for _, label in found], root)
+
+
+def is_image(path: "str | Path") -> bool:
+    """Whether a file's name is that of an image, and not of a hidden file."""
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    return str(path).lower().endswith(IMG_EXTENSIONS) and not Path(path).name.startswith(".")
 
 
 def _set_apart(name: str, root: Path, held: int, count: int) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mloss_core.data.datasets import check_split
+from mloss_core.data.image_folders import is_image
 from mloss_core.data.pictures import PictureFiles
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
@@ -42,7 +43,9 @@ class UnlabelledDataset(SplitDataset):
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """All images below a folder, sorted by path."""
-    from torchvision.datasets.folder import IMG_EXTENSIONS
-
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMG_EXTENSIONS and path.is_file())
+    """All images below a folder, sorted by path, but for what lies in hidden folders."""
+    return sorted(
+        path for path in folder.rglob("*")
+        if is_image(path) and path.is_file()
+        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+    )  # fmt: skip

@@ -147,7 +147,7 @@ def _index(task: FieldTask) -> dict[str, int]:
 def _classes(images: Path, task: FieldTask, folder: Path) -> PictureFiles:
     """All images of the class folders, in order."""
     index = _index(task)
-    _check_all([path.name for path in sorted(images.iterdir()) if path.is_dir()], task, images)
+    _check_all([path.name for path in sorted(images.iterdir()) if path.is_dir() and path.name[0] != "."], task, images)
     names = [f"{name}/{path.name}" for name in sorted(index) for path in _images(images / name)]
     return _listed(images, names, index, folder)
 
@@ -185,7 +185,7 @@ def _without_letter(line: str) -> str:
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.name[0] != ".")
 
 
 def _lines(path: Path) -> list[str]:

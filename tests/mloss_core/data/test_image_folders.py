@@ -44,6 +44,17 @@ def test_classes_labels_and_sizes(root):
     assert data.labels("test").tolist() == [0, 0, 0, 1, 1, 1] and data.labels("test").dtype == torch.int64
 
 
+def test_what_file_managers_leave_is_no_class_and_no_image(root):
+    for split in ("train", "Validation", "test"):
+        (root / split / ".ipynb_checkpoints").mkdir()
+        (root / split / "__MACOSX" / "a").mkdir(parents=True)
+        (root / split / "a" / "._000.png").write_bytes(b"x")
+        (root / split / "a" / ".DS_Store").write_bytes(b"x")
+    data = ImageFolderDataset("cars", root, SHAPE)
+    assert data.classes == ("a", "b two") and data.size("train") == 20
+    assert data.images("test", range(6)).shape == (6, 3, 32, 32)
+
+
 def test_images_are_those_of_open_clips_own_transform(root):
     from open_clip.transform import image_transform
 
@@ -95,7 +106,7 @@ def test_broken_folders_are_told(root, tmp_path):
     with pytest.raises(DatasetError, match="must have the same class folders; c are in one alone"):
         ImageFolderDataset("cars", root, SHAPE)
     (root / "train" / "empty").mkdir()
-    with pytest.raises(DatasetError, match=r"every class folder of .*train must hold images: .*empty"):
+    with pytest.raises(DatasetError, match=r"every class folder of .*train must hold images; empty holds none"):
         ImageFolderDataset("cars", root, SHAPE)
     (tmp_path / "bare").mkdir()
     with pytest.raises(DatasetError, match="bare must hold a folder train"):

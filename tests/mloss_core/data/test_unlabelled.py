@@ -43,3 +43,11 @@ def test_m_loss_is_measured_and_accuracy_is_refused(folder):
 def test_an_empty_folder_is_no_dataset(tmp_path):
     with pytest.raises(DatasetError, match="must hold images"):
         UnlabelledDataset("x", tmp_path, tiny_zoo(2).architecture)
+
+
+def test_hidden_files_and_folders_are_passed_over(folder):
+    before = UnlabelledDataset("x", folder, tiny_zoo(2).architecture).size("train")
+    (folder / ".thumbnails").mkdir()
+    for place in (folder / ".thumbnails" / "a.png", folder / "._a.png"):
+        place.write_bytes(b"x")
+    assert UnlabelledDataset("x", folder, tiny_zoo(2).architecture).size("train") == before

@@ -60,7 +60,7 @@ def test_what_cannot_be_is_one_line(files, capsys):
     assert "files are merged by --pretrained FILE --models" in refused(capsys, *start, "--models", folder / "a.pt")
     both = (*start, "--pretrained", folder / "base.pt", "--models", folder / "a.pt")
     assert "merged files keep their own names" in refused(capsys, *both, "--format", "hf")
-    assert "must not replace a file that is merged" in refused(
+    assert "--out must end in .safetensors" in refused(
         capsys, "merge", "--method", "average", "--out", folder / "a.pt", *both[-4:]
     )
     assert not (folder / "out.safetensors").exists()

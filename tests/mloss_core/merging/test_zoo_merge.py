@@ -290,7 +290,7 @@ def test_a_bad_target_is_refused(zoo, tmp_path):
         merge(zoo, Recipe(method="average"), out=tmp_path)
     source = tmp_path / "apples.safetensors"
     pretrained = dataclasses.replace(zoo.pretrained, source=str(source))
-    with pytest.raises(InvalidOptionError, match=r"must not replace a model that is merged; .* holds pretrained"):
+    with pytest.raises(InvalidOptionError, match=r"must not replace a model of the zoo; .* holds pretrained"):
         merge(dataclasses.replace(zoo, pretrained=pretrained), Recipe(method="average"), out=source)
 
 

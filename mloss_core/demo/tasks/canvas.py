@@ -9,7 +9,7 @@ import colorsys
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -105,6 +105,16 @@ def stamp(image: Image.Image, random: Random, draw: Draw, front: Colour, turn: f
     image.paste(Image.new("RGB", image.size, front), (0, 0), mask)
 
 
+def overlay(image: Image.Image, random: Random, draw: Draw, turn: float, shift: float = 4) -> None:
+    """Draw in colours on a clear layer, turn it by up to `turn` degrees, move it by up to `shift` pixels, lay it on."""
+    layer = Image.new("RGBA", (DRAWN, DRAWN), (0, 0, 0, 0))
+    draw(ImageDraw.Draw(layer))
+    move = tuple(random.uniform(-shift, shift, 2))
+    angle = random.uniform(-turn, turn)
+    layer = layer.rotate(angle, resample=Image.Resampling.BILINEAR, translate=move)  # type: ignore[arg-type]
+    image.paste(layer, (0, 0), layer)
+
+
 def finish(image: Image.Image, random: Random, hardness: float) -> np.ndarray:
     """Halve the size; blur, change contrast and brightness and add noise as hardness grows. uint8 (side, side, 3)."""
     if random.random() < 0.6 * hardness:
@@ -124,3 +134,14 @@ def polygon(corners: int, radius: float, centre: Point = (CENTRE, CENTRE), inner
         return points
     between = [(centre[0] + inner * np.cos(a), centre[1] + inner * np.sin(a)) for a in angles + np.pi / corners]
     return [point for pair in zip(points, between, strict=True) for point in pair]
+
+
+def turned(points: Sequence[Point], degrees: float, centre: Point = (CENTRE, CENTRE)) -> list[Point]:
+    """Points given around the origin, turned clockwise and moved to `centre`."""
+    cosine, sine = float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
+    return [(centre[0] + x * cosine - y * sine, centre[1] + x * sine + y * cosine) for x, y in points]
+
+
+def disc(pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, fill: Colour | int) -> None:
+    """A filled circle."""
+    pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)

@@ -136,11 +136,11 @@ class CaptionedImages:
     """Images of one source with a class each, and the sentences that may be said of each class.
 
     Args:
-        images: float32 (image, 3, side, side). labels: int64 (image,).
+        images: float32 (image, 3, side, side), or what gives those of an index tensor. labels: int64 (image,).
         captions: token ids (class, sentence, position).
     """
 
-    images: Tensor
+    images: "Tensor | Callable[[Tensor], Tensor]"
     labels: Tensor
     captions: Tensor
 
@@ -197,7 +197,7 @@ def _draw_batch(
     images, targets, sentences, first = [], [], [], 0
     for source in sources.values():
         chosen = torch.randint(len(source.labels), (each,), generator=draw)
-        images.append(source.images[chosen])
+        images.append(source.images(chosen) if callable(source.images) else source.images[chosen])
         targets.append(source.labels[chosen] + first)
         said = torch.randint(source.captions.shape[1], (len(source.captions),), generator=draw)
         sentences.append(source.captions[torch.arange(len(said)), said])

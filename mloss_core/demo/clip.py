@@ -1,7 +1,7 @@
 """The zoo's CLIP: open_clip's own model in small, with a vocabulary of the words that the tasks use."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mloss_core.data.heads import build_head
 from mloss_core.demo.dataset import MEAN, STD
-from mloss_core.demo.tasks import TASKS
+from mloss_core.demo.tasks import Task, first_tasks
 from mloss_core.vision import Architecture
 
 WIDTH = 64
@@ -50,34 +50,39 @@ def _words(sentence: str) -> list[str]:
     return re.findall(r"[a-z]+", sentence.lower())
 
 
-def demo_tokenizer() -> WordTokenizer:
-    """The tokenizer of every sentence that the tasks' templates and class names make."""
-    return WordTokenizer([t.format(c) for task in TASKS.values() for t in task.templates for c in task.classes])
+Tasks = Mapping[str, Task]
 
 
-def build_clip(seed: int = 0) -> torch.nn.Module:
+def demo_tokenizer(tasks: Tasks | None = None) -> WordTokenizer:
+    """The tokenizer of every sentence that templates and class names make; of the first eight tasks unless told."""
+    chosen = (tasks or first_tasks(8)).values()
+    return WordTokenizer([t.format(c) for task in chosen for t in task.templates for c in task.classes])
+
+
+def build_clip(seed: int = 0, tasks: Tasks | None = None, width: int = WIDTH) -> torch.nn.Module:
     """open_clip's `CLIP`, freshly drawn: a 12-block vision tower with GELU and a two-block text tower."""
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
     torch.manual_seed(seed)
-    text = CLIPTextCfg(**TEXT, vocab_size=demo_tokenizer().size)
-    return CLIP(EMBED_DIM, CLIPVisionCfg(**VISION), text, quick_gelu=False)
+    text = CLIPTextCfg(**TEXT, vocab_size=demo_tokenizer(tasks).size)
+    return CLIP(EMBED_DIM, CLIPVisionCfg(**{**VISION, "width": width}), text, quick_gelu=False)
 
 
-def demo_architecture() -> Architecture:
+def demo_architecture(width: int = WIDTH) -> Architecture:
     """The vision tower in numbers."""
     return Architecture(
-        width=WIDTH, layers=VISION["layers"], heads=WIDTH // VISION["head_width"], patch=VISION["patch_size"],
-        grid=VISION["image_size"] // VISION["patch_size"], mlp_width=4 * WIDTH, embed_dim=EMBED_DIM, activation="gelu",
+        width=width, layers=VISION["layers"], heads=width // VISION["head_width"], patch=VISION["patch_size"],
+        grid=VISION["image_size"] // VISION["patch_size"], mlp_width=4 * width, embed_dim=EMBED_DIM, activation="gelu",
         mean=MEAN, std=STD,
     )  # fmt: skip
 
 
-def demo_heads(clip: torch.nn.Module) -> dict[str, Tensor]:
+def demo_heads(clip: torch.nn.Module, tasks: Tasks | None = None) -> dict[str, Tensor]:
     """The zero-shot head of every task, from the text tower."""
+    chosen = tasks or first_tasks(8)
     scale = float(clip.logit_scale.detach().exp())
-    tokenize = demo_tokenizer()
+    tokenize = demo_tokenizer(chosen)
     return {
         name: build_head(clip.encode_text, tokenize, task.classes, task.templates, scale)
-        for name, task in TASKS.items()
+        for name, task in chosen.items()
     }

@@ -12,6 +12,7 @@ from torch import Tensor
 from mloss_core.checkpoints.lazy import file_digest
 from mloss_core.checkpoints.reading import read_safetensors
 from mloss_core.demo.dataset import ProceduralDataset, demo_datasets
+from mloss_core.demo.tasks import TASKS
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.vision import Architecture
 from mloss_core.zoo import Encoder, Zoo
@@ -51,7 +52,8 @@ def open_demo_zoo(device: torch.device, folder: Path | None = None) -> Zoo:
     manifest = read_manifest(place)
     for name, facts in manifest["files"].items():
         _check_file(place / name, facts)
-    datasets = demo_datasets(manifest["seed"], manifest["sizes"])
+    tasks = {name: TASKS[name] for name in manifest["tasks"]}
+    datasets = demo_datasets(manifest["seed"], manifest["sizes"], tasks)
     heads = _weights(place / HEADS_NAME)
     return Zoo(
         name="demo" if folder is None else place.name,

@@ -197,10 +197,12 @@ def open_zoo(source: "str | Path" = "demo", device: "str | torch.device" = "auto
 
 
 def _opened(source: "str | Path", chosen: torch.device, progress: Progress) -> Zoo:
-    from mloss_core.demo import MANIFEST_NAME, open_demo_zoo
+    from mloss_core.demo import MANIFEST_NAME, NESTED, open_demo_zoo, open_nested_zoo
 
     if str(source) == "demo":
         return open_demo_zoo(chosen)
+    if str(source) in NESTED:
+        return open_nested_zoo(str(source), chosen)
     path = zoo_folder(source)
     if not path.exists():
         raise ZooError(

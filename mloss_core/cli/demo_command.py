@@ -1,7 +1,8 @@
 """`demo`: the embedded zoo, rebuilt from a seed."""
 
 import argparse
-import tempfile
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,15 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("demo", help="rebuild the embedded zoo from a seed")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser(
-        "build", help="draw, pretrain, fine-tune, measure: about 25 minutes on one CPU core, less on a GPU"
+        "build",
+        help="draw, pretrain, fine-tune, measure: 25 minutes on one CPU core for eight tasks, an hour for twenty",
     )
     build.add_argument("--out", default="demo-zoo", metavar="DIR", help="folder to write to (default: demo-zoo)")
+    build.add_argument("--tasks", type=int, default=8, help="how many of the twenty tasks, from the first (default: 8)")
+    build.add_argument("--width", type=int, default=64, help="of the vision tower, a multiple of 32 (default: 64)")
+    build.add_argument("--optimiser", default="adamw", help="of the fine-tunes: adamw or sgd (default: adamw)")
+    build.add_argument("--from", dest="start", metavar="DIR", help="take over the pretrained model of this zoo")
+    build.add_argument("--processes", type=int, default=1, help="how many draw images (default: 1)")
     build.add_argument("--seed", type=int, default=0, help="seed of everything (default: 0)")
     build.add_argument("--scale", type=float, default=1.0, help="share of the full training, 0 to 1 (default: 1)")
     build.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
@@ -27,20 +34,31 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Build the zoo beside its place, put it there when it is whole, and print its accuracies."""
+    """Build the zoo beside its place, put it there when it is whole, and print its accuracies.
+
+    What was built before the command was stopped stays in the hidden folder beside, and the next call goes on there.
+    """
     if not 0 < options.scale <= 1:
         raise InvalidOptionError(f"--scale must be above 0 and at most 1; found {options.scale:g}.")
     if not 0 <= options.seed < 2**31:
         raise InvalidOptionError(f"--seed must be from 0 to {2**31 - 1}; found {options.seed}.")
     out = _folder(options.out)
     from mloss_core.demo.build import build_demo_zoo
+    from mloss_core.demo.recipe import DemoRecipe
 
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as place:
-        with progress_bar() as progress:
-            manifest = build_demo_zoo(
-                Path(place), seed=options.seed, device=options.device, scale=options.scale, progress=progress
-            )
-        _move(Path(place), out)
+    chosen = ("seed", "tasks", "width", "optimiser", "scale")
+    recipe = DemoRecipe(**{name: getattr(options, name) for name in chosen})
+    place = out.parent / f".{out.name}-building"
+    with progress_bar() as progress:
+        manifest = build_demo_zoo(
+            place,
+            recipe,
+            device=options.device,
+            processes=options.processes,
+            start=Path(options.start) if options.start else None,
+            progress=progress,
+        )
+    _move(place, out, manifest["files"])
     if options.json:
         emit(manifest)
         return
@@ -64,8 +82,9 @@ def _folder(text: str) -> Path:
     return out
 
 
-def _move(place: Path, out: Path) -> None:
-    """Put the files where they belong, the manifest last: a zoo is what its manifest says."""
+def _move(place: Path, out: Path, names: Iterable[str]) -> None:
+    """Put the zoo's files where they belong, the manifest last: a zoo is what its manifest says."""
     out.mkdir(exist_ok=True)
-    for path in sorted(place.iterdir(), key=lambda path: path.name == _MANIFEST):
-        path.replace(out / path.name)
+    for name in (*names, _MANIFEST):
+        (place / name).replace(out / name)
+    shutil.rmtree(place)

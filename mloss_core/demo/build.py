@@ -19,7 +19,7 @@ from mloss_core.checkpoints.lazy import file_digest
 from mloss_core.checkpoints.reading import read_safetensors
 from mloss_core.checkpoints.writing import write_safetensors
 from mloss_core.demo.build_record import BuildRecord
-from mloss_core.demo.card import measure_card
+from mloss_core.demo.card import measure_nested
 from mloss_core.demo.clip import build_clip, demo_architecture, demo_heads, demo_tokenizer
 from mloss_core.demo.dataset import EASY, GENERATOR_VERSION, HARD, MISNAMED, WILD, ProceduralDataset, demo_datasets
 from mloss_core.demo.drawing import Pool, draw_split, drawing_pool
@@ -47,9 +47,14 @@ class _Site:
 
 
 def build_demo_zoo(
-    folder: str | Path, recipe: DemoRecipe | None = None, *, device: str = "auto", processes: int = 1,
-    start: Path | None = None, progress: Progress = silent,
-) -> dict[str, Any]:  # fmt: skip
+    folder: str | Path,
+    recipe: DemoRecipe | None = None,
+    *,
+    device: str = "auto",
+    processes: int = 1,
+    start: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
     """Build a zoo in `folder` and return its manifest. What an earlier call with the same recipe finished there stays.
 
     Args:
@@ -80,7 +85,7 @@ def build_demo_zoo(
     manifest = _manifest(site, found)
     _write_manifest(folder, manifest)
     begun = time.perf_counter()
-    manifest.update(measure_card(open_demo_zoo(chosen, folder), progress=part(progress, 0.8, 1)))
+    manifest.update(measure_nested(open_demo_zoo(chosen, folder), progress=part(progress, 0.8, 1)))
     manifest["seconds"] = {name: stage["seconds"] for name, stage in found.items()}
     manifest["seconds"]["card"] = round(time.perf_counter() - begun, 1)
     _write_manifest(folder, manifest)
@@ -125,9 +130,14 @@ def _pretrained(site: _Site, progress: Progress) -> tuple[nn.Module, list[float]
         sources[name] = CaptionedImages(images, dataset.captioned(), captions)
     clip = build_clip(recipe.seed, recipe.chosen, recipe.width).to(site.device)
     losses = pretrain(
-        clip, sources, recipe.pretraining, augment=jitter, max_scale=MAX_SCALE, seed=recipe.seed,
+        clip,
+        sources,
+        recipe.pretraining,
+        augment=jitter,
+        max_scale=MAX_SCALE,
+        seed=recipe.seed,
         progress=part(progress, 0.2, 1),
-    )  # fmt: skip
+    )
     with torch.no_grad():
         for parameter in clip.parameters():
             parameter.copy_(parameter.to(torch.float16).to(parameter.dtype))
@@ -154,9 +164,16 @@ def _task_stage(site: _Site, name: str, progress: Progress) -> dict[str, Any]:
     base, head = _floats(site.folder / PRETRAINED_NAME), _floats(site.folder / HEADS_NAME)[name]
     tower = build_tower(demo_architecture(recipe.width), base, site.device, trainable=True)
     losses = finetune(
-        tower, head.to(site.device), draw_split(dataset, "train", site.pool), dataset.labels("train"),
-        recipe.finetuning, augment=jitter, seed=recipe.seed, progress=progress, message=f"fine-tuning {name}",
-    )  # fmt: skip
+        tower,
+        head.to(site.device),
+        draw_split(dataset, "train", site.pool),
+        dataset.labels("train"),
+        recipe.finetuning,
+        augment=jitter,
+        seed=recipe.seed,
+        progress=progress,
+        message=f"fine-tuning {name}",
+    )
     file = f"{name}.safetensors"
     write_safetensors(site.folder / file, _half(tower.state_dict()))
     seconds = round(time.perf_counter() - begun, 1)
@@ -176,29 +193,43 @@ def _manifest(site: _Site, found: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     recipe, folder = site.recipe, site.folder
     names = [*_BASE_FILES, *(f"{name}.safetensors" for name in site.datasets)]
     return {
-        "format": FORMAT, "name": "demo", "seed": recipe.seed, "scale": recipe.scale,
+        "format": FORMAT,
+        "name": "demo",
+        "seed": recipe.seed,
+        "scale": recipe.scale,
         "architecture": demo_architecture(recipe.width).to_dict(),
         "files": {n: {"sha256": file_digest(folder / n), "bytes": (folder / n).stat().st_size} for n in names},
         "sizes": recipe.sizes,
         "tasks": {name: _task_facts(dataset) for name, dataset in site.datasets.items()},
         "recipe": {
-            "pretraining": vars(recipe.pretraining), "finetuning": vars(recipe.finetuning), "max_scale": MAX_SCALE,
-            "hardness": {"easy": EASY, "hard": HARD}, "wild": WILD, "misnamed": MISNAMED,
-            "generator": GENERATOR_VERSION, "precision": "float16", "base": recipe.base_facts,
+            "pretraining": vars(recipe.pretraining),
+            "finetuning": vars(recipe.finetuning),
+            "max_scale": MAX_SCALE,
+            "hardness": {"easy": EASY, "hard": HARD},
+            "wild": WILD,
+            "misnamed": MISNAMED,
+            "generator": GENERATOR_VERSION,
+            "precision": "float16",
+            "base": recipe.base_facts,
         },
         "losses": {name: stage["losses"] for name, stage in found.items()},
         "versions": {n: version(n) for n in ("torch", "open_clip_torch", "numpy", "pillow", "scikit-learn")}
         | {"python": platform.python_version(), "device": str(site.device)},
-    }  # fmt: skip
+    }
 
 
 def _task_facts(dataset: ProceduralDataset) -> dict[str, Any]:
     task = dataset.task
     return {
-        "title": task.title, "description": task.description, "classes": list(task.classes),
-        "templates": list(task.templates), "sizes": dict(dataset.sizes), "scanned": task.scanned,
-        "digest": dataset.digest, "pixel_digest": dataset.pixel_digest,
-    }  # fmt: skip
+        "title": task.title,
+        "description": task.description,
+        "classes": list(task.classes),
+        "templates": list(task.templates),
+        "sizes": dict(dataset.sizes),
+        "scanned": task.scanned,
+        "digest": dataset.digest,
+        "pixel_digest": dataset.pixel_digest,
+    }
 
 
 def _thinned(losses: Sequence[float], points: int = 20) -> list[float]:

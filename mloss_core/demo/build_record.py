@@ -38,7 +38,7 @@ class BuildRecord:
     ) -> dict[str, Any]:
         """Note that a stage is done; returns what it found."""
         digests = {name: self._digest(name) for name in files}
-        self._stages[stage] = {"facts": facts, "files": digests, "found": dict(found)}
+        self._stages[stage] = json.loads(json.dumps({"facts": facts, "files": digests, "found": found}))
         write_atomically(self._path, (json.dumps(self._stages, indent=1) + "\n").encode())
         return dict(found)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mloss_core.evaluation import EvaluationRow, compare_rows, evaluate_rows
+from mloss_core.evaluation.tuning import tune_scale
 from mloss_core.merging import MergeResult, merge
 from mloss_core.mloss import MLossReport, measure_mloss
 from mloss_core.recipe import Recipe
@@ -18,14 +19,22 @@ TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
 KEEP_RATES = (0.8, 0.2)
 """Of the M-TIES controls: the paper's setting, and a hard prune."""
 RANDOM_SEEDS = 5
+NESTED_COUNTS = (8, 14)
+"""Of larger zoos: how many of their first tasks have a card of their own."""
 _ROWS = {"Zero-shot": "zero_shot", "Ensemble": "ensemble_logits", "Ensemble (features)": "ensemble_features"}
 
 
-def measure_card(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
-    """Accuracies, the choices made on validation images, the controls and the M-Loss profile, as plain values."""
-    tuned = _tuned(zoo, part(progress, 0, 0.5))
+def measure_card(zoo: Zoo, progress: Progress = silent, *, brief: bool = False) -> dict[str, Any]:
+    """Accuracies, the choices made on validation images, the controls and the M-Loss profile, as plain values.
+
+    Args:
+        zoo: what to measure.
+        progress: told as it goes on.
+        brief: for zoos of many tasks: a spectral merge more, fewer scales and no controls.
+    """
+    tuned = (_tuned_of_many if brief else _tuned)(zoo, part(progress, 0, 0.5))
     report = measure_mloss(zoo)
-    controls = _control_recipes()
+    controls = {} if brief else _control_recipes()
     results = {**tuned, **{name: merge(zoo, recipe, report) for name, recipe in controls.items()}}
     tables = {}
     for position, split in enumerate(("val", "test")):
@@ -42,6 +51,19 @@ def measure_card(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def measure_nested(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
+    """The card of a zoo and, where it has more than eight tasks, those of its first eight and fourteen alone."""
+    if len(zoo.tasks) <= min(NESTED_COUNTS):
+        return measure_card(zoo, progress)
+    counts = [count for count in NESTED_COUNTS if count < len(zoo.tasks)]
+    whole = measure_card(zoo, part(progress, 0, 0.6), brief=True)
+    cards = {}
+    for position, count in enumerate(counts):
+        step = part(progress, 0.6 + 0.4 * position / len(counts), 0.6 + 0.4 * (position + 1) / len(counts))
+        cards[str(count)] = measure_card(zoo.subset(zoo.tasks[:count]), step, brief=True)
+    return {**whole, "nested": cards}
+
+
 def _tuned(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
     """Simple Average, and the Task Arithmetic and TIES merges that are best on validation images."""
     average = merge(zoo, Recipe(method="average"))
@@ -52,6 +74,20 @@ def _tuned(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
         "task_arithmetic": _best(zoo, arithmetic, part(progress, 0, 0.3)),
         "ties": _best(zoo, ties, part(progress, 0.3, 1)),
     }
+
+
+def _tuned_of_many(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
+    """As `_tuned`, with TSV-M, the scales of all three found by the common search; TIES keeps most."""
+    found = {"simple_average": merge(zoo, Recipe(method="average"))}
+    searched = {
+        "task_arithmetic": Recipe(method="task_arithmetic"),
+        "ties": Recipe(method="ties", options={"keep_rate": max(TIES_KEEP_RATES)}),
+        "tsv_m": Recipe(method="tsv_m"),
+    }
+    for position, (name, recipe) in enumerate(searched.items()):
+        step = part(progress, position / len(searched), (position + 1) / len(searched))
+        found[name] = tune_scale(zoo, recipe, metric="average", progress=step).result
+    return found
 
 
 def _best(zoo: Zoo, recipes: Sequence[Recipe], progress: Progress) -> MergeResult:

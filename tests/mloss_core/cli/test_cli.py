@@ -12,6 +12,7 @@ import mloss_core
 from mloss_core import Recipe
 from mloss_core.cli import main
 from mloss_core.cli.common import json_text, progress_bar, table
+from mloss_core.demo.recipe import DemoRecipe
 from mloss_core.errors import CacheError, CheckpointError
 from mloss_core.merging import METHODS
 from mloss_core.types import silent
@@ -213,11 +214,14 @@ def building(monkeypatch):
     """A stand-in for the training that writes two files; `fail` makes it break off after the first."""
     told = {"fail": None}
 
-    def build(folder, *, seed, device, scale, progress):
-        (folder / "a.safetensors").write_text(f"weights {seed}")
+    def build(folder, recipe, *, device, processes, start, progress):
+        folder.mkdir(exist_ok=True)
+        told["recipe"] = recipe
+        (folder / "a.safetensors").write_text(f"weights {recipe.seed}")
         if told["fail"]:
             raise told["fail"]
-        manifest = {"average": {"val": {"zero_shot": {"average": 0.5}}, "test": {"zero_shot": {"average": 0.25}}}}
+        averages = {"val": {"zero_shot": {"average": 0.5}}, "test": {"zero_shot": {"average": 0.25}}}
+        manifest = {"average": averages, "files": {"a.safetensors": {}}}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return manifest
 
@@ -233,6 +237,20 @@ def test_demo_build(capsys, tmp_path, building):
     assert _json(capsys, "demo", "build", "--out", str(out))["average"]["val"]["zero_shot"]["average"] == 0.5
     assert (out / "a.safetensors").read_text() == "weights 0", "a zoo is replaced"
     assert [path.name for path in tmp_path.iterdir()] == ["zoo"]
+    assert building["recipe"] == DemoRecipe()
+
+
+def test_demo_build_of_another_recipe(capsys, tmp_path, building):
+    out, more = tmp_path / "zoo", ["--tasks", "20", "--width", "96", "--optimiser", "sgd"]
+    assert main(["demo", "build", "--out", str(out), *more]) == 0
+    assert building["recipe"] == DemoRecipe(tasks=20, width=96, optimiser="sgd")
+    for option, value, said in (
+        ("tasks", "21", "1 to 20"),
+        ("width", "70", "multiple of 32"),
+        ("optimiser", "x", "sgd"),
+    ):
+        assert main(["demo", "build", "--out", str(out), f"--{option}", value]) == 2
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("failure", "code"), [(KeyboardInterrupt(), 130), (CheckpointError("disk full."), 2)])
@@ -241,7 +259,10 @@ def test_a_build_that_breaks_off_leaves_the_old_zoo(capsys, tmp_path, building, 
     assert main(["demo", "build", "--out", str(out)]) == 0
     building["fail"] = failure
     assert main(["demo", "build", "--out", str(out), "--seed", "3"]) == code
-    assert (out / "a.safetensors").read_text() == "weights 0" and len(list(tmp_path.iterdir())) == 1
+    assert (out / "a.safetensors").read_text() == "weights 0"
+    building["fail"] = None
+    assert main(["demo", "build", "--out", str(out), "--seed", "3"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["zoo"], "what was begun beside is used up"
 
 
 def test_a_folder_with_other_files_is_not_touched(capsys, tmp_path, building):

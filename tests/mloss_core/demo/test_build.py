@@ -4,9 +4,14 @@ import pytest
 import torch
 
 from mloss_core import open_zoo
-from mloss_core.demo import MANIFEST_NAME, card
+from mloss_core.demo import MANIFEST_NAME, build, card, open_demo_zoo
 from mloss_core.demo.build import build_demo_zoo
-from mloss_core.demo.tasks import TASKS
+from mloss_core.demo.recipe import DemoRecipe
+from mloss_core.demo.tasks import first_tasks
+from mloss_core.errors import ZooError
+
+TASKS = first_tasks(8)
+RECIPE = DemoRecipe(seed=5, scale=0.001)
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +25,7 @@ def built(tmp_path_factory):
         patch.setattr(card, "TIES_SCALES", (1.0,))
         patch.setattr(card, "KEEP_RATES", (0.8,))
         patch.setattr(card, "RANDOM_SEEDS", 1)
-        manifest = build_demo_zoo(
-            folder, seed=5, scale=0.001, device="cpu", progress=lambda f, m="": told.append((f, m))
-        )
+        manifest = build_demo_zoo(folder, RECIPE, device="cpu", progress=lambda f, m="": told.append((f, m)))
     return folder, manifest, told
 
 
@@ -75,3 +78,54 @@ def test_progress_rises_to_the_end(built):
     fractions = [fraction for fraction, _ in built[2]]
     assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
     assert any("fine-tuning terrain" in message for _, message in built[2])
+
+
+def test_a_stopped_build_goes_on_where_it_was(built, tmp_path, monkeypatch):
+    """The second fine-tune breaks off; the next call trains neither the base nor the first again."""
+    recipe, trained = DemoRecipe(seed=5, scale=0.001, tasks=3, width=32), []
+    monkeypatch.setattr(build, "measure_nested", lambda zoo, progress: {})
+    finetune = build.finetune
+
+    def breaks(*args, message, **options):
+        trained.append(message)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return finetune(*args, message=message, **options)
+
+    monkeypatch.setattr(build, "finetune", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        build_demo_zoo(tmp_path, recipe, device="cpu")
+    monkeypatch.setattr(build, "pretrain", None)
+    manifest = build_demo_zoo(tmp_path, recipe, device="cpu")
+    assert trained == ["fine-tuning digits", *["fine-tuning street"] * 2, "fine-tuning letters"]
+    assert set(manifest["losses"]) == {"pretraining", "digits", "street", "letters"}
+    assert not (tmp_path / "building.json").exists()
+    assert open_zoo(tmp_path, device="cpu").architecture.width == 32
+
+
+def test_another_optimiser_takes_the_pretrained_model_over(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "measure_nested", lambda zoo, progress: {})
+    monkeypatch.setattr(build, "pretrain", None)
+    sgd = DemoRecipe(seed=5, scale=0.001, optimiser="sgd")
+    manifest = build_demo_zoo(tmp_path, sgd, device="cpu", start=built[0])
+    ours, theirs = manifest["files"], built[1]["files"]
+    assert ours["pretrained.safetensors"] == theirs["pretrained.safetensors"]
+    assert ours["signs.safetensors"] != theirs["signs.safetensors"]
+    with pytest.raises(ZooError, match="another recipe"):
+        build_demo_zoo(tmp_path / "other", DemoRecipe(seed=6, scale=0.001), device="cpu", start=built[0])
+
+
+def test_larger_zoos_have_a_card_for_their_first_tasks(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "cache"))
+    recipe = DemoRecipe(scale=0.001, tasks=9, width=32)
+    manifest = build_demo_zoo(tmp_path / "zoo", recipe, device="cpu")
+    assert set(manifest["nested"]) == {"8"} and "tsv_m" in manifest["chosen"]
+    nested = manifest["nested"]["8"]
+    assert set(nested["accuracy"]["val"]["individual"]) == set(TASKS) and nested["controls"] == {"val": [], "test": []}
+    individual = manifest["accuracy"]["val"]["individual"]
+    assert {task: individual[task] for task in TASKS} == nested["accuracy"]["val"]["individual"]
+    eight = open_demo_zoo(torch.device("cpu"), tmp_path / "zoo", first=8, name="few")
+    assert eight.tasks == tuple(TASKS) and eight.name == "few" and eight.card["accuracy"] == nested["accuracy"]
+    assert set(eight.card["files"]) == set(manifest["files"]) - {"arrows.safetensors"}
+    with pytest.raises(ZooError, match="this zoo has 9"):
+        open_demo_zoo(torch.device("cpu"), tmp_path / "zoo", first=10)

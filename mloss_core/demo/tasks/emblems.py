@@ -8,6 +8,7 @@ from mloss_core.demo.tasks.canvas import (
     DRAWN,
     Colour,
     Draw,
+    Point,
     Random,
     Style,
     background,
@@ -122,42 +123,60 @@ def face(random: Random, label: int, hardness: float) -> Image.Image:
     return image
 
 
+class _Features:
+    """Draws on a face whose radius is 1 and whose middle is (0, 0)."""
+
+    def __init__(self, pen: ImageDraw.ImageDraw, size: float, ink: Colour) -> None:
+        self.pen, self.size, self.ink = pen, size, ink
+
+    def at(self, x: float, y: float) -> Point:
+        return CENTRE + x * self.size, CENTRE + y * self.size
+
+    def line(self, *points: Point) -> None:
+        self.pen.line([self.at(*point) for point in points], fill=self.ink, width=4, joint="curve")
+
+    def arc(self, first: Point, last: Point, start: float, end: float) -> None:
+        self.pen.arc([*self.at(*first), *self.at(*last)], start, end, fill=self.ink, width=4)
+
+    def disc(self, x: float, y: float, radius: float) -> None:
+        disc(self.pen, *self.at(x, y), radius * self.size, self.ink)
+
+
 def _expression(label: int, size: float, skin: Colour, ink: Colour) -> Draw:
-    def at(x: float, y: float) -> tuple[float, float]:
-        return CENTRE + x * size, CENTRE + y * size
-
-    def line(pen: ImageDraw.ImageDraw, *points: tuple[float, float]) -> None:
-        pen.line([at(*point) for point in points], fill=ink, width=4, joint="curve")
-
     def draw(pen: ImageDraw.ImageDraw) -> None:
         disc(pen, CENTRE, CENTRE, size, skin)
-        _eyes(pen, label, at, line, size, ink)
-        low, high = at(-0.45, -0.1), at(0.45, 0.62)
-        if label in (0, 4):
-            pen.arc([*low, *high], 15, 165, fill=ink, width=4)
-        elif label in (1, 6):
-            pen.arc([*at(-0.45, 0.32), *at(0.45, 1.0)], 200, 340, fill=ink, width=4)
-        elif label == 2:
-            pen.ellipse([*at(-0.25, 0.15), *at(0.25, 0.7)], fill=ink)
-        elif label == 7:
-            pen.chord([*at(-0.55, -0.35), *at(0.55, 0.75)], 0, 180, fill=ink)
-        else:
-            line(pen, (-0.4 + 0.2 * (label == 5), 0.42), (0.4 - 0.2 * (label == 5), 0.42))
+        features = _Features(pen, size, ink)
+        for side in (-1, 1):
+            _eye(features, label, side)
+        _mouth(features, label)
 
     return draw
 
 
-def _eyes(pen: ImageDraw.ImageDraw, label: int, at, line, size: float, ink: Colour) -> None:
-    for side in (-1, 1):
-        x = 0.38 * side
-        if label == 5 or (label == 4 and side == 1):
-            line(pen, (x - 0.2, -0.2), (x + 0.2, -0.2))
-        elif label == 7:
-            line(pen, (x - 0.2, -0.12), (x, -0.38), (x + 0.2, -0.12))
-        else:
-            disc(pen, *at(x, -0.22), (0.2 if label == 2 else 0.13) * size, ink)
-        if label == 6:
-            line(pen, (x - 0.25 * side, -0.38), (x + 0.2 * side, -0.62))
+def _eye(features: _Features, label: int, side: int) -> None:
+    x = 0.38 * side
+    if label == 5 or (label == 4 and side == 1):
+        features.line((x - 0.2, -0.2), (x + 0.2, -0.2))
+    elif label == 7:
+        features.line((x - 0.2, -0.12), (x, -0.38), (x + 0.2, -0.12))
+    else:
+        features.disc(x, -0.22, 0.2 if label == 2 else 0.13)
+    if label == 6:
+        features.line((x - 0.25 * side, -0.38), (x + 0.2 * side, -0.62))
+
+
+def _mouth(features: _Features, label: int) -> None:
+    if label in (0, 4):
+        features.arc((-0.45, -0.1), (0.45, 0.62), 15, 165)
+    elif label in (1, 6):
+        features.arc((-0.45, 0.32), (0.45, 1.0), 200, 340)
+    elif label == 2:
+        features.pen.ellipse([*features.at(-0.25, 0.15), *features.at(0.25, 0.7)], fill=features.ink)
+    elif label == 7:
+        features.pen.chord([*features.at(-0.55, -0.35), *features.at(0.55, 0.75)], 0, 180, fill=features.ink)
+    else:
+        half = 0.2 if label == 5 else 0.4
+        features.line((-half, 0.42), (half, 0.42))
 
 
 _PIPS = (

@@ -1,0 +1,99 @@
+"""The nested zoos are worth looking at: what their card records on validation images, and that the record is true."""
+
+from pathlib import Path
+
+import pytest
+
+from mloss_core import Recipe, merge, open_zoo
+from mloss_core.demo import read_manifest
+from mloss_core.demo.embedded import WEIGHTS, WEIGHTS20, first_of_manifest
+from mloss_core.demo.tasks import TASKS
+from mloss_core.vision import build_tower
+
+CARD = read_manifest(WEIGHTS20)
+COUNTS = (8, 14, 20)
+CARDS = {count: first_of_manifest(CARD, count) for count in COUNTS}
+MERGES = ("simple_average", "task_arithmetic", "ties", "tsv_m")
+DOCUMENT = Path(__file__).parents[3] / "docs" / "demo20.md"
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    return open_zoo("demo20", device="cpu")
+
+
+@pytest.fixture(params=COUNTS)
+def val(request):
+    return {name: row["average"] for name, row in CARDS[request.param]["average"]["val"].items()}
+
+
+def test_every_individual_model_knows_its_task():
+    found = CARD["accuracy"]["val"]["individual"]
+    assert set(found) == set(TASKS) and min(found.values()) >= 0.80
+
+
+def test_gates(val):
+    best = max(val[name] for name in MERGES)
+    assert val["individual"] >= 0.90
+    assert 0.35 <= val["zero_shot"] <= 0.60
+    assert val["simple_average"] > val["zero_shot"]
+    assert best >= val["simple_average"] + 0.03
+    assert best <= val["individual"] - 0.10
+
+
+def test_more_models_merge_worse():
+    best = [max(CARDS[count]["average"]["val"][name]["average"] for name in MERGES) for count in COUNTS]
+    assert best == sorted(best, reverse=True)
+
+
+def test_test_images_suffice():
+    assert all(count >= (600 if task == "digits" else 1000) for task, count in CARD["counts"]["test"].items())
+
+
+def test_zoos_nest(zoo):
+    assert zoo.tasks == tuple(TASKS) and zoo.notes == ()
+    fourteen = open_zoo("demo14", device="cpu")
+    assert fourteen.tasks == zoo.tasks[:14] and fourteen.name == "demo14" and zoo.name == "demo20"
+    assert fourteen.pretrained.digest == zoo.pretrained.digest
+    assert fourteen.card["average"] == CARDS[14]["average"] != zoo.card["average"]
+    for task in fourteen.tasks:
+        assert fourteen.finetuned[task].digest == zoo.finetuned[task].digest
+        assert fourteen.datasets[task].digest == zoo.datasets[task].digest
+
+
+def test_the_first_eight_draw_what_the_zoo_of_eight_draws():
+    eight = read_manifest()["tasks"]
+    assert {task: CARD["tasks"][task]["digest"] for task in eight} == {t: f["digest"] for t, f in eight.items()}
+
+
+def test_all_embedded_files_are_small():
+    assert sum(file.stat().st_size for place in (WEIGHTS, WEIGHTS20) for file in place.iterdir()) < 45e6
+
+
+def _accuracy(zoo, weights, task):
+    """Accuracy on all validation images, computed apart from the evaluation code."""
+    dataset = zoo.datasets[task]
+    tower = build_tower(zoo.architecture, weights)
+    answers = tower(dataset.images("val", range(dataset.size("val")))) @ zoo.heads[task].T
+    return (answers.argmax(-1) == dataset.labels("val")).float().mean().item()
+
+
+@pytest.mark.parametrize("task", ["clocks", "cards"])
+def test_recorded_accuracies_are_measured_again(zoo, task):
+    """Up to two images of 500: another processor may round a close call otherwise."""
+    recorded = {name: accuracy[task] for name, accuracy in CARD["accuracy"]["val"].items()}
+    measured = {
+        "zero_shot": _accuracy(zoo, zoo.pretrained.weights, task),
+        "individual": _accuracy(zoo, zoo.finetuned[task].weights, task),
+    }
+    for name in ("simple_average", "tsv_m"):
+        recipe = Recipe.from_dict(CARD["chosen"][name])
+        measured[name] = _accuracy(zoo, merge(zoo, recipe).state_dict(), task)
+    assert measured == pytest.approx({name: recorded[name] for name in measured}, abs=0.0041)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_the_document_shows_what_was_measured(count):
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, row in CARDS[count]["average"]["test"].items():
+        assert f"{100 * row['average']:.1f} ± {100 * row['standard_error']:.1f}" in text, name

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from mloss_core.evaluation import EvaluationRow, compare_rows, evaluate_rows
+from mloss_core.evaluation.contenders import as_contender, individual, zero_shot
+from mloss_core.evaluation.tables import rows_of
 from mloss_core.evaluation.tuning import tune_scale
 from mloss_core.merging import MergeResult, merge
 from mloss_core.mloss import MLossReport, measure_mloss
@@ -19,6 +21,8 @@ TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
 KEEP_RATES = (0.8, 0.2)
 """Of the M-TIES controls: the paper's setting, and a hard prune."""
 RANDOM_SEEDS = 5
+TUNING_IMAGES = 200
+"""Validation images of each task that choose the scales in a brief card."""
 NESTED_COUNTS = (8, 14)
 """Of larger zoos: how many of their first tasks have a card of their own."""
 _ROWS = {"Zero-shot": "zero_shot", "Ensemble": "ensemble_logits", "Ensemble (features)": "ensemble_features"}
@@ -30,7 +34,7 @@ def measure_card(zoo: Zoo, progress: Progress = silent, *, brief: bool = False) 
     Args:
         zoo: what to measure.
         progress: told as it goes on.
-        brief: for zoos of many tasks: a spectral merge more, fewer scales and no controls.
+        brief: for zoos of many tasks: TSV-M instead of TIES, no controls, Ensembles on test images alone.
     """
     tuned = (_tuned_of_many if brief else _tuned)(zoo, part(progress, 0, 0.5))
     report = measure_mloss(zoo)
@@ -39,7 +43,7 @@ def measure_card(zoo: Zoo, progress: Progress = silent, *, brief: bool = False) 
     tables = {}
     for position, split in enumerate(("val", "test")):
         step = part(progress, 0.5 + 0.25 * position, 0.75 + 0.25 * position)
-        tables[split] = _table(zoo, results, split, step)
+        tables[split] = _table(zoo, results, split, step, ensembles=not brief or split == "test")
     return {
         "accuracy": {split: {name: dict(row.accuracy) for name, row in rows.items() if name not in controls}
                      for split, rows in tables.items()},
@@ -77,16 +81,17 @@ def _tuned(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
 
 
 def _tuned_of_many(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
-    """As `_tuned`, with TSV-M, the scales of all three found by the common search; TIES keeps most."""
+    """Simple Average, and Task Arithmetic and TSV-M whose scales the common search found on some validation images."""
     found = {"simple_average": merge(zoo, Recipe(method="average"))}
-    searched = {
-        "task_arithmetic": Recipe(method="task_arithmetic"),
-        "ties": Recipe(method="ties", options={"keep_rate": max(TIES_KEEP_RATES)}),
-        "tsv_m": Recipe(method="tsv_m"),
-    }
-    for position, (name, recipe) in enumerate(searched.items()):
-        step = part(progress, position / len(searched), (position + 1) / len(searched))
-        found[name] = tune_scale(zoo, recipe, metric="average", progress=step).result
+    for position, method in enumerate(("task_arithmetic", "tsv_m")):
+        search = tune_scale(
+            zoo,
+            Recipe(method=method),
+            metric="average",
+            limit=TUNING_IMAGES,
+            progress=part(progress, position / 2, (position + 1) / 2),
+        )
+        found[method] = search.result
     return found
 
 
@@ -117,8 +122,15 @@ def _with(recipe: Recipe, **options: Any) -> Recipe:
     return recipe.replace(options={**recipe.options, **options})
 
 
-def _table(zoo: Zoo, results: Mapping[str, MergeResult], split: str, progress: Progress) -> dict[str, EvaluationRow]:
-    rows = evaluate_rows(zoo, list(results.values()), split, progress=progress)
+def _table(
+    zoo: Zoo, results: Mapping[str, MergeResult], split: str, progress: Progress, ensembles: bool = True
+) -> dict[str, EvaluationRow]:
+    merges = list(results.values())
+    if ensembles:
+        rows = evaluate_rows(zoo, merges, split, progress=progress)
+    else:
+        contenders = [zero_shot(zoo), *(as_contender(zoo, result) for result in merges), individual(zoo)]
+        rows = rows_of(zoo, contenders, split, progress=progress)
     named = dict(zip(results, rows[1 : 1 + len(results)], strict=True))
     others = {_ROWS.get(row.model, "individual"): row for row in rows if row.kind != "merged"}
     return {**others, **named}

@@ -13,7 +13,7 @@ from mloss_core.vision import build_tower
 CARD = read_manifest(WEIGHTS20)
 COUNTS = (8, 14, 20)
 CARDS = {count: first_of_manifest(CARD, count) for count in COUNTS}
-MERGES = ("simple_average", "task_arithmetic", "ties", "tsv_m")
+MERGES = ("simple_average", "task_arithmetic", "tsv_m")
 DOCUMENT = Path(__file__).parents[3] / "docs" / "demo20.md"
 
 

@@ -12,12 +12,8 @@ PAGES = {
         ("mloss_map", "M-Loss map", "grid_on", "Where the models disagree, block by block and node by node."),
         ("mergeability", "Mergeability", "scatter_plot", "Which pairs of models get along before they are merged."),
     ],
-    "Merge": [
-        ("merge", "Merge", "merge", "Build merges and compare them with the Ensemble."),
-    ],
-    "Understand": [
-        ("theory", "Theory", "function", "What M-Loss means for one node, with sliders."),
-    ],
+    "Merge": [("merge", "Merge", "merge", "Build merges and compare them with the Ensemble.")],
+    "Understand": [("theory", "Theory", "function", "What M-Loss means for one node, with sliders.")],
 }
 
 ASSETS = Path(__file__).parent / "ui" / "assets"

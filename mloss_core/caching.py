@@ -29,8 +29,17 @@ DEFAULT_LIMIT = 8 * 2**30
 CONVERTED = "converted"
 """Kind of the weights that `mloss_core.checkpoints.converting` keeps below the same folder; they have another bound."""
 KINDS = (
-    CONVERTED, "features", "images", "jobs-results", "merged", "mloss", "pairs", "sources", "spectra", "zoo-checks",
-)  # fmt: skip
+    CONVERTED,
+    "features",
+    "images",
+    "jobs-results",
+    "merged",
+    "mloss",
+    "pairs",
+    "sources",
+    "spectra",
+    "zoo-checks",
+)
 """What the cache may hold."""
 _SUFFIX = ".safetensors"
 _WRITING = ".writing-"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from mloss_core.errors import InvalidOptionError
 from mloss_core.types import StateDict
 
 SHARE = 0.6
@@ -99,3 +100,22 @@ def free_room(device: torch.device) -> Room | None:
     if device.type != "cuda":
         return None
     return Room(device, int(SHARE * torch.cuda.mem_get_info(device)[0]))
+
+
+def resolve_device(device: "str | torch.device" = "auto") -> torch.device:
+    """`auto` is the first GPU, or the CPU where there is none; else the named device.
+
+    Raises:
+        InvalidOptionError: no such device here.
+    """
+    if str(device) == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InvalidOptionError(f"device must be auto, cpu or cuda:N; found {str(device)!r}.") from error
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise InvalidOptionError(f"device {chosen} does not exist here: {torch.cuda.device_count()} GPUs were found.")
+    if chosen.type not in {"cpu", "cuda"}:
+        raise InvalidOptionError(f"device must be auto, cpu or cuda:N; found {str(device)!r}.")
+    return chosen

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from ui import frame, merge_state
+from ui import frame
 from ui.errors import guard
-from ui.merge_builder import builder
-from ui.merge_comparison import comparison
+from ui.merge import state as merge_state
+from ui.merge.builder import builder
+from ui.merge.comparison import comparison
 
 zoo = frame.page("Merge", "How close does one merged model come to the Ensemble of all of them?")
 entries = merge_state.entries(zoo)

@@ -2,7 +2,7 @@
 
 from ui import frame
 from ui.errors import guard
-from ui.mergeability_view import mergeability
+from ui.mergeability.view import mergeability
 
 zoo = frame.page("Mergeability", "Which of these models can I merge with which?")
 with guard():

@@ -1,12 +1,13 @@
 """Overview: what this is about, how well the open zoo does, and where to go next."""
 
-from ui import frame, jobs, own_zoo
-from ui.cached import ZooFacts
+from ui import frame, jobs
 from ui.errors import guard
-from ui.mloss_map_controls import default_measured
-from ui.overview_data import answerers_of, models_of, sampled_of
-from ui.overview_samples import sample_section
-from ui.overview_view import headline, introduction, machine_line, model_section, next_steps, question, story
+from ui.mloss_map.controls import default_measured
+from ui.overview import folder as own_zoo
+from ui.overview.card import answerers_of, models_of, sampled_of
+from ui.overview.samples import sample_section
+from ui.overview.view import headline, introduction, machine_line, model_section, next_steps, question, story
+from ui.zoo.facts import ZooFacts
 
 
 def recorded(zoo: ZooFacts) -> None:

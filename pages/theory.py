@@ -3,8 +3,8 @@
 import streamlit as st
 
 from ui import frame, state
-from ui.theory_controls import TAB, TABS
-from ui.theory_view import distance_exhibit, node_exhibit, row_exhibit
+from ui.theory.controls import TAB, TABS
+from ui.theory.view import distance_exhibit, node_exhibit, row_exhibit
 
 frame.page(
     "Theory", "When does averaging the weights of several models give the same answer as averaging their answers?"

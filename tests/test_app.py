@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,7 @@ def test_the_first_page_is_the_overview_with_the_open_zoo_beside_it(store):
 
 
 def test_every_page_of_the_navigation_has_its_file():
-    names = [line.split('("')[1].split('"')[0] for line in (ROOT / "app.py").read_text().splitlines()
-             if line.startswith('        ("')]  # fmt: skip
+    names = re.findall(r'\(\s*"(\w+)",\s*"[A-Z]', (ROOT / "app.py").read_text())
     assert sorted(names) == sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 

@@ -2,6 +2,14 @@
 
 import math
 
+ACTIVATION_WORDS = {
+    "gelu": "GELU",
+    "gelu_tanh": "GELU (tanh form)",
+    "quick_gelu": "QuickGELU",
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+}
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NOTHING = "–"
 

@@ -8,19 +8,27 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from mloss_core.errors import MLossCoreError, ZooError
-from mloss_core.lab.identity import lane
-from ui import jobs, zoo_choice
-from ui.cached import ZooFacts, devices, zoo_facts
+from mloss_core.lab.devices import devices, lane
+from ui import jobs
 from ui.errors import stop
 from ui.formats import count
 from ui.state import BIND, DEVICE
+from ui.zoo import choice as zoo_choice
+from ui.zoo.facts import ZooFacts, zoo_facts
 
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
 _JOB_WORDS = {
-    "measure": "M-Loss", "node": "One node", "baselines": "Baselines", "recipe": "Merge", "pairs": "Pairs",
-    "merged_file": "Merged file", "samples": "Images", "tune": "Scale",
-    "zoo": "Opening a zoo", "spectra": "Spectra",
-}  # fmt: skip
+    "measure": "M-Loss",
+    "node": "One node",
+    "baselines": "Baselines",
+    "recipe": "Merge",
+    "pairs": "Pairs",
+    "merged_file": "Merged file",
+    "samples": "Images",
+    "tune": "Scale",
+    "zoo": "Opening a zoo",
+    "spectra": "Spectra",
+}
 
 
 def current_zoo() -> ZooFacts:
@@ -123,9 +131,13 @@ def _device_choice() -> None:
     found = devices()
     if len(found) > 1:
         st.selectbox(
-            "Device", ["auto", *found], key=DEVICE, bind=BIND, format_func=device_words,
+            "Device",
+            ["auto", *found],
+            key=DEVICE,
+            bind=BIND,
+            format_func=device_words,
             help="Where encoders run. Automatic takes the first GPU.",
-        )  # fmt: skip
+        )
     st.badge(device_words(lane(jobs.device())), icon=":material/memory:", color="gray")
 
 

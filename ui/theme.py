@@ -144,11 +144,18 @@ def click_layer(
         size: side of the square that reacts, in pixels.
     """
     return go.Scatter(
-        x=np.asarray(x), y=np.asarray(y), customdata=np.array([[item] for item in ids], dtype=object),
-        text=np.array(text, dtype=object), mode="markers", opacity=0,
-        marker={"symbol": "square", "size": size}, hovertemplate="%{text}<extra></extra>", showlegend=False,
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        x=np.asarray(x),
+        y=np.asarray(y),
+        customdata=np.array([[item] for item in ids], dtype=object),
+        text=np.array(text, dtype=object),
+        mode="markers",
+        opacity=0,
+        marker={"symbol": "square", "size": size},
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+    )
 
 
 def selected_id(event: Any) -> Any | None:

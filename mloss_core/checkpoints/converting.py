@@ -84,11 +84,16 @@ def _write(source: LazyCheckpoint, path: Path, digest: str, target: Path, progre
         if source.dtype(name) not in _FLOATS:
             raise CheckpointError(f"{path.name}: {name} is {source.dtype(name)}; only float tensors can be merged.")
     facts = {
-        "source": path.name, "source_digest": digest, "format": source.format, "prefix": source.prefix,
-        "dtypes": sorted({source.dtype(name) for name in source}), "left_out": _left_out(source), **source.facts,
+        "source": path.name,
+        "source_digest": digest,
+        "format": source.format,
+        "prefix": source.prefix,
+        "dtypes": sorted({source.dtype(name) for name in source}),
+        "left_out": _left_out(source),
+        **source.facts,
         # What the config.json beside the file says may change without it; openers ask that file again.
         "beside": sorted(config_facts(path)),
-    }  # fmt: skip
+    }
     layout = {name: (torch.float32, source.shape(name)) for name in source}
     metadata = {"facts": json.dumps(facts, default=list), "converter": str(CONVERTER_VERSION)}
     with SafetensorsWriter(target, layout, metadata) as writer:

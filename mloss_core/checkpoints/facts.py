@@ -82,8 +82,9 @@ def _are_colours(mean: Any, std: Any) -> bool:
     three = all(isinstance(value, (tuple, list)) and len(value) == 3 for value in (mean, std))
     return three and all(
         type(part) in (int, float) and low <= part <= _MOST
-        for low, value in ((-_MOST, mean), (1e-6, std)) for part in value
-    )  # fmt: skip
+        for low, value in ((-_MOST, mean), (1e-6, std))
+        for part in value
+    )
 
 
 def scalar_entries(root: Any) -> dict[str, Any]:

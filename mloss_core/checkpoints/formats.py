@@ -13,7 +13,11 @@ FORMATS: Mapping[str, str] = {
 INDEX_SUFFIX = ".index.json"
 """Ending of the file that says which tensor lies in which of several files."""
 REPOSITORY_FILES = (
-    "model.safetensors", f"model.safetensors{INDEX_SUFFIX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX_SUFFIX}",
-    "open_clip_model.safetensors", "open_clip_pytorch_model.bin",
-)  # fmt: skip
+    "model.safetensors",
+    f"model.safetensors{INDEX_SUFFIX}",
+    "pytorch_model.bin",
+    f"pytorch_model.bin{INDEX_SUFFIX}",
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
 """What weights are called in a repository, the first that is there being the one that is read."""

@@ -6,14 +6,48 @@ from mloss_core.checkpoints.pickle_data import Global
 from mloss_core.errors import CheckpointError
 
 _MODULES = (
-    "os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "shutil", "socket", "ctypes", "pickle", "_pickle",
-    "marshal", "code", "pty", "webbrowser", "asyncio", "multiprocessing", "commands", "platform", "pip",
-)  # fmt: skip
+    "os",
+    "posix",
+    "nt",
+    "subprocess",
+    "sys",
+    "importlib",
+    "runpy",
+    "shutil",
+    "socket",
+    "ctypes",
+    "pickle",
+    "_pickle",
+    "marshal",
+    "code",
+    "pty",
+    "webbrowser",
+    "asyncio",
+    "multiprocessing",
+    "commands",
+    "platform",
+    "pip",
+)
 _TORCH_MODULES = ("torch.hub", "torch.jit", "torch.serialization", "torch.utils.cpp_extension", "torch.package")
 _BUILTINS = {
-    "set", "frozenset", "complex", "slice", "range", "bytearray", "object", "list", "dict", "tuple", "int", "float",
-    "str", "bool", "bytes", "getattr", "print",
-}  # fmt: skip
+    "set",
+    "frozenset",
+    "complex",
+    "slice",
+    "range",
+    "bytearray",
+    "object",
+    "list",
+    "dict",
+    "tuple",
+    "int",
+    "float",
+    "str",
+    "bool",
+    "bytes",
+    "getattr",
+    "print",
+}
 
 
 def refuse_hostile(names: Iterable[Global], file: str) -> None:

@@ -21,23 +21,37 @@ _SIBLING = {
     TIMM: "blocks.0.norm1.weight",
 }
 HF_BLOCK = {
-    "layer_norm1": "ln_1", "layer_norm2": "ln_2", "self_attn.out_proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "self_attn.out_proj": "attn.out_proj",
+    "mlp.fc1": "mlp.c_fc",
     "mlp.fc2": "mlp.c_proj",
-}  # fmt: skip
+}
 _TIMM_BLOCK = {
-    "norm1": "ln_1", "norm2": "ln_2", "attn.proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
-}  # fmt: skip
+    "norm1": "ln_1",
+    "norm2": "ln_2",
+    "attn.proj": "attn.out_proj",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
 HF_TOP = {
-    "embeddings.class_embedding": "class_embedding", "embeddings.position_embedding.weight": "positional_embedding",
-    "embeddings.patch_embedding.weight": "conv1.weight", "pre_layrnorm.weight": "ln_pre.weight",
-    "pre_layrnorm.bias": "ln_pre.bias", "post_layernorm.weight": "ln_post.weight",
+    "embeddings.class_embedding": "class_embedding",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "embeddings.patch_embedding.weight": "conv1.weight",
+    "pre_layrnorm.weight": "ln_pre.weight",
+    "pre_layrnorm.bias": "ln_pre.bias",
+    "post_layernorm.weight": "ln_post.weight",
     "post_layernorm.bias": "ln_post.bias",
-}  # fmt: skip
+}
 _TIMM_TOP = {
-    "cls_token": "class_embedding", "pos_embed": "positional_embedding", "patch_embed.proj.weight": "conv1.weight",
-    "norm_pre.weight": "ln_pre.weight", "norm_pre.bias": "ln_pre.bias", "norm.weight": "ln_post.weight",
+    "cls_token": "class_embedding",
+    "pos_embed": "positional_embedding",
+    "patch_embed.proj.weight": "conv1.weight",
+    "norm_pre.weight": "ln_pre.weight",
+    "norm_pre.bias": "ln_pre.bias",
+    "norm.weight": "ln_post.weight",
     "norm.bias": "ln_post.bias",
-}  # fmt: skip
+}
 _OPEN_CLIP_KEY = re.compile(
     r"(class_embedding|positional_embedding|proj|conv1\.weight|ln_(pre|post)\.(weight|bias)|"
     r"transformer\.resblocks\.\d+\.(ln_[12]\.(weight|bias)|attn\.in_proj_(weight|bias)|attn\.out_proj\.(weight|bias)|"
@@ -46,9 +60,14 @@ _OPEN_CLIP_KEY = re.compile(
     r"attn\.([qkv]_proj_weight|in_proj_(weight|bias)|out_proj\.(weight|bias))))"
 )
 _TOP = (
-    "class_embedding", "positional_embedding", "conv1.weight", "ln_post.weight", "ln_post.bias", "ln_pre.weight",
+    "class_embedding",
+    "positional_embedding",
+    "conv1.weight",
+    "ln_post.weight",
+    "ln_post.bias",
+    "ln_pre.weight",
     "ln_pre.bias",
-)  # fmt: skip
+)
 _BLOCK = tuple(
     f"{name}{ending}"
     for name in ("ln_1.", "ln_2.", "attn.in_proj_", "attn.out_proj.", "mlp.c_fc.", "mlp.c_proj.")
@@ -103,8 +122,10 @@ def find_layout(keys: "list[str]", shapes: Mapping[str, tuple[int, ...]], file: 
     family, prefix = towers[0]
     inside = [key for key in keys if key.startswith(prefix)]
     mapper: dict[str, Callable[[list[str], str, str], dict[str, Part]]] = {
-        OPEN_CLIP: _open_clip, HUGGING_FACE: _hugging_face, TIMM: _timm,
-    }  # fmt: skip
+        OPEN_CLIP: _open_clip,
+        HUGGING_FACE: _hugging_face,
+        TIMM: _timm,
+    }
     parts = mapper[family](inside, prefix, file)
     if family == HUGGING_FACE:
         projection = prefix.removesuffix("vision_model.") + "visual_projection.weight"

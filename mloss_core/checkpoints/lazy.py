@@ -25,7 +25,7 @@ from mloss_core.checkpoints.records import (
     is_module,
     module_tensors,
     pairs,
-)  # fmt: skip
+)
 from mloss_core.errors import CheckpointError
 from mloss_core.state_dicts import banded_digest, state_digest, tensor_digest
 
@@ -171,8 +171,12 @@ def open_pickled(path: Path, kind: str) -> StoredTensors:
     return StoredTensors(
         shapes={key: record.shape for key, record in records.items()},
         dtypes={key: record.dtype or "float32" for key, record in records.items()},
-        read=reader, read_rows=reader.rows, facts=facts, container=container.kind, close=file.close,
-    )  # fmt: skip
+        read=reader,
+        read_rows=reader.rows,
+        facts=facts,
+        container=container.kind,
+        close=file.close,
+    )
 
 
 def _tensors_of(container: PickleFile, path: Path) -> tuple[dict[str, TensorRecord], dict[str, Any]]:

@@ -14,7 +14,7 @@ from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CheckpointError, unknown_name
 from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import StateDict
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 _PREFIXES = {"canonical": "", "open_clip": "visual.", "task_vectors": "model.visual."}
 _TOP = {ours: theirs for theirs, ours in HF_TOP.items()}
@@ -81,9 +81,13 @@ class TowerWriter:
     """
 
     def __init__(
-        self, path: str | Path, layout: Layout, metadata: Mapping[str, str], format: str = "canonical",
+        self,
+        path: str | Path,
+        layout: Layout,
+        metadata: Mapping[str, str],
+        format: str = "canonical",
         beside: StateDict | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._format, self._beside = check_format(format), dict(beside or {})
         if format == "hf" and "ln_pre.weight" not in layout:
             raise CheckpointError(
@@ -138,11 +142,18 @@ class TowerWriter:
 def hugging_face_config(architecture: Architecture) -> dict[str, Any]:
     """What transformers' `CLIPVisionModelWithProjection` reads from the config.json beside its weights."""
     return {
-        "architectures": ["CLIPVisionModelWithProjection"], "model_type": "clip_vision_model",
-        "hidden_size": architecture.width, "intermediate_size": architecture.mlp_width,
-        "projection_dim": architecture.embed_dim, "num_hidden_layers": architecture.layers,
-        "num_attention_heads": architecture.heads, "image_size": architecture.image_size,
-        "patch_size": architecture.patch, "num_channels": 3, "attention_dropout": 0.0,
+        "architectures": ["CLIPVisionModelWithProjection"],
+        "model_type": "clip_vision_model",
+        "hidden_size": architecture.width,
+        "intermediate_size": architecture.mlp_width,
+        "projection_dim": architecture.embed_dim,
+        "num_hidden_layers": architecture.layers,
+        "num_attention_heads": architecture.heads,
+        "image_size": architecture.image_size,
+        "patch_size": architecture.patch,
+        "num_channels": 3,
+        "attention_dropout": 0.0,
         "hidden_act": _ACTIVATIONS.get(architecture.activation, architecture.activation),
-        "layer_norm_eps": architecture.layer_norm_eps, "torch_dtype": "float32",
-    }  # fmt: skip
+        "layer_norm_eps": architecture.layer_norm_eps,
+        "torch_dtype": "float32",
+    }

@@ -144,9 +144,12 @@ def open_shards(index: Path, open_tensors: Callable[[Path], StoredTensors]) -> S
     return StoredTensors(
         shapes={key: stored.shapes[key] for key, stored in of.items()},
         dtypes={key: stored.dtypes[key] for key, stored in of.items()},
-        read=read, read_rows=lambda key, start, stop: of[key].read_rows(key, start, stop), facts=facts,
-        container=f"sharded {'+'.join(kinds)}", close=lambda: _close(opened),
-    )  # fmt: skip
+        read=read,
+        read_rows=lambda key, start, stop: of[key].read_rows(key, start, stop),
+        facts=facts,
+        container=f"sharded {'+'.join(kinds)}",
+        close=lambda: _close(opened),
+    )
 
 
 def _check_keys(places: Mapping[str, Path], opened: Mapping[Path, StoredTensors], index: Path) -> None:

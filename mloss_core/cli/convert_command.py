@@ -34,9 +34,12 @@ def run(options: argparse.Namespace) -> None:
                 converted = convert(source, folder=Path(folder), progress=progress)
                 place = converted.path.replace(out)
     answer = {
-        "source": str(source), "source_digest": converted.source_digest, "out": str(place),
-        "bytes": place.stat().st_size, "facts": dict(converted.facts),
-    }  # fmt: skip
+        "source": str(source),
+        "source_digest": converted.source_digest,
+        "out": str(place),
+        "bytes": place.stat().st_size,
+        "facts": dict(converted.facts),
+    }
     if options.json:
         emit(answer)
         return

@@ -28,15 +28,17 @@ from mloss_core.types import part
 if TYPE_CHECKING:
     from mloss_core.merging import MergeResult
     from mloss_core.recipe import Recipe
-    from mloss_core.zoo import Zoo
+    from mloss_core.zoo.model import Zoo
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "merge", help="write the merged weights of a recipe", epilog=method_listing(),
+        "merge",
+        help="write the merged weights of a recipe",
+        epilog=method_listing(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     add_common(parser)
     add_recipe(parser, many=False)
     parser.add_argument(
@@ -44,16 +46,15 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--models", nargs="+", metavar="FILE", help="with --pretrained: the files to merge")
     parser.add_argument(
-        "--out",
-        required=True,
-        metavar="FILE",
-        help="the safetensors file to write; masks go to a .npz",
+        "--out", required=True, metavar="FILE", help="the safetensors file to write; masks go to a .npz"
     )
     parser.add_argument(
-        "--format", default="canonical", metavar="NAME",
+        "--format",
+        default="canonical",
+        metavar="NAME",
         help="tensor names of the file (default: canonical): "
         + "; ".join(f"{name}, {words}" for name, words in FORMATS.items()),
-    )  # fmt: skip
+    )
     parser.set_defaults(run=run, zoo=None)
 
 
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     zoo = opened_zoo(options)
     with progress_bar() as progress:
         if masks:
-            from mloss_core.merging.packed_masks import write_masks
+            from mloss_core.merging.selection.packed_masks import write_masks
 
             result = merge(zoo, recipe, progress=part(progress, 0.0, 0.7))
             write_masks(result, out, part(progress, 0.7, 1.0))
@@ -103,7 +104,7 @@ def _merge_files(options: argparse.Namespace, recipe: Recipe, out: Path) -> None
         raise InvalidOptionError("files are merged on the CPU and without a zoo; leave out --zoo and --device.")
     if options.format != "canonical":
         raise InvalidOptionError("--format renames the tensors of CLIP encoders; merged files keep their own names.")
-    from mloss_core.merging.any_files import merge_files
+    from mloss_core.merging.file_merge import merge_files
 
     files = [Path(options.pretrained), *map(Path, options.models)]
     spare(out, files)
@@ -137,7 +138,14 @@ def _written_down(options: argparse.Namespace) -> Recipe:
 
 def _answer(zoo: "Zoo", result: "MergeResult", out: str, format: str) -> dict[str, Any]:
     return {
-        "zoo": zoo_facts(zoo), "recipe": result.recipe.to_dict(), "out": out, "format": format, "digest": result.digest,
-        "realised_keep": dict(result.realised_keep), "kept_fraction": result.kept_fraction,
-        "inputs": dict(result.inputs), "versions": dict(result.versions), "seconds": result.seconds,
-    }  # fmt: skip
+        "zoo": zoo_facts(zoo),
+        "recipe": result.recipe.to_dict(),
+        "out": out,
+        "format": format,
+        "digest": result.digest,
+        "realised_keep": dict(result.realised_keep),
+        "kept_fraction": result.kept_fraction,
+        "inputs": dict(result.inputs),
+        "versions": dict(result.versions),
+        "seconds": result.seconds,
+    }

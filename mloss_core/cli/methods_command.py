@@ -41,18 +41,23 @@ def _listing() -> dict[str, Any]:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from mloss_core.evaluation.published_averages import published_results
+    from mloss_core.evaluation.published.averages import published_results
 
     method, card = get_method(name), method_card(name)
     return {
-        "name": name, "title": method.title, "family": method.family, "summary": method.summary,
-        "needs": sorted(method.needs), "output": method.output, "paper": method.paper_url or None,
+        "name": name,
+        "title": method.title,
+        "family": method.family,
+        "summary": method.summary,
+        "needs": sorted(method.needs),
+        "output": method.output,
+        "paper": method.paper_url or None,
         "plugin": None if method.origin is None else dataclasses.asdict(method.origin),
         "options": {field.name: field.default for field in dataclasses.fields(method.options_type)},
         "card": None if card is None else dataclasses.asdict(card),
         "published": [dataclasses.asdict(row) for row in published_results(method=name)],
         "presets": [preset.name for preset in presets_of(name)],
-    }  # fmt: skip
+    }
 
 
 def _preset(preset: Preset) -> dict[str, Any]:
@@ -62,14 +67,23 @@ def _preset(preset: Preset) -> dict[str, Any]:
 
 def _print_list() -> None:
     rows = [
-        [name, method.family, ", ".join(sorted(method.needs)) or "-", method.output.replace("_", " "),
-         ", ".join(field.name for field in dataclasses.fields(method.options_type)) or "-"]
+        [
+            name,
+            method.family,
+            ", ".join(sorted(method.needs)) or "-",
+            method.output.replace("_", " "),
+            ", ".join(field.name for field in dataclasses.fields(method.options_type)) or "-",
+        ]
         for name, method in METHODS.items()
-    ]  # fmt: skip
+    ]
     print(_left(["method", "family", "needs", "output", "options"], rows))
     print("\nPresets, for --preset:")
-    print(_left(["preset", "project", "recipe"],
-                [[preset.name, preset.project, describe(preset.recipe)] for preset in PRESETS.values()]))  # fmt: skip
+    print(
+        _left(
+            ["preset", "project", "recipe"],
+            [[preset.name, preset.project, describe(preset.recipe)] for preset in PRESETS.values()],
+        )
+    )
     print("\n'python -m mloss_core methods NAME' says more of one.")
 
 
@@ -99,17 +113,21 @@ def _print_card(name: str) -> None:
 
 
 def _print_published(name: str) -> None:
-    from mloss_core.evaluation.published_averages import published_results, published_sources
+    from mloss_core.evaluation.published.averages import published_results, published_sources
 
     rows = published_results(method=name)
     if rows:
         print("Published averages in percent (normalised); rows of different sources do not compare:")
         body = [
-            [row.title, row.backbone, str(row.tasks),
-             f"{100 * row.average:.1f}" + ("" if row.normalised is None else f" ({100 * row.normalised:.1f})"),
-             published_sources()[row.source].title]
+            [
+                row.title,
+                row.backbone,
+                str(row.tasks),
+                f"{100 * row.average:.1f}" + ("" if row.normalised is None else f" ({100 * row.normalised:.1f})"),
+                published_sources()[row.source].title,
+            ]
             for row in rows
-        ]  # fmt: skip
+        ]
         print(_left(["method", "backbone", "tasks", "average", "source"], body))
 
 

@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Open the zoo and print its models."""
-    from mloss_core.zoo_folders.summary import zoo_summary
+    from mloss_core.zoo.summary import zoo_summary
 
     zoo = opened_zoo(options)
     summary = zoo_summary(zoo)
@@ -42,7 +42,11 @@ def run(options: argparse.Namespace) -> None:
 def _row(model: dict[str, Any]) -> list[str]:
     head, images = model["head"], model["images"]
     return [
-        model["name"], model["digest"][:12], f"{model['bytes'] / 1e6:.2f}", f"{model['parameters']:,}",
-        str(head[0]) if head else "-", " / ".join(str(count) for count in images.values()) if images else "-",
+        model["name"],
+        model["digest"][:12],
+        f"{model['bytes'] / 1e6:.2f}",
+        f"{model['parameters']:,}",
+        str(head[0]) if head else "-",
+        " / ".join(str(count) for count in images.values()) if images else "-",
         model["file"] + (f" ({model['format']})" if model["format"] else ""),
-    ]  # fmt: skip
+    ]

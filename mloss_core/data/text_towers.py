@@ -13,7 +13,7 @@ from mloss_core.checkpoints.opening import open_tensors
 from mloss_core.data.heads import build_head
 from mloss_core.errors import CheckpointError
 from mloss_core.types import Progress, silent
-from mloss_core.vision import activation_layer
+from mloss_core.vision.towers import activation_layer
 
 _ANCHOR = "token_embedding.weight"
 _PREFIX_OF_SCALE = re.compile(r"(text\.)?$")
@@ -137,11 +137,15 @@ def _build(weights: Mapping[str, Tensor], activation: str, file: str) -> torch.n
         )
     layers = len({key.split(".")[2] for key in weights if key.startswith("transformer.")})
     tower = TextTransformer(
-        context_length=weights["positional_embedding"].shape[0], vocab_size=vocabulary, width=width,
-        heads=max(1, width // 64), layers=layers,
+        context_length=weights["positional_embedding"].shape[0],
+        vocab_size=vocabulary,
+        width=width,
+        heads=max(1, width // 64),
+        layers=layers,
         mlp_ratio=weights["transformer.resblocks.0.mlp.c_fc.weight"].shape[0] / width,
-        output_dim=weights["text_projection"].shape[1], act_layer=activation_layer(activation),
-    )  # fmt: skip
+        output_dim=weights["text_projection"].shape[1],
+        act_layer=activation_layer(activation),
+    )
     try:
         tower.load_state_dict(dict(weights))
     except RuntimeError as error:

@@ -26,12 +26,13 @@ from mloss_core.demo.dataset import (
     WILD,
     ProceduralDataset,
     demo_datasets,
-)  # fmt: skip
+)
 from mloss_core.demo.embedded import FORMAT, HEADS_NAME, MANIFEST_NAME, PRETRAINED_NAME, open_demo_zoo
 from mloss_core.demo.tasks import TASKS
-from mloss_core.training import CaptionedImages, TrainingOptions, finetune, jitter, pretrain
+from mloss_core.placement import resolve_device
+from mloss_core.training.loops import CaptionedImages, TrainingOptions, finetune, jitter, pretrain
 from mloss_core.types import Progress, part, silent
-from mloss_core.vision import build_tower, resolve_device
+from mloss_core.vision.towers import build_tower
 
 PRETRAINING = TrainingOptions(
     steps=2000, batch=256, learning_rate=2e-3, warmup=150, weight_decay=0.05, clip=5.0, beta2=0.98
@@ -134,48 +135,77 @@ def _write_base(folder: Path, clip: nn.Module) -> dict[str, Tensor]:
 
 
 def _finetuned(
-    clip: nn.Module, head: Tensor, dataset: ProceduralDataset, seed: int, device: torch.device, scale: float,
+    clip: nn.Module,
+    head: Tensor,
+    dataset: ProceduralDataset,
+    seed: int,
+    device: torch.device,
+    scale: float,
     progress: Progress,
-) -> tuple[dict[str, Tensor], list[float]]:  # fmt: skip
+) -> tuple[dict[str, Tensor], list[float]]:
     """The image tower fine-tuned on one task with its head frozen, in the precision that ships."""
     tower = build_tower(demo_architecture(), clip.visual.state_dict(), device, trainable=True)
     images = dataset.images("train", range(dataset.size("train")))
     losses = finetune(
-        tower, head.to(device), images, dataset.labels("train"), _steps(FINETUNING, scale), augment=jitter, seed=seed,
-        progress=progress, message=f"fine-tuning {dataset.name}",
-    )  # fmt: skip
+        tower,
+        head.to(device),
+        images,
+        dataset.labels("train"),
+        _steps(FINETUNING, scale),
+        augment=jitter,
+        seed=seed,
+        progress=progress,
+        message=f"fine-tuning {dataset.name}",
+    )
     return _half(tower.state_dict()), losses
 
 
 def _manifest(
-    folder: Path, datasets: Mapping[str, ProceduralDataset], seed: int, scale: float,
-    losses: Mapping[str, list[float]], device: str,
-) -> dict[str, Any]:  # fmt: skip
+    folder: Path,
+    datasets: Mapping[str, ProceduralDataset],
+    seed: int,
+    scale: float,
+    losses: Mapping[str, list[float]],
+    device: str,
+) -> dict[str, Any]:
     names = [PRETRAINED_NAME, TEXT_NAME, HEADS_NAME, *(f"{name}.safetensors" for name in datasets)]
     return {
-        "format": FORMAT, "name": "demo", "seed": seed, "scale": scale,
+        "format": FORMAT,
+        "name": "demo",
+        "seed": seed,
+        "scale": scale,
         "architecture": demo_architecture().to_dict(),
         "files": {n: {"sha256": file_digest(folder / n), "bytes": (folder / n).stat().st_size} for n in names},
         "sizes": _sizes(scale),
         "tasks": {name: _task_facts(dataset) for name, dataset in datasets.items()},
         "recipe": {
-            "pretraining": vars(PRETRAINING), "finetuning": vars(FINETUNING), "max_scale": MAX_SCALE,
-            "hardness": {"easy": EASY, "hard": HARD}, "wild": WILD, "misnamed": MISNAMED,
-            "generator": GENERATOR_VERSION, "precision": "float16",
+            "pretraining": vars(PRETRAINING),
+            "finetuning": vars(FINETUNING),
+            "max_scale": MAX_SCALE,
+            "hardness": {"easy": EASY, "hard": HARD},
+            "wild": WILD,
+            "misnamed": MISNAMED,
+            "generator": GENERATOR_VERSION,
+            "precision": "float16",
         },
         "losses": {name: _thinned(values) for name, values in losses.items()},
         "versions": {n: version(n) for n in ("torch", "open_clip_torch", "numpy", "pillow", "scikit-learn")}
         | {"python": platform.python_version(), "device": device},
-    }  # fmt: skip
+    }
 
 
 def _task_facts(dataset: ProceduralDataset) -> dict[str, Any]:
     task = dataset.task
     return {
-        "title": task.title, "description": task.description, "classes": list(task.classes),
-        "templates": list(task.templates), "sizes": dict(dataset.sizes), "scanned": task.scanned,
-        "digest": dataset.digest, "pixel_digest": dataset.pixel_digest,
-    }  # fmt: skip
+        "title": task.title,
+        "description": task.description,
+        "classes": list(task.classes),
+        "templates": list(task.templates),
+        "sizes": dict(dataset.sizes),
+        "scanned": task.scanned,
+        "digest": dataset.digest,
+        "pixel_digest": dataset.pixel_digest,
+    }
 
 
 def _thinned(losses: list[float], points: int = 20) -> list[float]:

@@ -10,7 +10,7 @@ from mloss_core.merging import MergeResult, merge
 from mloss_core.mloss import MLossReport, measure_mloss
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 TASK_ARITHMETIC_SCALES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 TIES_KEEP_RATES = (0.2, 0.5, 0.8)
@@ -32,14 +32,17 @@ def measure_card(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
         step = part(progress, 0.5 + 0.25 * position, 0.75 + 0.25 * position)
         tables[split] = _table(zoo, results, split, step)
     return {
-        "accuracy": {split: {name: dict(row.accuracy) for name, row in rows.items() if name not in controls}
-                     for split, rows in tables.items()},
+        "accuracy": {
+            split: {name: dict(row.accuracy) for name, row in rows.items() if name not in controls}
+            for split, rows in tables.items()
+        },
         "average": {split: {name: _summary(row) for name, row in rows.items()} for split, rows in tables.items()},
         "counts": {split: dict(rows["zero_shot"].counts) for split, rows in tables.items()},
         "chosen": {name: result.recipe.to_dict() for name, result in tuned.items()},
         "controls": {split: _control_rows(rows, results, controls) for split, rows in tables.items()},
-        "mloss": _profile(report), "task_vectors": _geometry(zoo),
-    }  # fmt: skip
+        "mloss": _profile(report),
+        "task_vectors": _geometry(zoo),
+    }
 
 
 def _tuned(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
@@ -102,20 +105,26 @@ def _control_rows(
         difference = compare_rows(rows[main], rows[name])
         listed.append(
             {
-                "name": name, "average": rows[name].average, "standard_error": rows[name].standard_error,
-                "m_ties_minus_this": difference.difference, "paired_standard_error": difference.standard_error,
-                "discordant": list(difference.discordant), "kept_fraction": results[name].kept_fraction,
+                "name": name,
+                "average": rows[name].average,
+                "standard_error": rows[name].standard_error,
+                "m_ties_minus_this": difference.difference,
+                "paired_standard_error": difference.standard_error,
+                "discordant": list(difference.discordant),
+                "kept_fraction": results[name].kept_fraction,
             }
-        )  # fmt: skip
+        )
     return listed
 
 
 def _profile(report: MLossReport) -> dict[str, Any]:
     layers = report.layers
     return {
-        "layers": layers.to_dict("records"), "share_8_9_10": report.share((8, 9, 10)),
-        "images": len(report.image_task), "options": report.options.to_dict(),
-    }  # fmt: skip
+        "layers": layers.to_dict("records"),
+        "share_8_9_10": report.share((8, 9, 10)),
+        "images": len(report.image_task),
+        "options": report.options.to_dict(),
+    }
 
 
 def _geometry(zoo: Zoo) -> dict[str, float]:

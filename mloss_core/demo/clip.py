@@ -10,14 +10,19 @@ from torch import Tensor
 from mloss_core.data.heads import build_head
 from mloss_core.demo.dataset import MEAN, STD
 from mloss_core.demo.tasks import TASKS
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 WIDTH = 64
 EMBED_DIM = 64
 CONTEXT = 12
 VISION: dict[str, Any] = {
-    "image_size": 32, "patch_size": 8, "width": WIDTH, "layers": 12, "head_width": 32, "mlp_ratio": 4.0,
-}  # fmt: skip
+    "image_size": 32,
+    "patch_size": 8,
+    "width": WIDTH,
+    "layers": 12,
+    "head_width": 32,
+    "mlp_ratio": 4.0,
+}
 TEXT: dict[str, Any] = {"context_length": CONTEXT, "width": 64, "heads": 2, "layers": 2}
 
 
@@ -67,10 +72,17 @@ def build_clip(seed: int = 0) -> torch.nn.Module:
 def demo_architecture() -> Architecture:
     """The vision tower in numbers."""
     return Architecture(
-        width=WIDTH, layers=VISION["layers"], heads=WIDTH // VISION["head_width"], patch=VISION["patch_size"],
-        grid=VISION["image_size"] // VISION["patch_size"], mlp_width=4 * WIDTH, embed_dim=EMBED_DIM, activation="gelu",
-        mean=MEAN, std=STD,
-    )  # fmt: skip
+        width=WIDTH,
+        layers=VISION["layers"],
+        heads=WIDTH // VISION["head_width"],
+        patch=VISION["patch_size"],
+        grid=VISION["image_size"] // VISION["patch_size"],
+        mlp_width=4 * WIDTH,
+        embed_dim=EMBED_DIM,
+        activation="gelu",
+        mean=MEAN,
+        std=STD,
+    )
 
 
 def demo_heads(clip: torch.nn.Module) -> dict[str, Tensor]:

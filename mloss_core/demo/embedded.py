@@ -13,8 +13,8 @@ from mloss_core.checkpoints.lazy import file_digest
 from mloss_core.checkpoints.reading import read_safetensors
 from mloss_core.demo.dataset import ProceduralDataset, demo_datasets
 from mloss_core.errors import CheckpointError, ZooError
-from mloss_core.vision import Architecture
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.vision.architecture import Architecture
+from mloss_core.zoo.model import Encoder, Zoo
 
 MANIFEST_NAME = "manifest.json"
 HEADS_NAME = "heads.safetensors"
@@ -60,8 +60,10 @@ def open_demo_zoo(device: torch.device, folder: Path | None = None) -> Zoo:
         finetuned=MappingProxyType({t: _encoder(t, place / f"{t}.safetensors", manifest) for t in manifest["tasks"]}),
         heads=MappingProxyType({task: heads[task] for task in manifest["tasks"]}),
         datasets=MappingProxyType({task: datasets[task] for task in manifest["tasks"]}),
-        device=device, card=MappingProxyType(manifest), notes=_notes(manifest, datasets),
-    )  # fmt: skip
+        device=device,
+        card=MappingProxyType(manifest),
+        notes=_notes(manifest, datasets),
+    )
 
 
 def _check_file(path: Path, facts: Mapping[str, Any]) -> None:

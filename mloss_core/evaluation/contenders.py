@@ -9,7 +9,7 @@ from torch import Tensor
 from mloss_core.errors import unknown_name
 from mloss_core.outputs.encoders import as_encoder, task_encoders
 from mloss_core.outputs.ensembles import ensemble_features, ensemble_logits, logits
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo.model import Encoder, Zoo
 
 Combine = Callable[[Sequence[Tensor], Tensor], Tensor]
 """Features of the encoders (image, embed_dim) each, and a head (class, embed_dim), to logits (image, class)."""
@@ -60,8 +60,11 @@ def feature_ensemble(zoo: Zoo) -> Contender:
 
 
 BASELINES: Mapping[str, Callable[[Zoo], Contender]] = {
-    "zero_shot": zero_shot, "ensemble_features": feature_ensemble, "ensemble": ensemble, "individual": individual,
-}  # fmt: skip
+    "zero_shot": zero_shot,
+    "ensemble_features": feature_ensemble,
+    "ensemble": ensemble,
+    "individual": individual,
+}
 """By the name that `as_contender` takes."""
 
 

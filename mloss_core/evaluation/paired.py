@@ -2,18 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from mloss_core.caching import Cache
 from mloss_core.errors import DatasetError
-from mloss_core.evaluation.contenders import as_contender
 from mloss_core.evaluation.rows import EvaluationRow
-from mloss_core.evaluation.tables import rows_of
-from mloss_core.types import Progress, silent
-from mloss_core.zoo import Zoo
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,22 +39,6 @@ class PairedDifference:
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()}
 
 
-def paired_difference(
-    zoo: Zoo, a: Any, b: Any, split: str = "test", tasks: "Sequence[str] | None" = None, *,
-    progress: Progress = silent, cache: Cache | None = None,
-) -> PairedDifference:  # fmt: skip
-    """Compare two models on the same images.
-
-    Args:
-        a, b: anything `as_contender` takes: merge results, (name, state dict) pairs, encoders, or `zero_shot`,
-            `ensemble`, `ensemble_features`, `individual`.
-        zoo, split, tasks, progress, cache: as in `evaluate`.
-    """
-    chosen = zoo.subset(tasks)
-    contenders = [as_contender(chosen, a), as_contender(chosen, b)]
-    return compare_rows(*rows_of(chosen, contenders, split, progress=progress, cache=cache))
-
-
 def compare_rows(a: EvaluationRow, b: EvaluationRow) -> PairedDifference:
     """`paired_difference` of two rows of the same images.
 
@@ -79,7 +58,9 @@ def compare_rows(a: EvaluationRow, b: EvaluationRow) -> PairedDifference:
     means = {task: float(sign.mean()) for task, sign in signs.items()}
     squares = [((sign**2).mean() - means[task] ** 2) / len(sign) for task, sign in signs.items()]
     return PairedDifference(
-        difference=sum(means.values()) / len(means), standard_error=math.sqrt(sum(squares)) / len(means),
+        difference=sum(means.values()) / len(means),
+        standard_error=math.sqrt(sum(squares)) / len(means),
         only_a={task: int((sign > 0).sum()) for task, sign in signs.items()},
-        only_b={task: int((sign < 0).sum()) for task, sign in signs.items()}, counts=dict(a.counts),
-    )  # fmt: skip
+        only_b={task: int((sign < 0).sum()) for task, sign in signs.items()},
+        counts=dict(a.counts),
+    )

@@ -13,7 +13,7 @@ from mloss_core.mergeability.metrics import METRICS, Facts, Metric, Undefined, g
 from mloss_core.mergeability.pair_mloss import mloss_identity, mloss_of_pairs
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 if TYPE_CHECKING:
     import pandas
@@ -36,16 +36,19 @@ class FactSource:
     identity: Callable[[Zoo, Pair, MLossOptions], Any]
 
 
-SOURCES: Mapping[str, FactSource] = MappingProxyType({
-    source.name: source
-    for source in (
-        FactSource(
-            name="geometry", compute=lambda zoo, pairs, options, progress, cache: geometry(zoo, pairs, progress),
-            identity=lambda zoo, pair, options: None,
-        ),
-        FactSource(name="mloss", compute=mloss_of_pairs, identity=mloss_identity),
-    )
-})  # fmt: skip
+SOURCES: Mapping[str, FactSource] = MappingProxyType(
+    {
+        source.name: source
+        for source in (
+            FactSource(
+                name="geometry",
+                compute=lambda zoo, pairs, options, progress, cache: geometry(zoo, pairs, progress),
+                identity=lambda zoo, pair, options: None,
+            ),
+            FactSource(name="mloss", compute=mloss_of_pairs, identity=mloss_identity),
+        )
+    }
+)
 """Sources of facts by name."""
 
 
@@ -61,9 +64,13 @@ def all_pairs(tasks: Sequence[str]) -> list[Pair]:
 
 
 def pairwise_metrics(
-    zoo: Zoo, names: Sequence[str] | None = None, tasks: Sequence[str] | None = None,
-    options: MLossOptions | None = None, progress: Progress = silent, cache: Cache | None = None,
-) -> "pandas.DataFrame":  # fmt: skip
+    zoo: Zoo,
+    names: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
+    options: MLossOptions | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> "pandas.DataFrame":
     """Metrics of every pair of tasks.
 
     Args:
@@ -100,9 +107,12 @@ def pairwise_metrics(
 
 
 def pairwise_mloss(
-    zoo: Zoo, tasks: Sequence[str] | None = None, options: MLossOptions | None = None, progress: Progress = silent,
+    zoo: Zoo,
+    tasks: Sequence[str] | None = None,
+    options: MLossOptions | None = None,
+    progress: Progress = silent,
     cache: Cache | None = None,
-) -> "pandas.DataFrame":  # fmt: skip
+) -> "pandas.DataFrame":
     """M-Loss of every pair of tasks in every block; arguments and errors as in `pairwise_metrics`.
 
     Returns:
@@ -121,9 +131,14 @@ def pairwise_mloss(
 
 
 def facts_of_pairs(
-    zoo: Zoo, source: str, pairs: Sequence[Pair], options: MLossOptions | None = None, *, progress: Progress = silent,
+    zoo: Zoo,
+    source: str,
+    pairs: Sequence[Pair],
+    options: MLossOptions | None = None,
+    *,
+    progress: Progress = silent,
     cache: Cache | None = None,
-) -> dict[Pair, Facts]:  # fmt: skip
+) -> dict[Pair, Facts]:
     """Facts of the pairs from one of `SOURCES`; only those that the cache lacks are computed, in one go."""
     cache, origin, options = cache or Cache(), SOURCES[source], options or MLossOptions()
     keys = {pair: _key(zoo, origin, pair, options) for pair in pairs}

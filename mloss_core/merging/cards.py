@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mloss_core.errors import InvalidOptionError
-from mloss_core.structured import parse_object, read_text
+from mloss_core.parsing import parse_object, read_text
 
 FILE = Path(__file__).with_name("cards.yaml")
 

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from mloss_core.caching import Cache
 from mloss_core.errors import CheckpointError
-from mloss_core.merging.plan import Drop, RowGuide
-from mloss_core.merging.row_guides import ScoredRows, scored_rows
-from mloss_core.merging.sparsify import drop, mask_generator
+from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
+from mloss_core.merging.sparsifiers.sparsify import drop, mask_generator
+from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
 from mloss_core.placement import resident
 from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
 
 if TYPE_CHECKING:
-    from mloss_core.merging.statistics import Statistics
+    from mloss_core.merging.data_driven.statistics import Statistics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from mloss_core.checkpoints.sharded import files_of
 from mloss_core.errors import CacheError, CheckpointError, InvalidOptionError
 from mloss_core.merging.results import versions
 from mloss_core.recipe import Recipe
-from mloss_core.vision import Architecture
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import Architecture
+from mloss_core.zoo.model import Zoo
 
 _HF_WEIGHTS, _HF_CONFIG = "model.safetensors", "config.json"
 
@@ -43,9 +43,13 @@ def check_out(zoo: Zoo, out: "str | Path | None", format: str) -> None:
 def file_facts(zoo: Zoo, recipe: Recipe) -> dict[str, str]:
     """Metadata of a merged file: enough to open it and to make it again."""
     facts: dict[str, Any] = {
-        "architecture": zoo.architecture.to_dict(), "recipe": recipe.to_dict(), "zoo": zoo.name,
-        "tasks": list(zoo.tasks), "inputs": input_digests(zoo), "versions": versions(recipe),
-    }  # fmt: skip
+        "architecture": zoo.architecture.to_dict(),
+        "recipe": recipe.to_dict(),
+        "zoo": zoo.name,
+        "tasks": list(zoo.tasks),
+        "inputs": input_digests(zoo),
+        "versions": versions(recipe),
+    }
     return {name: json.dumps(value) for name, value in facts.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mloss_core.errors import InvalidOptionError
 
-FLAT = "mloss_core.merging.flat:flat"
+FLAT = "mloss_core.merging.flat.rule:flat"
 NEEDS = frozenset({"mloss", "unlabeled", "labeled"})
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mloss_core.data.calibration import draw_calibration
 from mloss_core.errors import LayerNotFoundError
 from mloss_core.mloss.accumulate import source_layers
 from mloss_core.mloss.inputs import feeding_networks, site_inputs
 from mloss_core.mloss.measure import activation_of, chosen_models, image_shares, reduced
 from mloss_core.mloss.node import check_weights
+from mloss_core.outputs.calibration import draw_calibration
 from mloss_core.recipe import MLossOptions
-from mloss_core.vision import check_blocks, weight_key
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import check_blocks, weight_key
+from mloss_core.zoo.model import Zoo
 
 BINS = 61
 
@@ -71,9 +71,14 @@ class NodeDetail:
 
 @torch.inference_mode()
 def node_detail(
-    zoo: Zoo, block: int, node: int, *, tasks: "tuple[str, ...] | None" = None, options: MLossOptions | None = None,
+    zoo: Zoo,
+    block: int,
+    node: int,
+    *,
+    tasks: "tuple[str, ...] | None" = None,
+    options: MLossOptions | None = None,
     top: int = 6,
-) -> NodeDetail:  # fmt: skip
+) -> NodeDetail:
     """Look inside one node, on the images that the options draw.
 
     Raises:
@@ -87,9 +92,12 @@ def node_detail(
     share = check_weights(options.weights, len(part.tasks))
     activation, phi = activation_of(zoo, options)
     images = draw_calibration(
-        part, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
+        part,
+        samples_per_task=options.samples_per_task,
+        seed=options.seed,
+        sampling=options.sampling,
         preprocess=options.preprocess,
-    )  # fmt: skip
+    )
     rows, biases = _rows(part, block, node)
     z = _pre_activations(part, options, share, images.images, block, rows, biases)
     weights = torch.tensor(share, device=z.device).view(-1, 1, 1)
@@ -101,17 +109,28 @@ def node_detail(
     order = gap.mean(1).argsort(descending=True, stable=True)[:top].tolist()
     found = [
         TopImage(
-            part.tasks[int(images.task[i])], int(images.index[i]), float(merged[i].mean()), float(ensemble[i].mean()),
+            part.tasks[int(images.task[i])],
+            int(images.index[i]),
+            float(merged[i].mean()),
+            float(ensemble[i].mean()),
             float(gap[i].mean()),
         )
         for i in order
-    ]  # fmt: skip
+    ]
     return NodeDetail(
-        block=block, node=node, tasks=part.tasks, activation=activation, edges=edges, densities=densities,
-        means=torch.cat([z.mean((1, 2)), mean.mean()[None]]).cpu().numpy(), angles=_angles(part, block, node, rows),
-        mloss=float(mloss), merged_activation=float(merged.mean()), ensemble_activation=float(ensemble.mean()),
+        block=block,
+        node=node,
+        tasks=part.tasks,
+        activation=activation,
+        edges=edges,
+        densities=densities,
+        means=torch.cat([z.mean((1, 2)), mean.mean()[None]]).cpu().numpy(),
+        angles=_angles(part, block, node, rows),
+        mloss=float(mloss),
+        merged_activation=float(merged.mean()),
+        ensemble_activation=float(ensemble.mean()),
         top=tuple(found),
-    )  # fmt: skip
+    )
 
 
 def _rows(zoo: Zoo, block: int, node: int) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import StateDict
-from mloss_core.vision_blocks import Block, build_block, image_embedder
-from mloss_core.zoo import Zoo
+from mloss_core.vision.blocks import Block, build_block, image_embedder
+from mloss_core.zoo.model import Zoo
 
 BATCH_BYTES = 1 << 27
 """Memory that one batch of images may take inside a block."""

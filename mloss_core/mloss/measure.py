@@ -10,18 +10,19 @@ import torch
 from torch import Tensor
 
 from mloss_core.caching import Cache, digest_of
-from mloss_core.data.calibration import CalibrationSet, draw_calibration, reference_shares, small_pools
 from mloss_core.errors import CacheError, InvalidOptionError
 from mloss_core.mloss.accumulate import SiteSums, SiteValues, source_layers
 from mloss_core.mloss.inputs import feeding_networks, site_inputs
 from mloss_core.mloss.node import Linear, check_weights
 from mloss_core.mloss.report import MLossReport
 from mloss_core.mloss.sampling import resampled_counts
+from mloss_core.outputs.calibration import CalibrationSet, draw_calibration, reference_shares, small_pools
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import state_digest
 from mloss_core.types import Progress, StateDict, silent
-from mloss_core.vision import activation_function, check_blocks
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import check_blocks
+from mloss_core.vision.towers import activation_function
+from mloss_core.zoo.model import Zoo
 
 KEPT_BYTES = 1 << 28
 """Per-image node values are kept up to this size, for sampling curves and the errors of node groups."""
@@ -121,35 +122,52 @@ def _measured(
     start = time.perf_counter()
     progress(0.0, "drawing images")
     images = draw_calibration(
-        zoo, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
+        zoo,
+        samples_per_task=options.samples_per_task,
+        seed=options.seed,
+        sampling=options.sampling,
         preprocess=options.preprocess,
-    )  # fmt: skip
+    )
     activation, phi = activation_of(zoo, options)
     found = _stream(zoo, options, blocks, given, images, phi, progress)
     sites = {zoo.architecture.sites[block]: values for block, values in zip(blocks, found, strict=True)}
     rows = [
         {
-            "block": block, "site": site, "nodes": len(values.node), "mloss": values.mloss,
-            "normalised": values.normalised, "standard_error": values.standard_error,
+            "block": block,
+            "site": site,
+            "nodes": len(values.node),
+            "mloss": values.mloss,
+            "normalised": values.normalised,
+            "standard_error": values.standard_error,
         }
         for block, (site, values) in zip(blocks, sites.items(), strict=True)
-    ]  # fmt: skip
+    ]
     return MLossReport(
-        options=options, activation=activation, tasks=zoo.tasks, zoo_digest=zoo.digest,
+        options=options,
+        activation=activation,
+        tasks=zoo.tasks,
+        zoo_digest=zoo.digest,
         node={site: values.node for site, values in sites.items()},
         node_standard_error={site: values.node_error for site, values in sites.items()},
         layers=pd.DataFrame(rows),
         per_image={site: values.images for site, values in sites.items() if values.images is not None},
-        image_task=np.asarray(images.task), image_index=np.asarray(images.index), notes=_notes(zoo, images, options),
+        image_task=np.asarray(images.task),
+        image_index=np.asarray(images.index),
+        notes=_notes(zoo, images, options),
         seconds=time.perf_counter() - start,
-    )  # fmt: skip
+    )
 
 
 @torch.inference_mode()
 def _stream(
-    zoo: Zoo, options: MLossOptions, blocks: tuple[int, ...], given: StateDict | None, images: CalibrationSet,
-    phi: Callable[[Tensor], Tensor], progress: Progress,
-) -> list[SiteValues]:  # fmt: skip
+    zoo: Zoo,
+    options: MLossOptions,
+    blocks: tuple[int, ...],
+    given: StateDict | None,
+    images: CalibrationSet,
+    phi: Callable[[Tensor], Tensor],
+    progress: Progress,
+) -> list[SiteValues]:
     weights = check_weights(options.weights, len(zoo.tasks))
     networks = feeding_networks(zoo, options.input_mode, weights, given)
     nodes = zoo.architecture.mlp_width

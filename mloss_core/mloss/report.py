@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mloss_core.errors import InvalidOptionError, LayerNotFoundError
 from mloss_core.recipe import MLossOptions
-from mloss_core.vision import site_block
+from mloss_core.vision.architecture import site_block
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,20 +103,30 @@ class MLossReport:
         counts = np.diff([*starts, len(values)])
         return pd.DataFrame(
             {
-                "block": site_block(site), "site": site, "group": np.arange(len(starts)), "first_node": starts,
-                "last_node": starts + counts - 1, "mloss": np.add.reduceat(values, starts) / counts,
+                "block": site_block(site),
+                "site": site,
+                "group": np.arange(len(starts)),
+                "first_node": starts,
+                "last_node": starts + counts - 1,
+                "mloss": np.add.reduceat(values, starts) / counts,
                 "standard_error": np.add.reduceat(errors, starts) / counts,
             }
-        )  # fmt: skip
+        )
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts as plain values and arrays by name, for a cache or another process."""
         meta = {
-            "options": self.options.to_dict(), "activation": self.activation, "tasks": list(self.tasks),
-            "zoo_digest": self.zoo_digest, "layers": self.layers.to_dict("records"), "notes": list(self.notes),
-            "seconds": self.seconds, "digest": self.digest, "sites": list(self.sites),
+            "options": self.options.to_dict(),
+            "activation": self.activation,
+            "tasks": list(self.tasks),
+            "zoo_digest": self.zoo_digest,
+            "layers": self.layers.to_dict("records"),
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+            "digest": self.digest,
+            "sites": list(self.sites),
             "inputs_digest": self.inputs_digest,
-        }  # fmt: skip
+        }
         arrays = {"image_task": self.image_task, "image_index": self.image_index}
         arrays |= {f"node/{site}": values.numpy() for site, values in self.node.items()}
         arrays |= {f"standard_error/{site}": values.numpy() for site, values in self.node_standard_error.items()}
@@ -128,12 +138,18 @@ class MLossReport:
         """The report of `to_arrays`."""
         sites = meta["sites"]
         return cls(
-            options=MLossOptions.from_dict(meta["options"]), activation=meta["activation"],
-            tasks=tuple(meta["tasks"]), zoo_digest=meta["zoo_digest"], layers=pd.DataFrame(meta["layers"]),
-            notes=tuple(meta["notes"]), seconds=meta["seconds"], digest=meta["digest"],
+            options=MLossOptions.from_dict(meta["options"]),
+            activation=meta["activation"],
+            tasks=tuple(meta["tasks"]),
+            zoo_digest=meta["zoo_digest"],
+            layers=pd.DataFrame(meta["layers"]),
+            notes=tuple(meta["notes"]),
+            seconds=meta["seconds"],
+            digest=meta["digest"],
             inputs_digest=meta.get("inputs_digest"),
             node={site: torch.from_numpy(np.array(arrays[f"node/{site}"])) for site in sites},
             node_standard_error={site: torch.from_numpy(np.array(arrays[f"standard_error/{site}"])) for site in sites},
             per_image={site: arrays[f"per_image/{site}"] for site in sites if f"per_image/{site}" in arrays},
-            image_task=arrays["image_task"], image_index=arrays["image_index"],
-        )  # fmt: skip
+            image_task=arrays["image_task"],
+            image_index=arrays["image_index"],
+        )

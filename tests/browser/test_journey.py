@@ -12,9 +12,12 @@ from tests.browser.conftest import PATIENCE
 
 pytestmark = pytest.mark.browser
 TITLES = {
-    "overview": re.compile("encoders fine-tuned from one"), "mloss_map": "M-Loss map",
-    "mergeability": "Mergeability", "merge": "Merge", "theory": "Theory",
-}  # fmt: skip
+    "overview": re.compile("encoders fine-tuned from one"),
+    "mloss_map": "M-Loss map",
+    "mergeability": "Mergeability",
+    "merge": "Merge",
+    "theory": "Theory",
+}
 _ROWS = """() => [...document.querySelectorAll('[data-testid=stDataFrame] canvas tbody tr')].map(row =>
     [1, 2].map(column => row.querySelector(`td[aria-colindex="${column}"]`)?.textContent ?? ''))"""
 

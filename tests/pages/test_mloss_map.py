@@ -7,10 +7,10 @@ from mloss_core.errors import ZooError
 from tests.ui.fake_lab import FakeStore
 from tests.ui.fake_payloads import LAYERS, NODES, TASKS, inside_node, measured
 from ui import jobs
-from ui.cached import ZooFacts
-from ui.mloss_map_controls import default_group, measure_options
-from ui.mloss_map_payload import map_of
-from ui.mloss_map_view import parse_cell
+from ui.mloss_map.cells import map_of
+from ui.mloss_map.controls import default_group, measure_options
+from ui.mloss_map.view import parse_cell
+from ui.zoo.facts import ZooFacts
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "mloss_map.py")
 

@@ -11,7 +11,7 @@ from mloss_core.checkpoints.naming import FORMATS, TowerWriter, hugging_face_con
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import CheckpointError, UnknownNameError
 from mloss_core.state_dicts import state_digest
-from mloss_core.vision import infer_architecture
+from mloss_core.vision.architecture import infer_architecture
 from tests.checkpoint_files import hugging_face_state, visual
 
 

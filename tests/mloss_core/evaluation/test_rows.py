@@ -10,9 +10,9 @@ def row(*answers, individual=None, **facts):
     """A row with right (1) and wrong (0) answers by task: `row("1110", "10")`."""
     correct = {f"task{place}": np.array([mark == "1" for mark in text]) for place, text in enumerate(answers)}
     reference = individual or dict.fromkeys(correct, 1.0)
-    return EvaluationRow(**{
-        "model": "M", "kind": "merged", "recipe": None, "correct": correct, "individual": reference, **facts
-    })  # fmt: skip
+    return EvaluationRow(
+        **{"model": "M", "kind": "merged", "recipe": None, "correct": correct, "individual": reference, **facts}
+    )
 
 
 def test_a_hand_worked_row():
@@ -55,7 +55,13 @@ def test_standard_error_falls_with_the_root_of_the_images():
 def test_to_dict_has_the_documented_fields():
     found = row("1110", "10", recipe={"method": "ties"}).to_dict()
     assert found == {
-        "model": "M", "kind": "merged", "recipe": {"method": "ties"}, "tasks": {"task0": 0.75, "task1": 0.5},
-        "average": 0.625, "standard_error": pytest.approx(0.2073, abs=1e-4), "normalised": 0.625, "variance": 1 / 64,
+        "model": "M",
+        "kind": "merged",
+        "recipe": {"method": "ties"},
+        "tasks": {"task0": 0.75, "task1": 0.5},
+        "average": 0.625,
+        "standard_error": pytest.approx(0.2073, abs=1e-4),
+        "normalised": 0.625,
+        "variance": 1 / 64,
         "worst": 0.5,
-    }  # fmt: skip
+    }

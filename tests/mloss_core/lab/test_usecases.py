@@ -9,7 +9,7 @@ import pytest
 
 from mloss_core import MLossOptions, Recipe
 from mloss_core.errors import CacheError, DatasetError, InvalidOptionError, UnknownNameError, ZooError
-from mloss_core.lab.kinds import KINDS
+from mloss_core.lab.requests import KINDS
 from mloss_core.types import silent
 from tests.zoos import tiny_zoo
 

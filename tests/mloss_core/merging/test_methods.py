@@ -49,8 +49,12 @@ def test_every_range_is_kept(name, field):
 def test_the_defaults_are_the_published_ones():
     assert METHODS["task_arithmetic"].options_type().scale == 0.3
     assert dataclasses.asdict(METHODS["ties"].options_type()) == {
-        "keep_rate": 0.2, "scope": "global", "scale": 1.0, "merge": "mean", "domain": "moving",
-    }  # fmt: skip
+        "keep_rate": 0.2,
+        "scope": "global",
+        "scale": 1.0,
+        "merge": "mean",
+        "domain": "moving",
+    }
     assert METHODS["dare"].options_type().keep_rate == 0.7 and METHODS["dare"].options_type().then == "mean"
     guided = {
         "keep_rate": 0.8,

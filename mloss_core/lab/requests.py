@@ -1,0 +1,238 @@
+"""What can be asked for: the kinds of work, by name, and the parameters of each. A closed list; nothing else runs."""
+
+import dataclasses
+import hashlib
+import importlib
+import math
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mloss_core.caching import CODE_VERSION, digest_of
+from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.lab.devices import lane
+from mloss_core.merging.methods import plugin_digest
+from mloss_core.recipe import MLossOptions, Recipe
+from mloss_core.zoo.embedded import EMBEDDED
+from mloss_core.zoo.locating import folder_stamp, zoo_folder
+
+if TYPE_CHECKING:
+    from mloss_core.types import Progress
+    from mloss_core.zoo.model import Zoo
+
+_SAYS = ("manifest.json", "zoo.json", "zoo.yaml")
+
+
+@dataclasses.dataclass(frozen=True)
+class Payload:
+    """What a piece of work gives back: plain values and arrays by name."""
+
+    meta: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of work.
+
+    Args:
+        name: its name.
+        target: `module:function` that does it: (zoo, params, progress) -> Payload; imported by the worker alone.
+        required: parameters that must be there; optional: those that may be. Each also takes `zoo`.
+        priority: smaller goes first; what a person waits for with the page open is 0.
+        writes_file: whether the payload's `path` names a file without which it is worth nothing.
+        opening: share of the progress that opening the zoo takes, where that is the work itself.
+    """
+
+    name: str
+    target: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    priority: int = 0
+    writes_file: bool = False
+    opening: float = 0.0
+
+    def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
+        """The function that does the work."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+_HERE = "mloss_core.lab.usecases"
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(name="zoo", target=f"{_HERE}.opening:summarise", opening=1.0),
+        Kind(name="measure", target=f"{_HERE}.measuring:measure", required=("mloss",), optional=("tasks",)),
+        Kind(
+            name="node",
+            target=f"{_HERE}.measuring:measure_node",
+            required=("mloss", "block", "node"),
+            optional=("tasks",),
+        ),
+        Kind(
+            name="spectra",
+            target=f"{_HERE}.measuring:measure_spectra",
+            required=("matrix",),
+            optional=("block", "fraction", "tasks"),
+        ),
+        Kind(name="samples", target=f"{_HERE}.opening:draw_samples", required=("task", "split", "indices")),
+        Kind(
+            name="pairs",
+            target=f"{_HERE}.measuring:measure_pairs",
+            required=("mloss",),
+            optional=("tasks", "metrics"),
+            priority=1,
+        ),
+        Kind(
+            name="merged_file",
+            target=f"{_HERE}.merged_file:write_merged",
+            required=("recipe",),
+            priority=1,
+            writes_file=True,
+        ),
+        Kind(
+            name="baselines",
+            target=f"{_HERE}.evaluating:evaluate_baselines",
+            required=("split",),
+            optional=("tasks", "limit"),
+            priority=3,
+        ),
+        Kind(
+            name="tune", target=f"{_HERE}.evaluating:tune_recipe", required=("recipe",), optional=("limit",), priority=1
+        ),
+        Kind(
+            name="recipe",
+            target=f"{_HERE}.evaluating:evaluate_recipe",
+            required=("recipe", "split"),
+            optional=("tasks", "limit"),
+            priority=2,
+        ),
+    )
+}
+
+
+def canonical(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a request in their one spelling: every option spelt out, what is None left out.
+
+    Raises:
+        UnknownNameError: no such kind, method or processor.
+        InvalidOptionError: a parameter is missing, unknown, of the wrong type or out of range.
+    """
+    if kind not in KINDS:
+        raise unknown_name("kind of work", kind, tuple(KINDS))
+    record = KINDS[kind]
+    known = ("zoo", *record.required, *record.optional)
+    given = {name: value for name, value in params.items() if value is not None}
+    unknown = sorted(set(params) - set(known))
+    missing = [name for name in ("zoo", *record.required) if name not in given]
+    if unknown or missing:
+        found = f"unknown {', '.join(unknown)}" if unknown else f"no {', '.join(missing)}"
+        raise InvalidOptionError(f"{kind} takes {', '.join(known)}; found {found}.")
+    return {name: _SPELLINGS[name](name, value) for name, value in given.items()}
+
+
+def _words(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidOptionError(f"{name} must be a word; found {value!r}.")
+    return value
+
+
+def _zoo(name: str, value: Any) -> str:
+    return zoo_name(_words(name, value))
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidOptionError(f"{name} must be a whole number; found {value!r}.")
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise InvalidOptionError(f"{name} must be a number; found {value!r}.")
+    return float(value)
+
+
+def _names(name: str, value: Any) -> list[str]:
+    """A choice of names: their order and repetitions mean nothing, the zoo keeps its own order."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        raise InvalidOptionError(f"{name} must be a list of names; found {value!r}.")
+    return sorted(set(value))
+
+
+def _indices(name: str, value: Any) -> list[int]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidOptionError(f"{name} must be a list of whole numbers; found {value!r}.")
+    return [_whole(name, one) for one in value]
+
+
+def _mloss(name: str, value: Any) -> dict[str, Any]:
+    return MLossOptions.from_dict(_fields(name, value)).to_dict()
+
+
+def _recipe(name: str, value: Any) -> dict[str, Any]:
+    from mloss_core.merging.methods import check_recipe
+
+    recipe = Recipe.from_dict(_fields(name, value))
+    check_recipe(recipe)
+    return recipe.to_dict()
+
+
+def _fields(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
+        raise InvalidOptionError(f"{name} must be options by name; found {value!r}.")
+    return value
+
+
+_SPELLINGS: dict[str, Callable[[str, Any], Any]] = {
+    "zoo": _zoo,
+    "mloss": _mloss,
+    "recipe": _recipe,
+    "tasks": _names,
+    "metrics": _names,
+    "block": _whole,
+    "node": _whole,
+    "limit": _whole,
+    "matrix": _words,
+    "fraction": _number,
+    "task": _words,
+    "split": _words,
+    "indices": _indices,
+}
+
+
+def zoo_name(name: str) -> str:
+    """The name by which every process opens the same zoo: a folder's absolute path, whatever process was asked."""
+    return name if name in EMBEDDED else str(zoo_folder(name).absolute())
+
+
+def zoo_identity(name: str) -> str:
+    """Digest of what a zoo says of itself and of name, size and time of its files: a change makes a new request.
+
+    A folder that cannot be read has an identity too; opening it then says what is wrong.
+    """
+    folder = EMBEDDED.get(name) or zoo_folder(name)
+    try:
+        files = folder_stamp(folder)
+        said = [hashlib.sha256(path.read_bytes()).hexdigest() for path in map(folder.joinpath, _SAYS) if path.is_file()]
+    except OSError as error:
+        return digest_of(str(folder), type(error).__name__)
+    return digest_of(str(folder), said, files, None if name in EMBEDDED else os.environ.get("MLOSS_DATA"))
+
+
+def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
+    """SHA-256 that two requests share exactly when one answer serves both; `params` are canonical.
+
+    A recipe whose method comes from a plugin depends on the plugin's text as well.
+    """
+    plugin = plugin_of(params)
+    code = CODE_VERSION if plugin is None else [CODE_VERSION, plugin]
+    return digest_of("request", code, kind, dict(params), zoo_identity(params["zoo"]), lane(device))
+
+
+def plugin_of(params: Mapping[str, Any]) -> str | None:
+    """Digest of the plugin whose method a request's recipe names; None where no plugin has a part in it."""
+    return plugin_digest(params["recipe"]["method"]) if "recipe" in params else None

@@ -1,0 +1,241 @@
+"""From the recipes of the comparison to its rows: submit the jobs, read their payloads, tell what is missing."""
+
+import dataclasses
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mloss_core.errors import MLossCoreError
+from mloss_core.merging.methods import tidy
+from mloss_core.recipe import Recipe
+from ui import jobs
+from ui.merge.entries import Entry, row_key, row_labels
+from ui.merge.rows import Row, ordered
+from ui.zoo.facts import ZooFacts
+from ui.zoo.needs import accuracy_needs
+
+if TYPE_CHECKING:
+    from mloss_core.lab.jobs.store import Job
+    from mloss_core.lab.requests import Payload
+
+_BASELINES = {
+    "zero_shot": ("zero_shot", "zero_shot", "Zero-shot"),
+    "ensemble_logits": ("ensemble", "ensemble", "Ensemble"),
+    "ensemble_features": ("ensemble_features", "ensemble", "Ensemble (features)"),
+    "individual": ("individual", "individual", "Individual"),
+}
+NOTE = "Recorded: figures of the zoo's model card, shown until they are measured here."
+
+BASELINES = "baselines"
+UNMEASURED = "not measured"
+_ACTIVE = ("queued", "running")
+_STATUS_WORDS = {"queued": "waiting", "running": "running", "failed": "failed", "cancelled": "cancelled"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A request without result: what it was, and one sentence why."""
+
+    label: str
+    sentence: str
+    kind: str
+    params: Mapping[str, Any]
+    digest: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What the page can show now.
+
+    Args:
+        rows: in the table's order; recipes without result have a status instead of numbers.
+        active: jobs under way with their labels, in the order they were asked for.
+        problems: requests that failed or were cancelled.
+    """
+
+    rows: tuple[Row, ...]
+    active: "tuple[tuple[Job, str], ...]"
+    problems: tuple[Problem, ...]
+
+
+def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | None = None) -> Comparison:
+    """Submit what is not yet known and gather what is.
+
+    Merges without figures in the zoo's record are asked for first, and the baselines, which take longest, last:
+    recorded rows stand in for them meanwhile.
+
+    Args:
+        limit: images of each task at most; all by default.
+    """
+    labels = row_labels(entries)
+    if accuracy_needs(zoo):
+        rows = [_waiting_row(entry, labels[entry.key], UNMEASURED) for entry in entries]
+        return Comparison(tuple(ordered(rows)), (), ())
+    gathering = _Gathering()
+    recorded = {e.key: recorded_merge(zoo.card, split, e, row_key(e.recipe), labels[e.key]) for e in entries}
+    rows = []
+    for entry in sorted(entries, key=lambda entry: recorded[entry.key] is not None):
+        label = labels[entry.key]
+        payload = gathering.ask("recipe", recipe_request(zoo, entry, split, limit), label, entry.key)
+        stand_in = recorded[entry.key] or _waiting_row(entry, label, gathering.status)
+        rows.append((entry, stand_in if payload is None else recipe_row(payload, entry, label)))
+    rows.sort(key=lambda pair: entries.index(pair[0]))
+    payload = gathering.ask(BASELINES, baseline_request(zoo, split, limit), "Zero-shot, Individual and Ensemble", None)
+    baselines = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
+    found = baselines + [row for _, row in rows]
+    return Comparison(tuple(ordered(found)), tuple(gathering.active), tuple(gathering.problems))
+
+
+def baseline_request(zoo: ZooFacts, split: str, limit: int | None = None) -> dict[str, Any]:
+    """The request for the rows that every comparison has."""
+    return {"zoo": zoo.name, "tasks": None, "split": split} | limited(limit)
+
+
+def limited(limit: int | None) -> dict[str, int]:
+    """The part of a request that keeps an evaluation to so many images of each task."""
+    return {} if limit is None else {"limit": limit}
+
+
+def recipe_request(zoo: ZooFacts, entry: Entry, split: str, limit: int | None = None) -> dict[str, Any]:
+    """The request for a recipe's row, on all tasks of the zoo, so that rows of merges of fewer models compare too."""
+    params = {"zoo": zoo.name, "recipe": entry.recipe.to_dict(), "split": split} | limited(limit)
+    return params if entry.recipe.tasks is None else {**params, "tasks": list(zoo.tasks)}
+
+
+def baseline_rows(payload: "Payload") -> list[Row]:
+    """Zero-shot, Individual and the Ensembles from the payload of a `baselines` job."""
+    rows = []
+    for values in payload.meta["rows"]:
+        key = "ensemble_features" if values["model"].endswith("(features)") else values["kind"]
+        rows.append(_row(values, payload.arrays, key=key, label=values["model"]))
+    return rows
+
+
+def recipe_row(payload: "Payload", entry: Entry, label: str) -> Row:
+    """A recipe's row from the payload of a `recipe` job."""
+    meta = payload.meta
+    row = _row(meta["row"], payload.arrays, key=row_key(entry.recipe), label=label)
+    return dataclasses.replace(
+        row,
+        recipe=entry.recipe,
+        kept=meta.get("kept_fraction"),
+        realised=meta.get("realised_keep") or {},
+        seconds=meta.get("seconds"),
+        **_alignment(meta.get("alignment")),
+    )
+
+
+def _row(values: Mapping[str, Any], arrays: Mapping[str, Any], key: str, label: str) -> Row:
+    model = values["model"]
+    correct = {task: arrays[name] for task in values["tasks"] if (name := f"correct/{model}/{task}") in arrays}
+    return Row(
+        key=key,
+        label=label,
+        kind=values["kind"],
+        accuracy=values["tasks"],
+        average=values["average"],
+        standard_error=values.get("standard_error"),
+        normalised=values.get("normalised"),
+        variance=values.get("variance"),
+        worst=values.get("worst"),
+        counts=values.get("counts") or {},
+        correct=correct,
+        **_alignment(values.get("alignment")),
+    )
+
+
+def _alignment(values: Mapping[str, Any] | None) -> dict[str, float | None]:
+    return {"agreement": (values or {}).get("agreement"), "kl": (values or {}).get("kl")}
+
+
+def _waiting_row(entry: Entry, label: str, status: str) -> Row:
+    return Row(
+        key=row_key(entry.recipe),
+        label=label,
+        kind="merged",
+        status=_STATUS_WORDS.get(status, status),
+        recipe=entry.recipe,
+    )
+
+
+class _Gathering:
+    """Asks for payloads one after the other and remembers what is under way and what went wrong."""
+
+    def __init__(self) -> None:
+        self.active: list[tuple[Job, str]] = []
+        self.problems: list[Problem] = []
+        self.status = "queued"
+
+    def ask(self, kind: str, params: dict[str, Any], label: str, digest: str | None) -> "Payload | None":
+        """The payload of a request, or None; `status` then says why."""
+        try:
+            job = jobs.submit(kind, params)
+        except MLossCoreError as error:
+            self.status = "failed"
+            self.problems.append(Problem(label, str(error), kind, params, digest))
+            return None
+        self.status = job.status
+        payload = jobs.payload_of(job)
+        if payload is None and job.status in _ACTIVE:
+            self.active.append((job, label))
+        elif payload is None:
+            sentence = job.error or ("cancelled." if job.status == "cancelled" else "its result is gone.")
+            self.problems.append(Problem(label, sentence, kind, params, digest))
+        return payload
+
+
+def recorded_baselines(card: Mapping[str, Any], split: str) -> list[Row]:
+    """Zero-shot, the Ensembles and Individual as the card has them; empty when it has none for this split."""
+    rows = (_recorded_row(card, split, name, key, kind, label) for name, (key, kind, label) in _BASELINES.items())
+    return [row for row in rows if row is not None]
+
+
+def recorded_merge(card: Mapping[str, Any], split: str, entry: Entry, key: str, label: str) -> Row | None:
+    """The card's figures of a recipe that it recorded, or None."""
+    for name, recipe in _chosen(card).items():
+        if recipe.digest == entry.key:
+            row = _recorded_row(card, split, name, key, "merged", label)
+            return None if row is None else dataclasses.replace(row, recipe=entry.recipe)
+    return None
+
+
+def starting_entries(card: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """What a first visit compares: the plainest merge, the card's tuned TIES, and the paper's M-TIES at its scale.
+
+    The scale matters: where a zoo's best one is far from 1, M-TIES at 1 would be compared with nothing of its kind.
+    """
+    ties = _chosen(card).get("ties", Recipe(method="ties"))
+    scale = {"scale": ties.options["scale"]} if "scale" in ties.options else {}
+    m_ties = Recipe(method="m_ties", options={"keep_rate": 0.8, "span": 0.1, **scale})
+    return tuple(Entry(tidy(recipe)) for recipe in (Recipe(method="average"), ties, m_ties))
+
+
+def _chosen(card: Mapping[str, Any]) -> dict[str, Recipe]:
+    """The recipes of the card; those that this version cannot read are left out."""
+    found = {}
+    for name, values in card.get("chosen", {}).items():
+        try:
+            found[name] = tidy(Recipe.from_dict(values))
+        except MLossCoreError:
+            continue
+    return found
+
+
+def _recorded_row(card: Mapping[str, Any], split: str, name: str, key: str, kind: str, label: str) -> Row | None:
+    accuracy = card.get("accuracy", {}).get(split, {}).get(name)
+    summary = card.get("average", {}).get(split, {}).get(name)
+    if not accuracy or not summary:
+        return None
+    return Row(
+        key=key,
+        label=label,
+        kind=kind,
+        accuracy=accuracy,
+        average=summary["average"],
+        standard_error=summary["standard_error"],
+        normalised=summary["normalised"],
+        variance=statistics.pvariance(accuracy.values()),
+        worst=min(accuracy.values()),
+        counts=card.get("counts", {}).get(split, {}),
+        recorded=True,
+    )

@@ -68,8 +68,14 @@ def digest_of(*parts: Any) -> str:
 
 
 def cache_root() -> Path:
-    """`$MLOSS_CACHE`, else the `cache/` folder beside the code."""
-    return Path(os.environ.get("MLOSS_CACHE") or Path(__file__).resolve().parent.parent / "cache")
+    """`$MLOSS_CACHE`, else the checkout's `cache/` folder; an installed library takes the user's cache folder."""
+    named = os.environ.get("MLOSS_CACHE")
+    if named:
+        return Path(named)
+    beside = Path(__file__).resolve().parent.parent / "cache"
+    if (beside / "README.md").is_file():
+        return beside
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mloss-lab"
 
 
 def cache_limit() -> int:

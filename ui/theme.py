@@ -107,7 +107,7 @@ def show(
     key: str,
     alt: str,
     on_select: "Literal['rerun', 'ignore'] | Callable[..., None]" = "ignore",
-    selection_mode: "Sequence[str] | str" = ("points",),
+    selection_mode: Any = ("points",),
     stale: bool = False,
 ) -> Any:
     """Draw a figure of `figure()`; returns the selection when `on_select` asks for one.

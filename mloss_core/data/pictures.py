@@ -18,7 +18,9 @@ HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_SEED = 10, 5000, 0
 class Pictures(Protocol):
     """Images in a fixed order, with a label each."""
 
-    labels: Sequence[int]
+    @property
+    def labels(self) -> Sequence[int]:
+        """Class index of each."""
 
     def open(self, index: int) -> Image.Image:
         """One image, RGB."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from mloss_core.data.heads import build_head
 from mloss_core.demo.dataset import MEAN, STD
 from mloss_core.demo.tasks import TASKS
 from mloss_core.vision.architecture import Architecture
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 WIDTH = 64
 EMBED_DIM = 64
@@ -60,7 +63,7 @@ def demo_tokenizer() -> WordTokenizer:
     return WordTokenizer([t.format(c) for task in TASKS.values() for t in task.templates for c in task.classes])
 
 
-def build_clip(seed: int = 0) -> torch.nn.Module:
+def build_clip(seed: int = 0) -> "CLIP":
     """open_clip's `CLIP`, freshly drawn: a 12-block vision tower with GELU and a two-block text tower."""
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
@@ -85,7 +88,7 @@ def demo_architecture() -> Architecture:
     )
 
 
-def demo_heads(clip: torch.nn.Module) -> dict[str, Tensor]:
+def demo_heads(clip: "CLIP") -> dict[str, Tensor]:
     """The zero-shot head of every task, from the text tower."""
     scale = float(clip.logit_scale.detach().exp())
     tokenize = demo_tokenizer()

@@ -1,6 +1,7 @@
 """Metrics of all pairs of a zoo. Facts of a pair depend on its two models alone, so they are kept pair by pair."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -148,9 +149,13 @@ def facts_of_pairs(
     if missing:
         for pair, found in origin.compute(zoo, missing, options, progress, cache):
             meta = {"facts": source, "pair": pair}
-            facts[pair] = cache.remember("pairs", keys[pair], lambda meta=meta, found=found: (meta, found)).arrays
+            facts[pair] = cache.remember("pairs", keys[pair], functools.partial(_given, meta, found)).arrays
     progress(1.0, "all pairs compared")
     return facts
+
+
+def _given(meta: Mapping[str, Any], arrays: Facts) -> tuple[Mapping[str, Any], Facts]:
+    return meta, arrays
 
 
 def _key(zoo: Zoo, source: FactSource, pair: Pair, options: MLossOptions) -> str:

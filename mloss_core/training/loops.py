@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from torch.nn import functional
 from mloss_core.errors import InvalidOptionError
 from mloss_core.options import check_options, option
 from mloss_core.types import Progress, silent
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 MAX_LOGIT_SCALE = 100.0
@@ -158,7 +162,7 @@ class CaptionedImages:
 
 
 def pretrain(
-    clip: nn.Module,
+    clip: "CLIP",
     sources: Mapping[str, CaptionedImages],
     options: TrainingOptions,
     *,

@@ -24,15 +24,16 @@ def image_embedder(
     """
     names = ("conv1.weight", "class_embedding", "positional_embedding")
     conv, start, position = (placed(state, name, device) for name in names)
-    norm = [placed(state, f"ln_pre.{part}", device) for part in ("weight", "bias")] if architecture.ln_pre else None
+    norm = tuple(placed(state, f"ln_pre.{part}", device) for part in ("weight", "bias")) if architecture.ln_pre else ()
 
     def embed(images: Tensor) -> Tensor:
         side = architecture.patch
         patches = torch.nn.functional.unfold(images.to(device, torch.float32), side, stride=side)
         tokens = torch.cat([start.expand(len(images), 1, -1), patches.mT @ conv.flatten(1).mT], dim=1) + position
-        if norm is None:
+        if not norm:
             return tokens
-        return torch.nn.functional.layer_norm(tokens, (architecture.width,), *norm, architecture.layer_norm_eps)
+        weight, bias = norm
+        return torch.nn.functional.layer_norm(tokens, (architecture.width,), weight, bias, architecture.layer_norm_eps)
 
     return embed
 

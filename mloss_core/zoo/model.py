@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -86,7 +86,7 @@ class Zoo:
         models = [self.pretrained.digest, *(encoder.digest for encoder in self.finetuned.values())]
         return digest_of(models, [self.datasets[task].digest for task in self.tasks if task in self.datasets])
 
-    def check_tasks(self, tasks: "tuple[str, ...] | list[str] | None") -> tuple[str, ...]:
+    def check_tasks(self, tasks: Sequence[str] | None) -> tuple[str, ...]:
         """The chosen tasks in the zoo's order, all for None.
 
         Raises:
@@ -102,7 +102,7 @@ class Zoo:
             raise ZooError(f"at least one task must be chosen; this zoo has {', '.join(self.tasks)}.")
         return tuple(task for task in self.tasks if task in set(tasks))
 
-    def require_datasets(self, tasks: "tuple[str, ...] | list[str] | None", purpose: str) -> None:
+    def require_datasets(self, tasks: Sequence[str] | None, purpose: str) -> None:
         """Check that every chosen task has images.
 
         Raises:
@@ -116,7 +116,7 @@ class Zoo:
                 "Add it or leave it out."
             )
 
-    def require_heads(self, tasks: "tuple[str, ...] | list[str] | None") -> None:
+    def require_heads(self, tasks: Sequence[str] | None) -> None:
         """Check that every chosen task has a zero-shot head.
 
         Raises:
@@ -129,7 +129,7 @@ class Zoo:
                 "Add head_<Dataset>.pt, or make one with 'heads build', or leave the task out."
             )
 
-    def subset(self, tasks: "tuple[str, ...] | list[str] | None") -> "Zoo":
+    def subset(self, tasks: Sequence[str] | None) -> "Zoo":
         """The same zoo with some of its tasks."""
         chosen = self.check_tasks(tasks)
         pick = functools.partial(_pick, chosen)
@@ -159,7 +159,7 @@ class Zoo:
             finetuned=MappingProxyType({task: keep(encoder) for task, encoder in self.finetuned.items()}),
         )
 
-    def sources(self, tasks: "tuple[str, ...] | list[str] | None" = None) -> tuple[Encoder, ...]:
+    def sources(self, tasks: Sequence[str] | None = None) -> tuple[Encoder, ...]:
         """The fine-tuned encoders of the chosen tasks."""
         return tuple(self.finetuned[task] for task in self.check_tasks(tasks))
 

@@ -1,14 +1,14 @@
 """What a zoo holds, as plain values: for the command line, the app and records."""
 
 import dataclasses
+from typing import Any
 
-from mloss_core.types import Json
 from mloss_core.zoo.model import Encoder, Zoo
 
 SPLITS = ("train", "val", "test")
 
 
-def zoo_summary(zoo: Zoo) -> dict[str, Json]:
+def zoo_summary(zoo: Zoo) -> dict[str, Any]:
     """The zoo's models, architecture, datasets and what is to be known about them."""
     shape = zoo.architecture
     return {
@@ -24,7 +24,7 @@ def zoo_summary(zoo: Zoo) -> dict[str, Json]:
     }
 
 
-def model_summary(zoo: Zoo, encoder: Encoder) -> dict[str, Json]:
+def model_summary(zoo: Zoo, encoder: Encoder) -> dict[str, Any]:
     """One model of the zoo: its file, and the head and images of its task."""
     dataset, head = zoo.datasets.get(encoder.name), zoo.heads.get(encoder.name)
     file = zoo.card.get("files", {}).get(encoder.name, {})

@@ -70,17 +70,18 @@ def dumbbell_figure(
 
 
 def _add_marks(fig: go.Figure, rows: Sequence[str], answerer: Answerer, repeat: int) -> None:
-    shown = [row for row in rows if _value(answerer, row) is not None]
+    values = {row: value for row in rows if (value := _value(answerer, row)) is not None}
+    shown = list(values)
     names = ["on average" if row == AVERAGE else f"on {row}" for row in shown]
     text = [
-        f"{answerer.name} {name}: {percent(_value(answerer, row), _error(answerer, row))}"
+        f"{answerer.name} {name}: {percent(values[row], _error(answerer, row))}"
         for name, row in zip(names, shown, strict=True)
     ]
     symbols = _SYMBOLS.get(answerer.kind, ("circle",))
     symbol = symbols[repeat % len(symbols)]
     outline = 1.5 if symbol.endswith("-open") else 0
     fig.add_scatter(
-        x=[100 * _value(answerer, row) for row in shown],
+        x=[100 * value for value in values.values()],
         y=shown,
         mode="markers",
         name=answerer.name,

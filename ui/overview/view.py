@@ -1,6 +1,7 @@
 """The parts of the Overview, from the idea to the models."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import psutil
@@ -16,7 +17,7 @@ from ui.overview.idea import idea_figure
 from ui.zoo.facts import ZooFacts
 
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
-STEPS = (
+STEPS: tuple[tuple[str, str, str, Literal["primary", "secondary"]], ...] = (
     ("pages/mloss_map.py", "See where they conflict", "grid_on", "primary"),
     ("pages/merge.py", "Merge them", "merge", "secondary"),
     ("pages/theory.py", "Learn the idea", "function", "secondary"),

@@ -1,6 +1,6 @@
 """The recipes of the M-Loss project's published tables. Imports no torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from mloss_core.evaluation.published.tables import PublishedRow, published_rows
 from mloss_core.recipe import MLossOptions, Recipe
@@ -48,5 +48,5 @@ def _letters(setting: str) -> dict[str, float]:
     return {pair[0]: float(pair[1]) for words in setting.split(",") if len(pair := words.split()) == 2}
 
 
-def _blocks(text: str) -> Sequence[int] | None:
+def _blocks(text: str) -> tuple[int, ...] | None:
     return None if text == "all" else tuple(int(word) for word in text.split(","))

@@ -1,5 +1,6 @@
 """Scales that papers and reference projects report, for merging without images to choose one on. Imports no torch."""
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -70,7 +71,7 @@ def without_images(recipe: Recipe, backbone: str, models: int) -> tuple[Recipe, 
         InvalidOptionError: a method whose scale nobody reports.
     """
     method, _ = check_recipe(recipe)
-    if "scale" not in method.options_type.__dataclass_fields__:
+    if "scale" not in {field.name for field in dataclasses.fields(method.options_type)}:
         return recipe, f"{recipe.method} has no scale."
     if "scale" in recipe.options:
         return recipe, f"{recipe.method}: scale {recipe.options['scale']:g}, as the recipe says."

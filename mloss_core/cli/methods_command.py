@@ -7,7 +7,6 @@ from typing import Any
 
 from mloss_core.cli.common import emit, table
 from mloss_core.cli.method_help import option_lines
-from mloss_core.merging.cards import method_card
 from mloss_core.merging.labels import describe
 from mloss_core.merging.methods import METHODS, get_method
 from mloss_core.merging.presets import PRESETS, Preset, presets_of
@@ -43,7 +42,8 @@ def _listing() -> dict[str, Any]:
 def _facts(name: str) -> dict[str, Any]:
     from mloss_core.evaluation.published.averages import published_results
 
-    method, card = get_method(name), method_card(name)
+    method = get_method(name)
+    card = method.card
     return {
         "name": name,
         "title": method.title,
@@ -94,7 +94,8 @@ def _print_preset(preset: Preset) -> None:
 
 
 def _print_card(name: str) -> None:
-    method, card = get_method(name), method_card(name)
+    method = get_method(name)
+    card = method.card
     print(f"{name}: {method.title}, {method.family}. {method.paper_url or (method.origin and method.origin.where)}")
     _wrapped(card.idea if card else method.summary)
     if card:

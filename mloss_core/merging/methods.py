@@ -5,79 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mloss_core.errors import InvalidOptionError, UnknownNameError, unknown_name
-from mloss_core.merging.data_driven.records import DATA_METHODS
-from mloss_core.merging.flat import records as flat_options
+from mloss_core.merging.families import family_records
 from mloss_core.merging.plugins import MethodTable
 from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.merging.record import Method, register
-from mloss_core.merging.selection.records import MASK_METHODS
-from mloss_core.merging.spectral.records import SPECTRAL_METHODS
 from mloss_core.options import build_options
 from mloss_core.recipe import Recipe
 
-METHODS = MethodTable(
-    register(
-        (
-            Method(
-                name="average",
-                title="Simple Average",
-                family="Flat",
-                options_type=flat_options.AverageOptions,
-                summary="The mean of the models' weights.",
-                paper_url="https://arxiv.org/abs/2203.05482",
-            ),
-            Method(
-                name="task_arithmetic",
-                title="Task Arithmetic",
-                family="Flat",
-                options_type=flat_options.TaskArithmeticOptions,
-                summary="The sum of the task vectors, scaled.",
-                paper_url="https://arxiv.org/abs/2212.04089",
-            ),
-            Method(
-                name="ties",
-                title="TIES",
-                family="Flat",
-                options_type=flat_options.TiesOptions,
-                summary="Keep the largest changes, elect a sign for each weight, average those that agree.",
-                paper_url="https://arxiv.org/abs/2306.01708",
-            ),
-            Method(
-                name="dare",
-                title="DARE",
-                family="Flat",
-                options_type=flat_options.DareOptions,
-                random=True,
-                summary="Drop changes at random, rescale the rest, then merge.",
-                paper_url="https://arxiv.org/abs/2311.03099",
-            ),
-            Method(
-                name="m_ties",
-                title="M-TIES",
-                family="M-Loss guided",
-                options_type=flat_options.MTiesOptions,
-                needs=frozenset({"mloss"}),
-                uses_blocks=True,
-                summary="TIES that keeps less of the rows in which merging and ensembling disagree.",
-                paper_url="https://arxiv.org/abs/2602.08564",
-            ),
-            Method(
-                name="m_dare",
-                title="M-DARE",
-                family="M-Loss guided",
-                options_type=flat_options.MDareOptions,
-                random=True,
-                needs=frozenset({"mloss"}),
-                uses_blocks=True,
-                summary="DARE that keeps less of the rows in which merging and ensembling disagree.",
-                paper_url="https://arxiv.org/abs/2602.08564",
-            ),
-            *SPECTRAL_METHODS,
-            *MASK_METHODS,
-            *DATA_METHODS,
-        )
-    )
-)
+METHODS = MethodTable(register(family_records()))
 """All methods by name: the built-in ones, and from the first use on those of plugins (`mloss_core.merging.plugins`)."""
 
 

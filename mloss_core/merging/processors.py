@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.merging.processor_options import DropOptions, GuideOptions, SvcOptions
+from mloss_core.merging.record import MethodCard
 from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
 from mloss_core.options import build_options, parse_option
 
@@ -31,6 +32,7 @@ class Processor:
         target: of a post-processor, `module:function` (MergeInputs, options, MergeRule) -> MergeRule.
         needs: what it needs beside the weights: `mloss`.
         random: whether the seed changes what it does, whatever its options.
+        card: what a reader wants to know of it; None where the summary says it all.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Processor:
     target: str = ""
     needs: frozenset[str] = frozenset()
     random: bool = False
+    card: MethodCard | None = None
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -79,6 +82,17 @@ POST: Mapping[str, Processor] = MappingProxyType(
             target="mloss_core.merging.spectral.svc:svc",
             paper_url="https://arxiv.org/abs/2602.05536",
             summary="Rescale each singular value of the merged update by how far the models count it over and over.",
+            card=MethodCard(
+                idea="Rescales the singular values of a finished merge that shared directions made too large. A "
+                "correction after any method.",
+                formula=(
+                    r"\gamma_r = \frac{n}{\sum_i \max\!\big(a,\; \langle u_r^T D, u_r^T D_i\rangle / \lVert "
+                    r"u_r^T D_i\rVert^2\big)},\quad \sigma'_r = \gamma_r\,\sigma_r"
+                ),
+                data="None.",
+                cost="One singular value decomposition a matrix.",
+                faults=("Its published numbers are known at second hand alone.",),
+            ),
         )
     }
 )

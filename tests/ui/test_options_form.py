@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mloss_core.merging.flat.records import TiesOptions
+from mloss_core.merging.flat.ties import TiesOptions
 from mloss_core.options import check_options, option
 from mloss_core.recipe import MLossOptions
 from ui.options_form import _rows, changed_values, choice_label, decimals, form_fields

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from mloss_core.evaluation.published.averages import published_results, published_sources
-from mloss_core.merging.cards import method_card
 from mloss_core.merging.methods import tidy
 from mloss_core.merging.record import Method
 from mloss_core.recipe import Recipe
@@ -25,7 +24,7 @@ def card(zoo: ZooFacts, method: Method, recipe: Recipe | None) -> None:
         recipe: the recipe under construction, if it is legal.
     """
     with st.popover(f"About {method.title}", icon=":material/menu_book:", width="stretch"):
-        found = method_card(method.name)
+        found = method.card
         st.markdown(found.idea if found else method.summary)
         if found:
             st.latex(found.formula)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mloss_core.errors import CheckpointError
-from mloss_core.merging.data_driven.records import FisherOptions
+from mloss_core.merging.data_driven.options import FisherOptions
 from mloss_core.merging.data_driven.statistics import require
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.tensors.consensus import mean
@@ -29,9 +29,9 @@ def fisher(inputs: MergeInputs, options: FisherOptions, progress: Progress = sil
     """
     statistics = require(inputs.statistics, "Fisher")
     models = len(inputs.finetuned)
-    alone = models == 1 and not inputs.pre
+    alone = inputs.alone()
     sums: dict[str, list[Tensor]] = {}
-    for model in range(0 if alone else models):
+    for model in range(0 if alone is not None else models):
         found = statistics.fisher(model, options.images, options.labels, part(progress, model / models, 1.0))
         found = {key: found[key] for key in inputs.moving if key in found}
         weight = 1 / (_norm(found, inputs.names[model]) + options.floor) if options.normalise else 1.0
@@ -40,24 +40,16 @@ def fisher(inputs: MergeInputs, options: FisherOptions, progress: Progress = sil
             share = weight * (information.to(inputs.device, precision) + options.floor)
             terms = [share * inputs.thinned_vector(model, key), share]
             sums[key] = [old + new for old, new in zip(sums[key], terms, strict=True)] if key in sums else terms
-    _tell_of_missing(inputs, sums, alone)
+    _tell_of_missing(inputs, sums, alone is not None)
 
     def tensor(key: str) -> MergedTensor:
-        kept = 0
-
-        def vector(model: int) -> Tensor:
-            nonlocal kept
-            thinned = inputs.thinned_vector(model, key)
-            kept += int(torch.count_nonzero(thinned))
-            return thinned
-
-        update = mean(map(vector, range(models)))
-        share = kept / max(update.numel() * models, 1)
+        vectors = inputs.counted(key)
+        update = mean(vectors)
         if key in sums:
             update = sums[key][0] / sums[key][1]
-        return MergedTensor(update.cpu(), share)
+        return MergedTensor.of(update, vectors)
 
-    return MergeRule(tensor=tensor, scale=options.scale, exact=inputs.finetuned[0] if alone else None)
+    return MergeRule(tensor=tensor, scale=options.scale, exact=alone)
 
 
 def _norm(information: dict[str, Tensor], name: str) -> float:

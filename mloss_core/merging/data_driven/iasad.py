@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.errors import CheckpointError
-from mloss_core.merging.data_driven.records import IsoIasadOptions
+from mloss_core.merging.data_driven.options import IsoIasadOptions
 from mloss_core.merging.data_driven.statistics import inputs_are_rows, require
 from mloss_core.merging.inputs import MergeInputs, MergeRule
 from mloss_core.merging.sparsifiers.sparsify import kept_count
@@ -33,10 +33,7 @@ def iso_iasad(inputs: MergeInputs, options: IsoIasadOptions, progress: Progress 
             "the decompositions."
         )
     strengths = _Strengths(squares, inputs.names)
-    precision = torch.float32
-    for key in inputs.moving:
-        for model in range(len(inputs.finetuned)):
-            precision = torch.promote_types(precision, inputs.dtype(model, [key]))
+    precision = inputs.precision(inputs.moving)
 
     def merged(deltas: Deltas, decomposer: Decomposer, shape: torch.Size) -> Tensor:
         # The parts that are fitted in turn are never met again, so they are kept out of the cache on disk.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mloss_core.caching import digest_of
 from mloss_core.errors import CheckpointError, InvalidOptionError
-from mloss_core.merging.data_driven.records import MWeightsOptions
+from mloss_core.merging.data_driven.options import MWeightsOptions
 from mloss_core.merging.data_driven.statistics import CoefficientSystem, require
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.tensors.decompositions import one_thread
@@ -22,8 +22,7 @@ def m_weights(inputs: MergeInputs, options: MWeightsOptions, progress: Progress 
         CheckpointError: activations or weights that are not finite.
     """
     merge = _Weighted(inputs, options, progress)
-    alone = len(inputs.finetuned) == 1 and not inputs.pre and merge.plain
-    return MergeRule(tensor=merge.tensor, scale=options.scale, exact=inputs.finetuned[0] if alone else None)
+    return MergeRule(tensor=merge.tensor, scale=options.scale, exact=inputs.alone(merge.plain))
 
 
 def fitted(curvature: Tensor, slope: Tensor, ridge: float) -> Tensor:
@@ -76,14 +75,13 @@ class _Weighted:
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor."""
         shares = self._shares(key)
-        summed, kept = None, 0
-        for model in range(self._models):
-            vector = self._inputs.thinned_vector(model, key)
-            kept += int(torch.count_nonzero(vector))
+        vectors = self._inputs.counted(key)
+        summed = None
+        for model, vector in enumerate(vectors):
             share = shares[..., model].to(vector)
             term = vector * (share.view(-1, *[1] * (vector.ndim - 1)) if share.ndim else share)
             summed = term if summed is None else summed + term
-        return MergedTensor(summed.cpu(), kept / max(summed.numel() * self._models, 1))
+        return MergedTensor.of(summed, vectors)
 
     def _shares(self, key: str) -> Tensor:
         """Coefficients of a tensor, (model,), or of each of its rows, (row, model)."""

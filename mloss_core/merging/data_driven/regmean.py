@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mloss_core.caching import digest_of
 from mloss_core.errors import CheckpointError
-from mloss_core.merging.data_driven.records import RegMeanOptions
+from mloss_core.merging.data_driven.options import RegMeanOptions
 from mloss_core.merging.data_driven.statistics import KIND, Moments, inputs_are_rows, require
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
@@ -73,26 +73,16 @@ class _RegMean:
         self._solved: Mapping[str, Tensor] = {}
 
     def rule(self, progress: Progress) -> MergeRule:
-        alone = self._models == 1 and not self._inputs.pre
-        if not alone:
+        alone = self._inputs.alone()
+        if alone is None:
             self._solved = self._recalled(progress)
-        return MergeRule(
-            tensor=self.tensor, scale=self._options.scale, exact=self._inputs.finetuned[0] if alone else None
-        )
+        return MergeRule(tensor=self.tensor, scale=self._options.scale, exact=alone)
 
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor: solved for, or the mean."""
-        kept = 0
-
-        def vector(model: int) -> Tensor:
-            nonlocal kept
-            found = self._inputs.thinned_vector(model, key)
-            kept += int(torch.count_nonzero(found))
-            return found
-
-        update = mean(map(vector, range(self._models)))
-        share = kept / max(update.numel() * self._models, 1)
-        return MergedTensor(self._solved.get(key, update).cpu(), share)
+        vectors = self._inputs.counted(key)
+        average = mean(vectors)
+        return MergedTensor.of(self._solved.get(key, average), vectors)
 
     def _recalled(self, progress: Progress) -> Mapping[str, Tensor]:
         """The solutions, from the cache where the same images and models met before."""
@@ -148,9 +138,7 @@ class _RegMean:
         if found is None:
             _LOG.warning("nothing is known of the inputs of %s, or too little: it is averaged.", key)
             return None
-        precision = torch.float32
-        for model in range(self._models):
-            precision = torch.promote_types(precision, self._inputs.dtype(model, [key]))
+        precision = self._inputs.precision([key])
         return (found if inputs_are_rows(key) else found.T).to(precision).contiguous().cpu()
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from mloss_core.merging.flat.options import FlatOptions
 from mloss_core.merging.flat.plan import FlatPlan
-from mloss_core.merging.flat.records import FlatOptions
-from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
+from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.sparsifiers.order_statistics import GlobalCut, global_cut
 from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
-from mloss_core.merging.sparsifiers.sparsify import count_rows, drop, kept_count, trim_by
+from mloss_core.merging.sparsifiers.sparsify import drop, kept_count, trim_by
 from mloss_core.merging.sparsifiers.steps import Drop, Outliers, Trim
 from mloss_core.merging.tensors.consensus import CONSENSUS
 from mloss_core.state_dicts import is_merged_tensor
@@ -31,8 +31,7 @@ def flat_rule(inputs: MergeInputs, plan: FlatPlan, progress: Progress = silent) 
     """`flat` for a plan that no row of the registry stands for."""
     merge = SparseVectors(inputs, plan)
     merge.find_cuts(progress)
-    alone = len(inputs.finetuned) == 1 and plan.keeps_everything and not inputs.pre
-    return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=inputs.finetuned[0] if alone else None)
+    return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=inputs.alone(plan.keeps_everything))
 
 
 Step = Trim | Drop | Outliers | ScoredRows
@@ -49,17 +48,8 @@ class SparseVectors:
 
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor."""
-        kept = 0
-
-        def vectors() -> Iterator[Tensor]:
-            nonlocal kept
-            for model in range(len(self.inputs.finetuned)):
-                vector = self.vector(model, key)
-                kept += int(count_rows((vector != 0).reshape(1, -1)))
-                yield vector
-
-        update = CONSENSUS[self.plan.consensus](vectors())
-        return MergedTensor(update.cpu(), kept / max(update.numel() * len(self.inputs.finetuned), 1))
+        vectors = CountedVectors(self.inputs, key, self.vector)
+        return MergedTensor.of(CONSENSUS[self.plan.consensus](vectors), vectors)
 
     def find_cuts(self, progress: Progress = silent) -> None:
         """The threshold of each model for each global trim of the plan."""

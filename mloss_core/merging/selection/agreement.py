@@ -6,7 +6,7 @@ from torch import Tensor
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.flat.rule import SparseVectors, flat_rule
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
-from mloss_core.merging.selection.records import ConsensusOptions, MConsensusOptions, TallMaskOptions
+from mloss_core.merging.selection.options import ConsensusOptions, MConsensusOptions, TallMaskOptions
 from mloss_core.types import Progress, part, silent
 
 
@@ -57,8 +57,7 @@ def consensus(
         for model, threshold in enumerate(thresholds):
             votes += wanted(vectors.vector(model, key), merged, threshold)
         stays = votes >= options.min_agree
-        share = int(torch.count_nonzero(stays)) / max(stays.numel(), 1)
-        return MergedTensor(torch.where(stays, merged, 0.0).cpu(), share)
+        return MergedTensor.selected(merged, stays)
 
     # A lone model is at no distance from the merged update: it wants all that it changed.
     exact = unified.exact if options.min_agree <= 1 else None

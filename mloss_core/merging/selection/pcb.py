@@ -8,7 +8,7 @@ from torch import Tensor
 from mloss_core.merging.flat.plan import FlatPlan
 from mloss_core.merging.flat.rule import SparseVectors
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
-from mloss_core.merging.selection.records import PcbOptions
+from mloss_core.merging.selection.options import PcbOptions
 from mloss_core.merging.sparsifiers.order_statistics import Columns, ranked_values
 from mloss_core.merging.sparsifiers.sparsify import kept_count
 from mloss_core.merging.tensors.consensus import total
@@ -36,9 +36,7 @@ class _Pcb:
         """Read all task vectors a few times for their order statistics."""
         keys, models = self.inputs.moving, len(self._models)
         size = sum(self.inputs.pretrained[key].numel() for key in keys)
-        dtype = torch.float32
-        for model in self._models:
-            dtype = torch.promote_types(dtype, self.inputs.dtype(model, keys))
+        dtype = self.inputs.precision(keys)
         cut = kept_count(self.options.clamped, size)
         progress(0.0, "ranking magnitudes")
         bounds = ranked_values(self._each_twice(_magnitudes), [size - cut] * models + [cut + 1] * models, dtype)

@@ -1,282 +1,134 @@
-"""Options of the methods that choose entries: by size, by rank, or by agreement over models."""
+"""Records of the selection methods, each with its card. Imports no torch."""
 
-import dataclasses
-from typing import Any
-
-from mloss_core.merging.flat.plan import FlatPlan
-from mloss_core.merging.flat.records import FlatOptions, MTiesOptions
-from mloss_core.merging.record import Method
-from mloss_core.merging.selection import records as mask_options
-from mloss_core.merging.sparsifiers.steps import Outliers, Trim
-from mloss_core.options import option
-
-COMBINES = ("sum", "ties")
-"""What masks select from."""
-_TIES_KEEP_RATE = 0.2
-_UNIT = {"minimum": 0.0, "maximum": 1.0, "step": 0.01}
-
-
-def _scale(default: float, letter: str = "λ") -> Any:
-    return option(
-        default,
-        label="Scale",
-        letter=letter,
-        minimum=0.0,
-        maximum=5.0,
-        step=0.05,
-        help="Factor of the merged update; 0 gives the pretrained model back.",
-    )
-
-
-def _fraction(default: float, label: str, letter: str | None, help: str, **extra: Any) -> Any:
-    return option(default, label=label, letter=letter, help=help, **{**_UNIT, **extra})
-
-
-def _outliers() -> Any:
-    return _fraction(
-        0.006,
-        "Outliers",
-        None,
-        "Fraction of each tensor, its largest changes, dropped first (1 - the paper's γ).",
-        step=0.002,
-    )
-
-
-def _threshold() -> Any:
-    return option(
-        0.4,
-        label="Threshold",
-        letter="λ",
-        minimum=0.0,
-        maximum=5.0,
-        step=0.1,
-        help="A model wants an entry of the merged update where its own change exceeds this times the distance between "
-        "the two; larger values want fewer.",
-    )
-
-
-def _thresholds() -> Any:
-    return option(
-        None,
-        label="Thresholds by task",
-        minimum=0.0,
-        maximum=5.0,
-        advanced=True,
-        help="One threshold for each model in the zoo's order, instead of one for all: 0.2,0.4,0.4 say. Choose them on "
-        "validation images.",
-    )
-
-
-def _min_agree() -> Any:
-    return option(
-        2,
-        label="Models that agree",
-        letter="k",
-        minimum=0,
-        maximum=100,
-        step=1,
-        help="How many models must want an entry for it to stay: 2 drops what one model alone wants, 0 drops nothing.",
-    )
-
-
-def _combine() -> Any:
-    return option(
-        "sum",
-        label="Merged update",
-        choices=COMBINES,
-        advanced=True,
-        help="What the masks select from: the sum of the task vectors, or the sum that TIES elects (trim of a fifth).",
-    )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MagMaxOptions(FlatOptions):
-    """The largest change of any model, entry by entry."""
-
-    scale: float = _scale(0.6)
-
-    def plan(self) -> FlatPlan:
-        return FlatPlan(consensus="largest", scale=self.scale)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BreadcrumbsOptions(FlatOptions):
-    """The changes of middling size: neither outliers nor trifles."""
-
-    keep_rate: float = _fraction(
-        0.15, "Keep rate", "k", "Fraction of each task vector that survives: the largest changes after the outliers."
-    )
-    outliers: float = _outliers()
-    scope: str = option(
-        "tensor",
-        label="Scope",
-        choices=("tensor", "row"),
-        advanced=True,
-        help="What the fractions count: each tensor, or each row of a matrix, as the published code does.",
-    )
-    scale: float = _scale(0.3)
-
-    def plan(self) -> FlatPlan:
-        return FlatPlan(
-            first=(Outliers(self.outliers, self.scope),),
-            steps=(Trim(self.keep_rate, self.scope),),
-            consensus="sum",
-            scale=self.scale,
-        )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MBreadcrumbsOptions(MTiesOptions):
-    """Breadcrumbs that keep less of the rows where M-Loss says that the models conflict."""
-
-    keep_rate: float = _fraction(0.15, "Keep rate", "k", "Fraction kept in the least conflicted row, and elsewhere.")
-    outliers: float = _outliers()
-    scale: float = _scale(0.3)
-
-    def plan(self) -> FlatPlan:
-        """Outliers go by tensor everywhere; the guide replaces the trim of the scored rows."""
-        return dataclasses.replace(super().plan(), first=(Outliers(self.outliers),), consensus="sum")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ConsensusOptions(FlatOptions):
-    """The sum of the task vectors where several models want it."""
-
-    threshold: float = _threshold()
-    thresholds: tuple[float, ...] | None = _thresholds()
-    min_agree: int = _min_agree()
-    combine: str = _combine()
-    scale: float = _scale(0.3, "α")
-
-    def unified(self) -> FlatPlan:
-        """What the masks select from."""
-        return unified_plan(self.combine)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MConsensusOptions(MTiesOptions):
-    """Consensus over task vectors that keep less of the rows where M-Loss says that the models conflict."""
-
-    threshold: float = _threshold()
-    thresholds: tuple[float, ...] | None = _thresholds()
-    min_agree: int = _min_agree()
-    scale: float = _scale(0.3, "α")
-
-    def plan(self) -> FlatPlan:
-        """The sparsifiers of M-TIES, which go before anything is compared."""
-        return dataclasses.replace(super().plan(), consensus="sum")
-
-    def unified(self) -> FlatPlan:
-        """What the masks select from."""
-        return self.plan()
-
-
-def unified_plan(combine: str) -> FlatPlan:
-    """The merge that masks select from: a name of `COMBINES`."""
-    if combine == "ties":
-        return FlatPlan(steps=(Trim(_TIES_KEEP_RATE, "global"),), consensus="elect_sum")
-    return FlatPlan(consensus="sum")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PcbOptions(FlatOptions):
-    """Parameter competition balancing."""
-
-    keep_rate: float = _fraction(
-        0.05, "Keep rate", "r", "Fraction of each task vector, its highest scores, that takes part in the mean."
-    )
-    clamped: float = _fraction(
-        0.0001,
-        "Clamped",
-        None,
-        "Fraction of the smallest, and of the largest, magnitudes cut to the next one.",
-        maximum=0.49,
-        step=0.0001,
-        advanced=True,
-    )
-    scale: float = _scale(1.2)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TallMaskOptions(FlatOptions):
-    """For every task, where it wants the shared update."""
-
-    threshold: float = _threshold()
-    thresholds: tuple[float, ...] | None = _thresholds()
-    combine: str = _combine()
-
-    def unified(self) -> FlatPlan:
-        """What the masks select from."""
-        return unified_plan(self.combine)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MagnitudeMaskOptions(FlatOptions):
-    """For every task, its largest changes."""
-
-    keep_rate: float = _fraction(
-        0.1, "Keep rate", "k", "Fraction of each task vector, its largest changes over all tensors, that is the mask."
-    )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EmrOptions(FlatOptions):
-    """Elect, mask and rescale have nothing to choose."""
-
+from mloss_core.merging.record import Method, MethodCard
+from mloss_core.merging.selection import options
 
 _MLOSS = "https://arxiv.org/abs/2602.08564"
-
 _GUIDED = {"family": "M-Loss guided", "needs": frozenset({"mloss"}), "uses_blocks": True, "paper_url": _MLOSS}
 
-MASK_METHODS: tuple[Method, ...] = (
+METHODS: tuple[Method, ...] = (
     Method(
         name="m_breadcrumbs",
         title="M-Breadcrumbs",
-        options_type=mask_options.MBreadcrumbsOptions,
+        options_type=options.MBreadcrumbsOptions,
         summary="Breadcrumbs that keep less of the rows in which merging and ensembling disagree.",
         **_GUIDED,
+        identity={"keep_rate": 1.0, "span": 0.0, "outliers": 0.0, "scale": 1.0},
+        card=MethodCard(
+            idea="Breadcrumbs that keep less of the rows where merging and ensembling disagree. Outliers go "
+            "first, everywhere alike.",
+            formula=(
+                r"k_j = k - e\,\frac{\operatorname{rank}(M_j)}{H - 1},\quad \tau = \sum_i "
+                r"\operatorname{top}_{k_j}(\tau_i \setminus \text{outliers})"
+            ),
+            data="Unlabeled training images to measure M-Loss.",
+            cost="M-Loss once for the chosen images, then as Breadcrumbs.",
+        ),
     ),
     Method(
         name="m_consensus",
         title="M-Consensus",
-        options_type=mask_options.MConsensusOptions,
+        options_type=options.MConsensusOptions,
         target="mloss_core.merging.selection.agreement:consensus",
         **_GUIDED,
         summary="Consensus over task vectors that keep less of the rows in which merging and ensembling disagree.",
+        identity={"keep_rate": 1.0, "span": 0.0, "min_agree": 1, "scale": 1.0},
+        card=MethodCard(
+            idea="Consensus over task vectors that keep less of the rows where merging and ensembling disagree. "
+            "Votes are counted after the trim.",
+            formula=(
+                r"\hat\tau_i = \operatorname{top}_{k_j}(\tau_i),\quad \tau = \Big(\sum_i \hat\tau_i\Big) "
+                r"\odot 1\{c \ge k\}"
+            ),
+            data="Unlabeled training images to measure M-Loss.",
+            cost="M-Loss once for the chosen images, then as Consensus.",
+        ),
     ),
     Method(
         name="magmax",
         title="MagMax",
         family="Selection",
-        options_type=mask_options.MagMaxOptions,
+        options_type=options.MagMaxOptions,
         summary="For each weight the change of the model that changed it most.",
         paper_url="https://arxiv.org/abs/2407.06322",
+        identity={"scale": 1.0},
+        card=MethodCard(
+            idea="Takes for each weight the change of the model that changed it most. Made for models that were "
+            "fine-tuned one after the other.",
+            formula=r"\tau_j = \tau_{i^*,j},\quad i^* = \arg\max_i |\tau_{i,j}|",
+            data="None; validation images to choose the scale.",
+            cost="Reads every weight once.",
+        ),
     ),
     Method(
         name="breadcrumbs",
         title="Breadcrumbs",
         family="Selection",
-        options_type=mask_options.BreadcrumbsOptions,
+        options_type=options.BreadcrumbsOptions,
         summary="Drop each layer's largest changes and its many small ones, then sum.",
         paper_url="https://arxiv.org/abs/2312.06795",
+        identity={"keep_rate": 1.0, "outliers": 0.0, "scale": 1.0},
+        card=MethodCard(
+            idea="Drops each layer's largest changes and its many small ones, then sums. What stays is of "
+            "middling size.",
+            formula=r"\tau = \sum_i m_i \odot \tau_i,\quad m_i = 1\{\beta \le |\tau_i| \le \gamma\}",
+            data="None; validation images to choose the scale.",
+            cost="One pass and two order statistics a tensor.",
+            faults=(
+                "A common implementation keeps nothing at all where no outlier is to be dropped (an empty slice).",
+            ),
+        ),
     ),
     Method(
         name="pcb",
         title="PCB",
         family="Selection",
-        options_type=mask_options.PcbOptions,
+        options_type=options.PcbOptions,
         target="mloss_core.merging.selection.pcb:pcb",
         paper_url="https://arxiv.org/abs/2410.02396",
         summary="Weigh each change by its size within its model and its agreement with the others.",
+        identity=None,
+        homogeneous=False,
+        card=MethodCard(
+            idea="Weighs each change by its size within its model and by its agreement with the others. Only the "
+            "best scores take part in the mean.",
+            formula=(
+                r"\mathrm{score}_i = e^{\,n\,\bar a_i^2}\,\tanh\big(\tau_i \odot \textstyle\sum_k "
+                r"\tau_k\big),\quad \bar a_i = \operatorname{minmax}|\tau_i|"
+            ),
+            data="None; validation images to choose the scale.",
+            cost="Several order statistics over every model's whole task vector.",
+            faults=(
+                "The hyperbolic tangent makes it depend on the scale of the weights, so task vectors three "
+                "times as long merge differently.",
+            ),
+        ),
     ),
     Method(
         name="consensus",
         title="Consensus",
         family="Selection",
-        options_type=mask_options.ConsensusOptions,
+        options_type=options.ConsensusOptions,
         target="mloss_core.merging.selection.agreement:consensus",
         paper_url="https://arxiv.org/abs/2405.07813",
         summary="Sum the task vectors and drop the weights that fewer than two models want.",
+        identity={"min_agree": 1, "scale": 1.0},
+        card=MethodCard(
+            idea="Sums the task vectors and drops the weights that fewer than two models want. Selfish weights, "
+            "wanted by one model alone, are what disturbs the others.",
+            formula=(
+                r"\tau = \Big(\sum_i \tau_i\Big) \odot 1\{\textstyle\sum_i m_i \ge k\},\quad m_i = "
+                r"1\{|\tau_i| > \lambda\,|\tau_M - \tau_i|\}"
+            ),
+            data="None; validation images to choose the threshold and the scale.",
+            cost="Two passes over every weight.",
+            faults=(
+                "Masks of the reference are written in one format and read in another, so freshly made ones can "
+                "never be loaded.",
+                "fusion_bench compares the task vector with the pretrained weights, which mostly measures the "
+                "size of the weights.",
+            ),
+        ),
     ),
     Method(
         name="tall_mask",
@@ -284,10 +136,24 @@ MASK_METHODS: tuple[Method, ...] = (
         family="One model per task",
         output="per_task",
         masks=True,
-        options_type=mask_options.TallMaskOptions,
+        options_type=options.TallMaskOptions,
         target="mloss_core.merging.selection.task_masks:tall_mask",
         summary="Sum the task vectors; every task takes what it wants of the sum. Needs to be told the task.",
         paper_url="https://arxiv.org/abs/2405.07813",
+        card=MethodCard(
+            idea="Sums the task vectors; every task takes what it wants of the sum. Needs to be told the task, "
+            "and stores one bit a weight for each.",
+            formula=(
+                r"\theta_i = \theta_0 + m_i \odot \tau_M,\quad m_i = 1\{|\tau_i| > \lambda\,|\tau_M - "
+                r"\tau_i|\}"
+            ),
+            data="None; validation images to choose the threshold.",
+            cost="Two passes over every weight.",
+            faults=(
+                "The reference's own masks cannot be loaded again, and a bare except hides it.",
+                "fusion_bench compares with the pretrained weights instead of the task vector.",
+            ),
+        ),
     ),
     Method(
         name="magnitude_mask",
@@ -295,10 +161,17 @@ MASK_METHODS: tuple[Method, ...] = (
         family="One model per task",
         output="per_task",
         masks=True,
-        options_type=mask_options.MagnitudeMaskOptions,
+        options_type=options.MagnitudeMaskOptions,
         target="mloss_core.merging.selection.task_masks:magnitude_mask",
         summary="Sum the task vectors; every task takes its own largest changes of the sum. Needs to be told the task.",
         paper_url="https://arxiv.org/abs/2405.07813",
+        card=MethodCard(
+            idea="Every task takes the entries of the sum where its own changes are largest. The plain control "
+            "of TALL masks.",
+            formula=r"\theta_i = \theta_0 + 1\{|\tau_i| \in \operatorname{top}_k\} \odot \sum_j \tau_j",
+            data="None.",
+            cost="Two passes over every weight.",
+        ),
     ),
     Method(
         name="emr",
@@ -306,9 +179,24 @@ MASK_METHODS: tuple[Method, ...] = (
         family="One model per task",
         output="per_task",
         masks=True,
-        options_type=mask_options.EmrOptions,
+        options_type=options.EmrOptions,
         target="mloss_core.merging.selection.task_masks:emr",
         summary="Elect one update; every task takes what agrees with its own, rescaled. Needs to be told the task.",
         paper_url="https://arxiv.org/abs/2405.17461",
+        card=MethodCard(
+            idea="Elects one sign and one magnitude for all, masks it for each task and rescales it. Needs to be "
+            "told the task.",
+            formula=(
+                r"\theta_i = \theta_0 + \lambda_i\, m_i \odot \tau_u,\quad \lambda_i = \frac{\sum "
+                r"|\tau_i|}{\sum |m_i \odot \tau_u|}"
+            ),
+            data="None.",
+            cost="Two passes over every weight.",
+            faults=(
+                "fusion_bench averages the means of tensors for the rescaling factor, which counts small "
+                "tensors too much.",
+                "The M-Loss project passes whole models for task vectors, which doubles the pretrained weights.",
+            ),
+        ),
     ),
 )

@@ -10,7 +10,7 @@ from mloss_core.merging.flat.plan import FlatPlan
 from mloss_core.merging.flat.rule import SparseVectors, flat_rule
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule, PerTaskRule
 from mloss_core.merging.selection.agreement import thresholds_of, wanted
-from mloss_core.merging.selection.records import EmrOptions, MagnitudeMaskOptions, TallMaskOptions
+from mloss_core.merging.selection.options import EmrOptions, MagnitudeMaskOptions, TallMaskOptions
 from mloss_core.merging.sparsifiers.steps import Trim
 from mloss_core.types import Progress, part, silent
 
@@ -74,8 +74,7 @@ class _Family:
     def _rule(self, model: int, choose: Choose, scale: float) -> MergeRule:
         def tensor(key: str) -> MergedTensor:
             shared, mask = self._shared_update(key), self._mask(model, choose, key)
-            share = int(torch.count_nonzero(mask)) / max(mask.numel(), 1)
-            return MergedTensor(torch.where(mask, shared, 0.0).cpu(), share)
+            return MergedTensor.selected(shared, mask)
 
         exact = self._shared.exact if self._vectors.plan.keeps_everything else None
         return MergeRule(tensor=tensor, scale=scale, exact=exact)

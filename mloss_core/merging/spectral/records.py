@@ -1,239 +1,123 @@
-"""Options of the methods that take matrices as matrices: one dataclass a method, upon what they all share."""
+"""Records of the spectral methods, each with its card. Imports no torch."""
 
-import dataclasses
-from typing import Any
-
-from mloss_core.merging.record import Method
-from mloss_core.merging.spectral import records as spectral_options
-from mloss_core.options import check_options, option
-
-QKV = ("as_stored", "split")
-VECTOR_RULES = ("mean", "sum", "zero")
-RANK_POLICIES = ("numerical", "full")
-SOLVERS = ("adam", "least_squares")
-
-
-def _scale(help: str) -> Any:
-    return option(1.0, label="Scale", letter="α", minimum=0.0, maximum=5.0, step=0.05, help=help)
-
-
-def _qkv() -> Any:
-    return option(
-        "as_stored",
-        label="Attention weight",
-        choices=QKV,
-        advanced=True,
-        help="Take a fused query-key-value weight as one matrix, as it is stored, or as three.",
-    )
-
-
-def _rank() -> Any:
-    return option(
-        "numerical",
-        label="Rank",
-        choices=RANK_POLICIES,
-        advanced=True,
-        help="Leave out directions that are rounding noise (numerical), or keep them as published code does (full): "
-        "then a task vector of low rank gets arbitrary ones.",
-    )
-
-
-def _compression(help: str) -> Any:
-    return option(None, label="Compression", minimum=1, maximum=100, step=1, advanced=True, help=help)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MatrixOptions:
-    """What every method that merges matrices in another way than other tensors lets one choose. Checked on making."""
-
-    scale: float = _scale("Factor of the merged update; 0 gives the pretrained model back.")
-    vectors: str = option(
-        "mean",
-        label="Other tensors",
-        choices=VECTOR_RULES,
-        advanced=True,
-        help="What biases, norms and convolutions get, which have no spectrum: the mean of the task vectors, their "
-        "sum, or nothing.",
-    )
-    vector_factor: float = option(
-        1.0,
-        label="Factor of other tensors",
-        minimum=0.0,
-        maximum=5.0,
-        step=0.05,
-        advanced=True,
-        help="Multiplies the update of biases, norms and convolutions, beside the scale.",
-    )
-    qkv: str = _qkv()
-
-    rank = "numerical"  # Those that decompose nothing have no choice here.
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SpectralOptions(MatrixOptions):
-    """What every method that decomposes matrices lets one choose."""
-
-    rank: str = _rank()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TsvMOptions(SpectralOptions):
-    """Task Singular Vectors, merged."""
-
-    compression: int | None = _compression(
-        "Each model keeps one in so many of its singular directions; by default the number of models. 1 keeps all."
-    )
-    orthogonalise: bool = option(
-        True,
-        label="Orthogonalise",
-        advanced=True,
-        help="Turn the models' singular vectors so that they are orthogonal to each other; without it low-rank task "
-        "vectors are summed.",
-    )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class IsoCOptions(SpectralOptions):
-    """Isotropic merging in the common subspace."""
-
-    scale: float = _scale(
-        "Factor of the merged update; 0 gives the pretrained model back. Published optima for 8, 14 and 20 models: "
-        "ViT-B/32 1.3, 1.0, 0.9; ViT-B/16 1.4, 1.0, 0.8; ViT-L/14 1.5, 1.3, 1.0."
-    )
-    beta: float = option(
-        1.0,
-        label="Flattening",
-        letter="β",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        help="How far every singular value of the summed task vectors goes to their mean; 0 is Task Arithmetic.",
-    )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class IsoCTSOptions(SpectralOptions):
-    """Isotropic merging in common and task-specific subspaces."""
-
-    scale: float = _scale(
-        "Factor of the merged update; 0 gives the pretrained model back. Published optima for 8, 14 and 20 models: "
-        "ViT-B/32 1.5, 1.2, 1.1; ViT-B/16 1.6, 1.2, 1.1; ViT-L/14 1.9, 1.5, 1.2."
-    )
-    common_fraction: float = option(
-        0.8,
-        label="Common fraction",
-        letter="f",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        help="Share of the singular directions that come from the summed task vectors; the models' own directions "
-        "share the rest. 1 is Iso-C.",
-    )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TsvCOptions:
-    """Task Singular Vectors, compressed: one model a task."""
-
-    compression: int | None = _compression(
-        "Each task stores one in so many of its singular directions; by default the number of models. 1 stores all."
-    )
-    qkv: str = _qkv()
-    rank: str = _rank()
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class WudiOptions(MatrixOptions):
-    """Weights whose difference from each task vector is least felt by that task's inputs."""
-
-    solver: str = option(
-        "adam",
-        label="Solver",
-        choices=SOLVERS,
-        help="adam takes a fixed number of small steps from the sum of the task vectors, as published; least_squares "
-        "goes to the minimum at once, another estimator that nobody has validated.",
-    )
-    steps: int = option(
-        300,
-        label="Steps",
-        minimum=0,
-        maximum=2000,
-        step=50,
-        help="Of Adam; the published method stops early, so more is not the same as better. Time grows with them.",
-    )
-    learning_rate: float = option(
-        1e-5,
-        label="Learning rate",
-        minimum=0.0,
-        maximum=0.1,
-        step=1e-5,
-        advanced=True,
-        help="Of Adam: about how far an entry moves in one step.",
-    )
-    ridge: float = option(
-        1e-6,
-        label="Ridge",
-        minimum=1e-12,
-        maximum=1.0,
-        step=1e-6,
-        advanced=True,
-        help="Of least_squares: what is added to the diagonal, as a share of its mean, so that a solution exists.",
-    )
-
+from mloss_core.merging.record import Method, MethodCard
+from mloss_core.merging.spectral import options
 
 _TSV, _ISO = "https://arxiv.org/abs/2412.00081", "https://arxiv.org/abs/2502.04959"
 
-SPECTRAL_METHODS: tuple[Method, ...] = (
+METHODS: tuple[Method, ...] = (
     Method(
         name="tsv_m",
         title="TSV-M",
         family="Spectral",
-        options_type=spectral_options.TsvMOptions,
+        options_type=options.TsvMOptions,
         target="mloss_core.merging.spectral.tsv_iso:tsv_m",
         paper_url=_TSV,
         summary="Keep each model's leading singular directions and make those of different models orthogonal.",
+        identity={},
+        card=MethodCard(
+            idea="Keeps each model's leading singular directions and makes those of different models orthogonal. "
+            "Interference between low-rank task vectors is taken out before they are added.",
+            formula=(
+                r"\tau = \operatorname{polar}([U_1 \dots U_n])\,\operatorname{diag}(S_1 \dots "
+                r"S_n)\,\operatorname{polar}([V_1 \dots V_n])^T"
+            ),
+            data="None.",
+            cost="n + 2 singular value decompositions a matrix, kept for the next merge.",
+            faults=(
+                "With more models than singular directions the reference gives a zero update in silence; here "
+                "such a matrix takes the mean.",
+                "crisostomi/model-merging caches decompositions by file name, and doubles text_projection.",
+            ),
+        ),
     ),
     Method(
         name="iso_c",
         title="Iso-C",
         family="Spectral",
-        options_type=spectral_options.IsoCOptions,
+        options_type=options.IsoCOptions,
         target="mloss_core.merging.spectral.tsv_iso:iso_c",
         paper_url=_ISO,
         summary="Sum the task vectors and give every singular direction of the sum the same strength.",
+        identity={"beta": 0.0},
+        card=MethodCard(
+            idea="Sums the task vectors and gives every singular direction of the sum the same strength. Tasks "
+            "with weak directions get their share.",
+            formula=(
+                r"\tau = \bar\sigma\, U V^T,\quad U \Sigma V^T = \sum_i D_i,\quad \bar\sigma = "
+                r"\tfrac{1}{r}\textstyle\sum_j \sigma_j"
+            ),
+            data="None; validation images to choose the scale.",
+            cost="One singular value decomposition a matrix, whatever the number of models.",
+            faults=(
+                "Where the sum has not full rank (LoRA, frozen parts) the reference gives arbitrary directions "
+                "full strength; they are left out here.",
+                "crisostomi/model-merging flattens the sum of truncated task vectors, another method.",
+            ),
+        ),
     ),
     Method(
         name="iso_cts",
         title="Iso-CTS",
         family="Spectral",
-        options_type=spectral_options.IsoCTSOptions,
+        options_type=options.IsoCTSOptions,
         target="mloss_core.merging.spectral.tsv_iso:iso_cts",
         paper_url=_ISO,
         summary="Iso-C that gives its weakest directions to what each model has beside the common ones.",
+        identity=None,
+        card=MethodCard(
+            idea="Iso-C that gives its weakest directions to what each model has beside the common ones. It "
+            "helps most with many tasks.",
+            formula=(
+                r"\tau = s\,\operatorname{polar}([U_k\,U_1 \dots U_n])\,\operatorname{polar}([V_k\,V_1 "
+                r"\dots V_n])^T"
+            ),
+            data="None; validation images to choose the scale.",
+            cost="n + 3 singular value decompositions a matrix, kept for the next merge.",
+            faults=(
+                "For small common fractions the reference counts a negative rank and slices wrongly in silence.",
+                "It projects on the left alone, so a transposed weight merges differently; layouts that split "
+                "attention do, too.",
+            ),
+        ),
     ),
     Method(
         name="wudi",
         title="WUDI",
         family="Optimised",
-        options_type=spectral_options.WudiOptions,
+        options_type=options.WudiOptions,
         target="mloss_core.merging.spectral.wudi:wudi",
         paper_url="https://arxiv.org/abs/2503.08099",
         summary="Move the summed task vectors step by step to where each task's own directions feel least of the rest.",
+        homogeneous=False,
+        identity={},
+        card=MethodCard(
+            idea="Looks for the update that disturbs every task's own linear subspace least. Data-free, but iterative.",
+            formula=r"\min_{\tau} \sum_i \frac{\lVert (\tau - D_i) D_i^T \rVert_F^2}{\lVert D_i \rVert_F^2}",
+            data="None.",
+            cost="A few hundred gradient steps a matrix.",
+            faults=("The published result is an early-stopped iterate; the closed minimum is another estimator.",),
+        ),
     ),
     Method(
         name="tsv_c",
         title="TSV-C",
         family="One model per task",
         output="per_task",
-        options_type=spectral_options.TsvCOptions,
+        options_type=options.TsvCOptions,
         target="mloss_core.merging.spectral.tsv_c:tsv_c",
         paper_url=_TSV,
         summary="Every task stores its own leading singular directions. Needs to be told the task.",
+        card=MethodCard(
+            idea="Keeps for every task its own leading singular directions, one n-th of them. Needs to be told "
+            "the task, and stores about two models in all.",
+            formula=r"D_i \approx U_{i,q}\,\Sigma_{i,q}\,V_{i,q}^T,\quad q = \lfloor r / n \rfloor",
+            data="None.",
+            cost="One singular value decomposition a model and matrix, kept for the next merge.",
+            faults=(
+                "The reference decomposes text_projection too, which its merging counterpart leaves out.",
+                "Its EuroSAT accuracies are fractions of all 21 600 images, not of the test split.",
+            ),
+        ),
     ),
 )

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule, PerTaskRule
-from mloss_core.merging.spectral.records import TsvCOptions
-from mloss_core.merging.tensors.decompositions import Decomposer, one_thread
+from mloss_core.merging.spectral.options import TsvCOptions
+from mloss_core.merging.tensors.decompositions import Decomposer
 from mloss_core.merging.tensors.tensor_policy import MATRIX, TensorPolicy
 from mloss_core.types import Progress, StateDict, silent
 
@@ -38,7 +38,7 @@ class _Compressed:
     def rule(self, model: int) -> MergeRule:
         """One task's model; tensors that are stored whole come back to the last bit."""
         whole = None if self._inputs.pre else _Whole(self._inputs.finetuned[model], self._cut)
-        return MergeRule(tensor=lambda key: self._tensor(model, key), exact=whole)
+        return MergeRule(tensor=lambda key: self._tensor(model, key), exact=whole, single_thread=True)
 
     def _cut(self, key: str) -> bool:
         """Whether a tensor loses anything."""
@@ -54,11 +54,10 @@ class _Compressed:
             return MergedTensor(vector.cpu(), int(torch.count_nonzero(vector)) / max(vector.numel(), 1))
         stored, pieces = 0, []
         decomposer = Decomposer(vector.dtype, self._options.rank, self._inputs.cache)
-        with one_thread():
-            for rows in self._policy.pieces(key, vector):
-                spectrum = decomposer.leading(vector[rows], self._count(key, vector))
-                pieces.append((spectrum.left * spectrum.values) @ spectrum.right.T)
-                stored += len(spectrum.values) * sum(vector[rows].shape)
+        for rows in self._policy.pieces(key, vector):
+            spectrum = decomposer.leading(vector[rows], self._count(key, vector))
+            pieces.append((spectrum.left * spectrum.values) @ spectrum.right.T)
+            stored += len(spectrum.values) * sum(vector[rows].shape)
         return MergedTensor(torch.cat(pieces).to(vector.dtype).cpu(), min(1.0, stored / vector.numel()))
 
     def _warn(self) -> None:

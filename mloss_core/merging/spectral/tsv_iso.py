@@ -9,9 +9,9 @@ from torch import Tensor
 from mloss_core.memory import release_freed
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.sparsifiers.sparsify import kept_count
-from mloss_core.merging.spectral.records import IsoCOptions, IsoCTSOptions, MatrixOptions, TsvMOptions
+from mloss_core.merging.spectral.options import IsoCOptions, IsoCTSOptions, MatrixOptions, TsvMOptions
 from mloss_core.merging.tensors.consensus import CONSENSUS
-from mloss_core.merging.tensors.decompositions import Decomposer, one_thread
+from mloss_core.merging.tensors.decompositions import Decomposer
 from mloss_core.merging.tensors.tensor_policy import MATRIX, TensorPolicy
 from mloss_core.types import Progress, silent
 
@@ -148,35 +148,28 @@ class _Spectral:
     def rule(self, exact: bool) -> MergeRule:
         """The merge made ready; `exact`: a single model comes back as it is."""
         options, inputs = self._options, self._inputs
-        plain = options.vectors != "zero" and options.vector_factor == 1 and not inputs.pre
-        alone = exact and plain and self._models == 1
-        return MergeRule(tensor=self.tensor, scale=options.scale, exact=inputs.finetuned[0] if alone else None)
+        plain = options.vectors != "zero" and options.vector_factor == 1
+        alone = inputs.alone(exact and plain)
+        return MergeRule(tensor=self.tensor, scale=options.scale, exact=alone, single_thread=True)
 
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor."""
-        kept: dict[int, int] = {}
-
-        def read(model: int) -> Tensor:
-            vector = self._inputs.thinned_vector(model, key)
-            kept[model] = int(torch.count_nonzero(vector))
-            return vector
-
-        like = self._inputs.pretrained[key]
-        with one_thread():
-            update = self._matrix(key, like, read) if self._policy.kind(key, like) == MATRIX else None
-            if update is None:
-                update = self._vector(key, like, Deltas(read, self._models))
-        return MergedTensor(update.cpu(), sum(kept.values()) / max(like.numel() * self._models, 1))
+        vectors, like = self._inputs.counted(key), self._inputs.pretrained[key]
+        read = vectors.__getitem__
+        update = self._matrix(key, like, read) if self._policy.kind(key, like) == MATRIX else None
+        if update is None:
+            update = self._vector(key, like, Deltas(read, self._models))
+        return MergedTensor.of(update, vectors)
 
     def _vector(self, key: str, like: Tensor, deltas: Deltas) -> Tensor:
         rule, factor = self._options.vectors, self._options.vector_factor
         if rule == "zero":
-            return torch.zeros(like.shape, dtype=self._precision(key))
+            return torch.zeros(like.shape, dtype=self._inputs.precision([key]))
         update = CONSENSUS[rule](deltas)
         return update if factor == 1 else factor * update
 
     def _matrix(self, key: str, like: Tensor, read: Callable[[int], Tensor]) -> Tensor | None:
-        precision = self._precision(key)
+        precision = self._inputs.precision([key])
         decomposer = Decomposer(precision, self._options.rank, self._inputs.cache)
         updates = []
         for rows in self._policy.pieces(key, like):
@@ -202,13 +195,6 @@ class _Spectral:
                 "left out.",
                 key,
             )
-
-    def _precision(self, key: str) -> torch.dtype:
-        """Of the models' task vectors: float32, or float64 where any is."""
-        found = torch.float32
-        for model in range(self._models):
-            found = torch.promote_types(found, self._inputs.dtype(model, [key]))
-        return found
 
 
 def warn_of_coarse_types(inputs: MergeInputs) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.merging.inputs import MergeInputs, MergeRule
-from mloss_core.merging.spectral.records import WudiOptions
+from mloss_core.merging.spectral.options import WudiOptions
 from mloss_core.merging.spectral.tsv_iso import Deltas, matrix_rule
 from mloss_core.merging.tensors.decompositions import Decomposer
 from mloss_core.types import Progress, silent

@@ -10,38 +10,17 @@ from tests.mloss_core.merging.models import close, extras, finetuned, node_mloss
 SINGLE = tuple(name for name, method in METHODS.items() if method.output == "single")
 BASE = pretrained()
 MODELS = finetuned(BASE)
-KEEPS_ALL = {
-    "average": {},
-    "task_arithmetic": {"scale": 1.0},
-    "ties": {"keep_rate": 1.0},
-    "dare": {"keep_rate": 1.0},
-    "m_ties": {"keep_rate": 1.0, "span": 0.0},
-    "m_dare": {"keep_rate": 1.0, "span": 0.0},
-    "tsv_m": {},
-    "iso_c": {"beta": 0.0},
-    "wudi": {},
-    "magmax": {"scale": 1.0},
-    "breadcrumbs": {"keep_rate": 1.0, "outliers": 0.0, "scale": 1.0},
-    "m_breadcrumbs": {"keep_rate": 1.0, "span": 0.0, "outliers": 0.0, "scale": 1.0},
-    "consensus": {"min_agree": 1, "scale": 1.0},
-    "m_consensus": {"keep_rate": 1.0, "span": 0.0, "min_agree": 1, "scale": 1.0},
-    "regmean": {},
-    "regmean_pp": {},
-    "fisher": {},
-    "m_weights": {},
-}
-NEVER_KEEPS_ALL = {"iso_cts", "iso_iasad", "pcb"}
-"""Methods that change even a single model, whatever their options."""
-NOT_HOMOGENEOUS = {"pcb", "wudi"}
-"""Methods of which a longer task vector changes the direction: PCB has a hyperbolic tangent, WUDI fixed steps."""
+KEEPS_ALL = {name: METHODS[name].identity for name in SINGLE if METHODS[name].identity is not None}
 
 
 def merged(method, base=BASE, models=MODELS, seed=0, **options):
     return merge_state_dicts(base, models, method, seed=seed, **extras(method, base, len(models)), **options)
 
 
-def test_every_method_has_its_identity_here():
-    assert set(KEEPS_ALL) == set(SINGLE) - NEVER_KEEPS_ALL
+@pytest.mark.parametrize("method", [name for name in SINGLE if name not in KEEPS_ALL and not METHODS[name].origin])
+def test_a_record_without_identity_is_of_a_method_that_changes_even_one_model(method):
+    (model,) = finetuned(BASE, count=1)
+    assert not same({**merged(method, models=[model]), "position_ids": model["position_ids"]}, model)
 
 
 @pytest.mark.parametrize("method", KEEPS_ALL)
@@ -122,7 +101,7 @@ def test_weights_that_are_not_finite_are_named(method):
         merged(method, models=broken)
 
 
-@pytest.mark.parametrize("method", sorted({name for name in SINGLE if not METHODS[name].random} - NOT_HOMOGENEOUS))
+@pytest.mark.parametrize("method", [name for name in SINGLE if METHODS[name].homogeneous and not METHODS[name].random])
 def test_a_longer_task_vector_gives_a_longer_update(method):
     base = {key: t.double() if t.is_floating_point() else t for key, t in BASE.items()}
     models = finetuned(base)

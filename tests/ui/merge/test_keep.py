@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mloss_core.merging.flat.records import MTiesOptions
+from mloss_core.merging.flat.m_ties import MTiesOptions
 from ui.merge.keep import budget_sentence, keep_bars, keep_heatmap, keep_profile
 
 SCORES = {0: np.array([3.0, 1.0, 2.0]), 1: np.array([1.0, 2.0, 9.0]), 2: np.array([5.0, 5.0, 5.0])}

@@ -156,7 +156,7 @@ def test_methods_see_training_images_alone(method, tmp_path, monkeypatch):
         assert seen == {"train", "labels of train"}
 
 
-@pytest.mark.parametrize("method", ["regmean", "regmean_pp", "fisher", "iso_iasad"])
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.needs & DATA])
 def test_a_second_merge_from_the_cache_has_the_same_bits(method, tmp_path, monkeypatch):
     monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
     zoo, recipe = tiny_zoo(tasks=2, layers=2), Recipe(method=method, options={"images": 8})

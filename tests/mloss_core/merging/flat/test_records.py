@@ -2,15 +2,13 @@
 
 import pytest
 
+from mloss_core.merging.flat.average import AverageOptions
+from mloss_core.merging.flat.dare import DareOptions
+from mloss_core.merging.flat.m_dare import MDareOptions
+from mloss_core.merging.flat.m_ties import MTiesOptions
 from mloss_core.merging.flat.plan import FlatPlan
-from mloss_core.merging.flat.records import (
-    AverageOptions,
-    DareOptions,
-    MDareOptions,
-    MTiesOptions,
-    TaskArithmeticOptions,
-    TiesOptions,
-)
+from mloss_core.merging.flat.task_arithmetic import TaskArithmeticOptions
+from mloss_core.merging.flat.ties import TiesOptions
 from mloss_core.merging.sparsifiers.steps import Drop, RowGuide, Trim
 
 GUIDE = RowGuide(keep_rate=0.8, span=0.1, ranking="rank", schedule="one_sided")

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from mloss_core.merging import merge_state_dicts
-from mloss_core.merging.flat.records import DareOptions, MTiesOptions, TiesOptions
+from mloss_core.merging.flat.dare import DareOptions
+from mloss_core.merging.flat.m_ties import MTiesOptions
 from mloss_core.merging.flat.rule import flat
+from mloss_core.merging.flat.ties import TiesOptions
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.sparsifiers.row_guides import level
 from mloss_core.merging.sparsifiers.steps import Drop

@@ -7,7 +7,7 @@ import torch
 from mloss_core.merging import merge_state_dicts
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.selection.agreement import consensus, wanted
-from mloss_core.merging.selection.records import ConsensusOptions
+from mloss_core.merging.selection.options import ConsensusOptions
 from mloss_core.merging.sparsifiers.steps import Drop
 from tests.mloss_core.merging import dense
 from tests.mloss_core.merging.models import SCORED, finetuned, node_mloss, pretrained, same

@@ -8,8 +8,8 @@ import torch
 
 from mloss_core.merging import merge_state_dicts
 from mloss_core.merging.inputs import MergeInputs
+from mloss_core.merging.selection.options import PcbOptions
 from mloss_core.merging.selection.pcb import pcb
-from mloss_core.merging.selection.records import PcbOptions
 from tests.mloss_core.merging import dense
 from tests.mloss_core.merging.models import finetuned, pretrained, same
 

@@ -9,7 +9,7 @@ import torch
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
-from mloss_core.merging.selection.records import EmrOptions, MagnitudeMaskOptions, TallMaskOptions
+from mloss_core.merging.selection.options import EmrOptions, MagnitudeMaskOptions, TallMaskOptions
 from mloss_core.merging.selection.task_masks import emr, magnitude_mask, tall_mask
 from tests.mloss_core.merging import dense
 from tests.mloss_core.merging.models import finetuned, pretrained, same

@@ -9,7 +9,7 @@ import torch
 from mloss_core.merging import merge
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
-from mloss_core.merging.spectral.records import TsvCOptions
+from mloss_core.merging.spectral.options import TsvCOptions
 from mloss_core.merging.spectral.tsv_c import tsv_c
 from mloss_core.recipe import Recipe
 from tests.mloss_core.merging import dense_spectral as dense

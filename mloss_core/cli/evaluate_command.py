@@ -119,7 +119,7 @@ def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
             row.model,
             *(percent(row.accuracy[task]) for task in tasks),
             f"{percent(row.average)} ± {percent(row.standard_error)}",
-            percent(row.to_dict()["normalised"]),
+            percent(row.normalised),
             f"{1e4 * row.variance:.0f}",
             percent(row.worst),
         ]

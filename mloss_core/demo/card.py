@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mloss_core.evaluation import EvaluationRow, compare_rows, evaluate_rows
+from mloss_core.evaluation.controls import CardControl, card_controls
 from mloss_core.merging import MergeResult, merge
 from mloss_core.mloss import MLossReport, measure_mloss
 from mloss_core.recipe import Recipe
@@ -15,18 +16,16 @@ from mloss_core.zoo.model import Zoo
 TASK_ARITHMETIC_SCALES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 TIES_KEEP_RATES = (0.2, 0.5, 0.8)
 TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
-KEEP_RATES = (0.8, 0.2)
-"""Of the M-TIES controls: the paper's setting, and a hard prune."""
-RANDOM_SEEDS = 5
-_ROWS = {"Zero-shot": "zero_shot", "Ensemble": "ensemble_logits", "Ensemble (features)": "ensemble_features"}
+_ROWS = {"ensemble": "ensemble_logits"}
+"""What a card calls a baseline where it is not called by its key."""
 
 
 def measure_card(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
     """Accuracies, the choices made on validation images, the controls and the M-Loss profile, as plain values."""
     tuned = _tuned(zoo, part(progress, 0, 0.5))
     report = measure_mloss(zoo)
-    controls = _control_recipes()
-    results = {**tuned, **{name: merge(zoo, recipe, report) for name, recipe in controls.items()}}
+    controls = {control.name: control for control in card_controls()}
+    results = {**tuned, **{name: merge(zoo, control.recipe, report) for name, control in controls.items()}}
     tables = {}
     for position, split in enumerate(("val", "test")):
         step = part(progress, 0.5 + 0.25 * position, 0.75 + 0.25 * position)
@@ -63,31 +62,10 @@ def _best(zoo: Zoo, recipes: Sequence[Recipe], progress: Progress) -> MergeResul
     return results[int(np.argmax([row.average for row in rows]))]
 
 
-def _control_recipes() -> dict[str, Recipe]:
-    """M-TIES at each keep rate, and what it must beat."""
-    recipes = {}
-    for keep in KEEP_RATES:
-        base = Recipe(method="m_ties", options={"keep_rate": keep, "span": 0.1})
-        name = f"m_ties k={keep:g} e=0.1"
-        recipes[name] = base
-        recipes[f"{name}, blocks 8,9,10"] = base.replace(blocks=(8, 9, 10))
-        recipes[f"{name}, blocks 0,1,2"] = base.replace(blocks=(0, 1, 2))
-        recipes[f"{name}, reversed rank"] = _with(base, ranking="reversed")
-        recipes[f"{name}, same budget"] = _with(base, ranking="uniform")
-        recipes[f"m_ties k={keep:g} e=0"] = _with(base, span=0.0)
-        for seed in range(RANDOM_SEEDS):
-            recipes[f"{name}, random rank {seed}"] = _with(base, ranking="random").replace(seed=seed)
-    return recipes
-
-
-def _with(recipe: Recipe, **options: Any) -> Recipe:
-    return recipe.replace(options={**recipe.options, **options})
-
-
 def _table(zoo: Zoo, results: Mapping[str, MergeResult], split: str, progress: Progress) -> dict[str, EvaluationRow]:
     rows = evaluate_rows(zoo, list(results.values()), split, progress=progress)
     named = dict(zip(results, rows[1 : 1 + len(results)], strict=True))
-    others = {_ROWS.get(row.model, "individual"): row for row in rows if row.kind != "merged"}
+    others = {_ROWS.get(row.key, row.key): row for row in rows if row.kind != "merged"}
     return {**others, **named}
 
 
@@ -96,13 +74,12 @@ def _summary(row: EvaluationRow) -> dict[str, float]:
 
 
 def _control_rows(
-    rows: Mapping[str, EvaluationRow], results: Mapping[str, MergeResult], controls: Mapping[str, Recipe]
+    rows: Mapping[str, EvaluationRow], results: Mapping[str, MergeResult], controls: Mapping[str, CardControl]
 ) -> list[dict[str, Any]]:
     """Each control with its difference from the M-TIES row it stands beside, paired over images."""
     listed = []
-    for name in controls:
-        main = f"m_ties k={name.split('k=')[1].split()[0]} e=0.1"
-        difference = compare_rows(rows[main], rows[name])
+    for name, control in controls.items():
+        difference = compare_rows(rows[control.of], rows[name])
         listed.append(
             {
                 "name": name,

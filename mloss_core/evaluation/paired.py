@@ -64,3 +64,60 @@ def compare_rows(a: EvaluationRow, b: EvaluationRow) -> PairedDifference:
         only_b={task: int((sign < 0).sum()) for task, sign in signs.items()},
         counts=dict(a.counts),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Accuracy of one row minus another's, as a fraction.
+
+    Args:
+        value: on average over tasks, or on one task.
+        standard_error: of `value`; None where it is not known.
+        paired: whether the standard error comes from the same images, which makes it smaller and right; otherwise
+            it is the sum of two independent ones, an upper figure.
+    """
+
+    value: float
+    standard_error: float | None
+    paired: bool
+
+
+def difference(row: EvaluationRow, other: EvaluationRow) -> Difference | None:
+    """How far `row` is above `other` on average over tasks; None where one of them has no figures.
+
+    Paired where both have the single answers: with d_ti = correct_row - correct_other of image i of task t, the
+    difference is the mean over tasks of mean_i d_ti and its variance sum_t var_i(d_ti) / n_t / T^2, as in
+    `compare_rows`.
+    """
+    if row.average is None or other.average is None:
+        return None
+    value, tasks = row.average - other.average, list(row.accuracy)
+    if tasks and all(_same_images(row, other, task) for task in tasks):
+        variance = sum(_variance(row, other, task) for task in tasks) / len(tasks) ** 2
+        return Difference(value, math.sqrt(variance), paired=True)
+    return Difference(value, _independent(row.standard_error, other.standard_error), paired=False)
+
+
+def task_difference(row: EvaluationRow, other: EvaluationRow, task: str) -> Difference | None:
+    """`difference` on one task alone."""
+    if task not in row.accuracy or task not in other.accuracy:
+        return None
+    value = row.accuracy[task] - other.accuracy[task]
+    if _same_images(row, other, task):
+        return Difference(value, math.sqrt(_variance(row, other, task)), paired=True)
+    return Difference(value, _independent(row.task_error(task), other.task_error(task)), paired=False)
+
+
+def _same_images(row: EvaluationRow, other: EvaluationRow, task: str) -> bool:
+    ours, theirs = row.correct.get(task), other.correct.get(task)
+    return ours is not None and theirs is not None and len(ours) == len(theirs) > 0
+
+
+def _variance(row: EvaluationRow, other: EvaluationRow, task: str) -> float:
+    """Of the mean of the answers' differences on one task."""
+    gap = row.correct[task].astype(float) - other.correct[task].astype(float)
+    return float(gap.var()) / len(gap)
+
+
+def _independent(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else math.hypot(first, second)

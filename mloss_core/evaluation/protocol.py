@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mloss_core.errors import ZooError
-from mloss_core.evaluation.published.recipes import BACKBONES, ENSEMBLE, protocol_recipes
+from mloss_core.evaluation.published.recipes import BACKBONES, protocol_recipes
 from mloss_core.evaluation.published.tables import PublishedRow, published_rows
 from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.evaluation.tables import evaluate_rows, evaluate_weights
@@ -102,7 +102,7 @@ def run_protocol(
     share = 1 / (len(planned) + 1)
     known: dict[str, tuple[EvaluationRow, float]] = {}
     rows = evaluate_rows(zoo, (), split, progress=part(progress, 0, share))
-    ensemble = next(row for row in rows if row.model == ENSEMBLE)
+    ensemble = next(row for row in rows if row.key == "ensemble_features")
     found = []
     for place, (published, recipe) in enumerate(planned, 1):
         step = part(progress, place * share, (place + 1) * share)

@@ -11,7 +11,7 @@ from mloss_core.caching import Cache
 from mloss_core.data.manifests import split_manifests
 from mloss_core.evaluation.contenders import Contender, as_contender, ensemble, feature_ensemble, individual, zero_shot
 from mloss_core.evaluation.paired import PairedDifference, compare_rows
-from mloss_core.evaluation.rows import EvaluationRow
+from mloss_core.evaluation.rows import NUMBERS, EvaluationRow
 from mloss_core.outputs.encoders import dataset_of, head_of
 from mloss_core.outputs.encoding import features_of_many
 from mloss_core.types import Progress, StateDict, part, silent
@@ -57,7 +57,7 @@ def evaluate(
     records = [
         {"model": row.model, "kind": row.kind, "recipe": row.recipe, **row.accuracy, **row.numbers()} for row in rows
     ]
-    table = pandas.DataFrame(records)
+    table = pandas.DataFrame(records).astype(dict.fromkeys(NUMBERS, float))
     table.attrs = {
         "zoo": {"name": zoo.name, "digest": zoo.digest},
         "split": split,
@@ -133,8 +133,13 @@ def rows_of(
     progress(1.0, f"evaluated on {len(zoo.tasks)} tasks")
     reference = {task: float(np.mean(right)) for task, right in correct[-1].items()}
     return [
-        EvaluationRow(
-            model=contender.model, kind=contender.kind, recipe=contender.recipe, correct=place, individual=reference
+        EvaluationRow.measured(
+            key=contender.key,
+            model=contender.model,
+            kind=contender.kind,
+            recipe=contender.recipe,
+            correct=place,
+            individual=reference,
         )
         for contender, place in zip(contenders, correct, strict=False)
     ]

@@ -232,6 +232,7 @@ class _Search:
             progress=part(self.progress, done, left),
         )
         self.counts = row.counts
-        point = ScalePoint(scale, row.average, row.normalised, row.standard_error)
+        normalised = math.nan if row.normalised is None else row.normalised
+        point = ScalePoint(scale, row.average, normalised, row.standard_error)
         self.points[scale] = point
         return point

@@ -9,6 +9,7 @@ import numpy as np
 
 from mloss_core.caching import digest_of
 from mloss_core.errors import ZooError
+from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.recipe import Recipe
 from ui.zoo.facts import ZooFacts
 
@@ -112,14 +113,14 @@ class FakeLab:
 
     def _baselines(self, params: dict[str, Any]) -> Any:
         levels = {
-            "Zero-shot": ("zero_shot", 0.45),
-            "Ensemble": ("ensemble", 0.66),
-            "Ensemble (features)": ("ensemble", 0.64),
-            "Individual": ("individual", 0.9),
+            "zero_shot": ("zero_shot", 0.45),
+            "ensemble_features": ("ensemble", 0.64),
+            "ensemble": ("ensemble", 0.66),
+            "individual": ("individual", 0.9),
         }
         rows, arrays = [], {}
-        for model, (kind, level) in levels.items():
-            row, correct = self._row(model, kind, level)
+        for key, (kind, level) in levels.items():
+            row, correct = self._row(BASELINE_NAMES[key], kind, level)
             rows.append(row)
             arrays |= correct
         return SimpleNamespace(meta={"rows": rows}, arrays=arrays)

@@ -6,6 +6,9 @@ from pathlib import Path
 import streamlit as st
 
 from mloss_core.caching import digest_of
+from mloss_core.evaluation.exports import rows_csv, rows_markdown
+from mloss_core.evaluation.ranking import best_merge, find
+from mloss_core.evaluation.rows import EvaluationRow
 from ui import jobs, state, theme
 from ui.merge import state as merge_state
 from ui.merge.draft import Draft
@@ -15,7 +18,7 @@ from ui.merge.keep import KeepProfile, budget_sentence, keep_heatmap
 from ui.merge.published import published_tab
 from ui.merge.results import NOTE, Comparison, compare
 from ui.merge.row_actions import row_actions
-from ui.merge.rows import ENSEMBLE, Row, best_merge, find, table_csv, table_frame, table_markdown
+from ui.merge.rows import ENSEMBLE, table_frame
 from ui.merge.spectrum import spectrum_tab
 from ui.merge.table import columns, legend, selected_keys, styled, visible_columns
 from ui.merge.verdict import verdicts
@@ -66,7 +69,9 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
             published_tab(zoo, found.rows)
 
 
-def shown_rows(rows: Sequence[Row], keys: Sequence[str], baseline: Row | None = None) -> list[Row]:
+def shown_rows(
+    rows: Sequence[EvaluationRow], keys: Sequence[str], baseline: EvaluationRow | None = None
+) -> list[EvaluationRow]:
     """The finished rows to chart: the selected ones, a single one with the baseline (or the Ensemble) beside it.
 
     Without a selection these are the best merge, Zero-shot, the Ensemble and Individual.
@@ -129,12 +134,12 @@ def image_limit(zoo: ZooFacts) -> int | None:
     return merge_state.held_limit(zoo)
 
 
-def _downloads(zoo: ZooFacts, rows: Sequence[Row], split: str) -> None:
+def _downloads(zoo: ZooFacts, rows: Sequence[EvaluationRow], split: str) -> None:
     with st.popover("Download", icon=":material/download:", disabled=not any(row.done for row in rows)):
         name = f"{Path(zoo.name).name}_{split}_comparison"
         st.download_button(
             "Table as CSV",
-            table_csv(rows, zoo.tasks),
+            rows_csv(rows, zoo.tasks),
             f"{name}.csv",
             "text/csv",
             on_click="ignore",
@@ -143,7 +148,7 @@ def _downloads(zoo: ZooFacts, rows: Sequence[Row], split: str) -> None:
         )
         st.download_button(
             "Table as Markdown",
-            table_markdown(rows, zoo.tasks),
+            rows_markdown(rows, zoo.tasks),
             f"{name}.md",
             "text/markdown",
             on_click="ignore",
@@ -180,7 +185,9 @@ def _progress(found: Comparison) -> None:
                 )
 
 
-def _table_tab(zoo: ZooFacts, rows: Sequence[Row], entries: Sequence[Entry], baseline: Row | None) -> None:
+def _table_tab(
+    zoo: ZooFacts, rows: Sequence[EvaluationRow], entries: Sequence[Entry], baseline: EvaluationRow | None
+) -> None:
     if not rows:
         st.info("The baselines are being measured. Add a recipe on the left to compare it.", icon=":material/info:")
         return
@@ -193,7 +200,7 @@ def _table_tab(zoo: ZooFacts, rows: Sequence[Row], entries: Sequence[Entry], bas
         theme.show(task_bars(chart, zoo.tasks, height=320), key="mg_bars", alt=bars_sentence(chart, zoo.tasks))
 
 
-def _table(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> tuple[str, ...]:
+def _table(zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow | None) -> tuple[str, ...]:
     frame = table_frame(rows, zoo.tasks, baseline)
     before = merge_state.selected()
     places = [place for place, row in enumerate(rows) if row.key in before]
@@ -211,7 +218,7 @@ def _table(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> tuple[st
         selection_default={"selection": {"rows": places}},
         placeholder="",
         height="content",
-        alt="Accuracy of each model by task" + (f"; the best merge is {best.label}" if best else ""),
+        alt="Accuracy of each model by task" + (f"; the best merge is {best.model}" if best else ""),
     )
     keys = selected_keys(event, rows)
     if keys != before:
@@ -219,7 +226,7 @@ def _table(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> tuple[st
     return keys
 
 
-def _task_tab(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> None:
+def _task_tab(zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow | None) -> None:
     chart = shown_rows(rows, merge_state.selected(), baseline)
     if not chart:
         st.caption("Nothing is measured yet.")
@@ -230,12 +237,12 @@ def _task_tab(zoo: ZooFacts, rows: Sequence[Row], baseline: Row | None) -> None:
         theme.show(
             gap_bars(others, baseline, zoo.tasks),
             key="mg_gap_bars",
-            alt=f"Accuracy by task minus that of {baseline.label}, in points.",
+            alt=f"Accuracy by task minus that of {baseline.model}, in points.",
         )
     st.caption("Rows selected in the table are charted; without a selection, the best merge and the baselines.")
 
 
-def _keep_tab(zoo: ZooFacts, rows: Sequence[Row], draft: Draft, profile: KeepProfile | None) -> None:
+def _keep_tab(zoo: ZooFacts, rows: Sequence[EvaluationRow], draft: Draft, profile: KeepProfile | None) -> None:
     if profile is not None:
         theme.show(
             keep_heatmap(profile, f"Keep rates that {draft.method.title} would use"),

@@ -6,27 +6,28 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mloss_core.evaluation.paired import task_difference
+from mloss_core.evaluation.rows import EvaluationRow
 from ui import formats, theme
 from ui.merge.keep import weight_name
-from ui.merge.rows import Row, task_difference
 
 MAX_BARS = 8
 """More rows than this side by side cannot be told apart."""
 _MERGE_COLOURS = [theme.CATEGORY[index] for index in (0, 3, 4, 5, 6, 7, 9)]
 
 
-def task_bars(rows: Sequence[Row], tasks: Sequence[str], height: int = 380) -> go.Figure:
+def task_bars(rows: Sequence[EvaluationRow], tasks: Sequence[str], height: int = 380) -> go.Figure:
     """Accuracy of each row on each task, with binomial standard errors."""
     fig = theme.figure("Accuracy by task", y="Top-1 accuracy, %", height=height)
     for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
         values = [row.accuracy.get(task) for task in tasks]
         fig.add_bar(
-            name=row.label,
+            name=row.model,
             x=list(tasks),
             y=[None if value is None else 100 * value for value in values],
             marker_color=colour,
             error_y=_errors([row.task_error(task) for task in tasks]),
-            hovertemplate=f"{row.label} on %{{x}}: %{{y:.1f}} ± %{{error_y.array:.1f}} %<extra></extra>",
+            hovertemplate=f"{row.model} on %{{x}}: %{{y:.1f}} ± %{{error_y.array:.1f}} %<extra></extra>",
         )
     fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.05)
     fig.update_yaxes(range=[0, 100])
@@ -34,18 +35,20 @@ def task_bars(rows: Sequence[Row], tasks: Sequence[str], height: int = 380) -> g
     return fig
 
 
-def gap_bars(rows: Sequence[Row], baseline: Row, tasks: Sequence[str], height: int = 300) -> go.Figure:
+def gap_bars(
+    rows: Sequence[EvaluationRow], baseline: EvaluationRow, tasks: Sequence[str], height: int = 300
+) -> go.Figure:
     """Accuracy of each row minus the baseline's, by task, with the standard error of that difference."""
-    fig = theme.figure(f"Difference to {baseline.label} by task", y="Points", height=height)
+    fig = theme.figure(f"Difference to {baseline.model} by task", y="Points", height=height)
     for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
         gaps = [task_difference(row, baseline, task) for task in tasks]
         fig.add_bar(
-            name=row.label,
+            name=row.model,
             x=list(tasks),
             y=[None if gap is None else 100 * gap.value for gap in gaps],
             marker_color=colour,
             error_y=_errors([None if gap is None else gap.standard_error for gap in gaps]),
-            hovertemplate=f"{row.label} on %{{x}}: %{{y:+.1f}} ± %{{error_y.array:.1f}} points<extra></extra>",
+            hovertemplate=f"{row.model} on %{{x}}: %{{y:+.1f}} ± %{{error_y.array:.1f}} points<extra></extra>",
         )
     fig.update_layout(barmode="group", bargap=0.2, bargroupgap=0.05)
     fig.add_hline(y=0, line={"color": theme.INK, "width": 1})
@@ -53,26 +56,26 @@ def gap_bars(rows: Sequence[Row], baseline: Row, tasks: Sequence[str], height: i
     return fig
 
 
-def realised_lines(rows: Sequence[Row], layers: int, height: int = 280) -> go.Figure:
+def realised_lines(rows: Sequence[EvaluationRow], layers: int, height: int = 280) -> go.Figure:
     """What each merge really kept in the scored layer of every block."""
     fig = theme.figure("Kept in the scored layer of each block", x="Block", y="Weights kept, %", height=height)
     for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
         kept = [row.realised.get(weight_name(block)) for block in range(layers)]
         fig.add_scatter(
-            name=row.label,
+            name=row.model,
             x=list(range(layers)),
             y=[None if share is None else 100 * share for share in kept],
             mode="lines+markers",
             line={"color": colour, "width": 1.5},
             marker={"color": colour, "size": 6},
-            hovertemplate=f"{row.label}, block %{{x}}: %{{y:.1f}} % kept<extra></extra>",
+            hovertemplate=f"{row.model}, block %{{x}}: %{{y:.1f}} % kept<extra></extra>",
         )
     fig.update_xaxes(tickmode="linear", dtick=1 if layers <= 12 else 2, showgrid=False)
     fig.update_yaxes(range=[0, 103])
     return fig
 
 
-def bars_sentence(rows: Sequence[Row], tasks: Sequence[str]) -> str:
+def bars_sentence(rows: Sequence[EvaluationRow], tasks: Sequence[str]) -> str:
     """The message of `task_bars` in words, for its alternative text."""
     spans = []
     for row in rows[:MAX_BARS]:
@@ -80,7 +83,7 @@ def bars_sentence(rows: Sequence[Row], tasks: Sequence[str]) -> str:
         if values:
             low, high = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
             spans.append(
-                f"{row.label} from {formats.percent(values[low])} on {low} to {formats.percent(values[high])} on {high}"
+                f"{row.model} from {formats.percent(values[low])} on {low} to {formats.percent(values[high])} on {high}"
             )
     return f"Accuracy by task: {'; '.join(spans)}."
 
@@ -130,7 +133,7 @@ def toggled(chosen: Sequence[int], block: int, layers: int) -> list[int]:
     return sorted(set(chosen) ^ {block})
 
 
-def _colours(rows: Sequence[Row]) -> list[str]:
+def _colours(rows: Sequence[EvaluationRow]) -> list[str]:
     """A colour a row: baselines have their own everywhere, merges take turns."""
     colours, merges = [], 0
     for row in rows:

@@ -15,12 +15,13 @@ from mloss_core.evaluation.published.averages import (
 )
 from mloss_core.evaluation.published.recipes import BACKBONES, protocol_recipes
 from mloss_core.evaluation.published.tables import PAPER, TASKS, TITLES, PublishedRow, published_rows, reading_notes
+from mloss_core.evaluation.ranking import find
+from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from ui import state
 from ui.merge import state as merge_state
 from ui.merge.entries import row_key
-from ui.merge.rows import Row, find
 from ui.zoo.facts import ZooFacts
 
 _TABLE = state.key("mg", "paper_table")
@@ -63,7 +64,7 @@ def results_frame(rows: Sequence[PublishedResult]) -> pd.DataFrame:
     )
 
 
-def published_tab(zoo: ZooFacts, rows: Sequence[Row] = ()) -> None:
+def published_tab(zoo: ZooFacts, rows: Sequence[EvaluationRow] = ()) -> None:
     """The tables of one source, and how to read them honestly. Sources are never shown together.
 
     Args:
@@ -127,7 +128,7 @@ def _picked(label: str, values: list[Any], key: str) -> Any:
     return chosen if chosen in values else values[0]
 
 
-def _page_tables(zoo: ZooFacts, rows: Sequence[Row]) -> None:
+def _page_tables(zoo: ZooFacts, rows: Sequence[EvaluationRow]) -> None:
     """One of the three tables of the M-Loss project's page."""
     st.caption(f"The method is described in the [paper]({PAPER}).")
     number = st.segmented_control(
@@ -180,7 +181,9 @@ def planned_rows(zoo: ZooFacts, number: int) -> list[tuple[PublishedRow, Recipe 
 
 
 def measured_here(
-    published: Sequence[PublishedRow], planned: Sequence[tuple[PublishedRow, Recipe | None]], rows: Sequence[Row]
+    published: Sequence[PublishedRow],
+    planned: Sequence[tuple[PublishedRow, Recipe | None]],
+    rows: Sequence[EvaluationRow],
 ) -> list[float | None]:
     """This zoo's average beside each published row, in percent; empty where the comparison holds none of them."""
     recipes = {id(row): recipe for row, recipe in planned}

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mloss_core.errors import MLossCoreError
+from mloss_core.evaluation.ranking import ordered
+from mloss_core.evaluation.rows import BASELINE_NAMES, EvaluationRow
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from ui import jobs
 from ui.merge.entries import Entry, row_key, row_labels
-from ui.merge.rows import Row, ordered
 from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import accuracy_needs
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from mloss_core.lab.jobs.store import Job
     from mloss_core.lab.requests import Payload
 
-_BASELINES = {
-    "zero_shot": ("zero_shot", "zero_shot", "Zero-shot"),
-    "ensemble_logits": ("ensemble", "ensemble", "Ensemble"),
-    "ensemble_features": ("ensemble_features", "ensemble", "Ensemble (features)"),
-    "individual": ("individual", "individual", "Individual"),
+_RECORDED = {
+    "zero_shot": "zero_shot",
+    "ensemble": "ensemble_logits",
+    "ensemble_features": "ensemble_features",
+    "individual": "individual",
 }
+"""What a model card calls the baselines, by the key of their rows."""
 NOTE = "Recorded: figures of the zoo's model card, shown until they are measured here."
 
 BASELINES = "baselines"
@@ -53,7 +55,7 @@ class Comparison:
         problems: requests that failed or were cancelled.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[EvaluationRow, ...]
     active: "tuple[tuple[Job, str], ...]"
     problems: tuple[Problem, ...]
 
@@ -102,59 +104,37 @@ def recipe_request(zoo: ZooFacts, entry: Entry, split: str, limit: int | None = 
     return params if entry.recipe.tasks is None else {**params, "tasks": list(zoo.tasks)}
 
 
-def baseline_rows(payload: "Payload") -> list[Row]:
+def baseline_rows(payload: "Payload") -> list[EvaluationRow]:
     """Zero-shot, Individual and the Ensembles from the payload of a `baselines` job."""
-    rows = []
-    for values in payload.meta["rows"]:
-        key = "ensemble_features" if values["model"].endswith("(features)") else values["kind"]
-        rows.append(_row(values, payload.arrays, key=key, label=values["model"]))
-    return rows
+    stored = zip(BASELINE_NAMES, payload.meta["rows"], strict=True)
+    return [EvaluationRow.from_entry(values, payload.arrays, values.get("key", key)) for key, values in stored]
 
 
-def recipe_row(payload: "Payload", entry: Entry, label: str) -> Row:
+def recipe_row(payload: "Payload", entry: Entry, label: str) -> EvaluationRow:
     """A recipe's row from the payload of a `recipe` job."""
     meta = payload.meta
-    row = _row(meta["row"], payload.arrays, key=row_key(entry.recipe), label=label)
-    return dataclasses.replace(
-        row,
-        recipe=entry.recipe,
+    nearness = meta.get("alignment") or {}
+    return EvaluationRow.from_entry(
+        meta["row"],
+        payload.arrays,
+        row_key(entry.recipe),
+        model=label,
+        recipe=entry.recipe.to_dict(),
         kept=meta.get("kept_fraction"),
         realised=meta.get("realised_keep") or {},
         seconds=meta.get("seconds"),
-        **_alignment(meta.get("alignment")),
+        agreement=nearness.get("agreement"),
+        kl=nearness.get("kl"),
     )
 
 
-def _row(values: Mapping[str, Any], arrays: Mapping[str, Any], key: str, label: str) -> Row:
-    model = values["model"]
-    correct = {task: arrays[name] for task in values["tasks"] if (name := f"correct/{model}/{task}") in arrays}
-    return Row(
-        key=key,
-        label=label,
-        kind=values["kind"],
-        accuracy=values["tasks"],
-        average=values["average"],
-        standard_error=values.get("standard_error"),
-        normalised=values.get("normalised"),
-        variance=values.get("variance"),
-        worst=values.get("worst"),
-        counts=values.get("counts") or {},
-        correct=correct,
-        **_alignment(values.get("alignment")),
-    )
-
-
-def _alignment(values: Mapping[str, Any] | None) -> dict[str, float | None]:
-    return {"agreement": (values or {}).get("agreement"), "kl": (values or {}).get("kl")}
-
-
-def _waiting_row(entry: Entry, label: str, status: str) -> Row:
-    return Row(
+def _waiting_row(entry: Entry, label: str, status: str) -> EvaluationRow:
+    return EvaluationRow(
         key=row_key(entry.recipe),
-        label=label,
+        model=label,
         kind="merged",
         status=_STATUS_WORDS.get(status, status),
-        recipe=entry.recipe,
+        recipe=entry.recipe.to_dict(),
     )
 
 
@@ -184,18 +164,21 @@ class _Gathering:
         return payload
 
 
-def recorded_baselines(card: Mapping[str, Any], split: str) -> list[Row]:
+def recorded_baselines(card: Mapping[str, Any], split: str) -> list[EvaluationRow]:
     """Zero-shot, the Ensembles and Individual as the card has them; empty when it has none for this split."""
-    rows = (_recorded_row(card, split, name, key, kind, label) for name, (key, kind, label) in _BASELINES.items())
+    rows = (
+        _recorded_row(card, split, name, key, key.removesuffix("_features"), BASELINE_NAMES[key])
+        for key, name in _RECORDED.items()
+    )
     return [row for row in rows if row is not None]
 
 
-def recorded_merge(card: Mapping[str, Any], split: str, entry: Entry, key: str, label: str) -> Row | None:
+def recorded_merge(card: Mapping[str, Any], split: str, entry: Entry, key: str, label: str) -> EvaluationRow | None:
     """The card's figures of a recipe that it recorded, or None."""
     for name, recipe in _chosen(card).items():
         if recipe.digest == entry.key:
             row = _recorded_row(card, split, name, key, "merged", label)
-            return None if row is None else dataclasses.replace(row, recipe=entry.recipe)
+            return None if row is None else dataclasses.replace(row, recipe=entry.recipe.to_dict())
     return None
 
 
@@ -221,14 +204,16 @@ def _chosen(card: Mapping[str, Any]) -> dict[str, Recipe]:
     return found
 
 
-def _recorded_row(card: Mapping[str, Any], split: str, name: str, key: str, kind: str, label: str) -> Row | None:
+def _recorded_row(
+    card: Mapping[str, Any], split: str, name: str, key: str, kind: str, label: str
+) -> EvaluationRow | None:
     accuracy = card.get("accuracy", {}).get(split, {}).get(name)
     summary = card.get("average", {}).get(split, {}).get(name)
     if not accuracy or not summary:
         return None
-    return Row(
+    return EvaluationRow(
         key=key,
-        label=label,
+        model=label,
         kind=kind,
         accuracy=accuracy,
         average=summary["average"],

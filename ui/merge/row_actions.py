@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from mloss_core.evaluation.controls import is_guided, missing_controls
+from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.merging.labels import command
 from mloss_core.merging.methods import METHODS, check_recipe
 from mloss_core.recipe import Recipe
@@ -15,13 +16,12 @@ from ui.formats import short_digest, size
 from ui.merge import state as merge_state
 from ui.merge.entries import MAX_NAME, Entry, row_key
 from ui.merge.processors import editable, open_processors
-from ui.merge.rows import Row
 from ui.zoo.facts import ZooFacts
 
 HINT = "Select rows to chart them; select one merge to rename it, repeat it from the command line or download it."
 
 
-def row_actions(zoo: ZooFacts, rows: Sequence[Row], entries: Sequence[Entry], keys: Sequence[str]) -> None:
+def row_actions(zoo: ZooFacts, rows: Sequence[EvaluationRow], entries: Sequence[Entry], keys: Sequence[str]) -> None:
     """The actions that fit the selection: none, one row, or several."""
     chosen = [row for row in rows if row.key in keys]
     recipes = [entry for entry in entries if row_key(entry.recipe) in keys]
@@ -45,7 +45,7 @@ def row_actions(zoo: ZooFacts, rows: Sequence[Row], entries: Sequence[Entry], ke
         _file(zoo, recipes[0])
 
 
-def _baseline_button(row: Row) -> None:
+def _baseline_button(row: EvaluationRow) -> None:
     st.button(
         "Use as baseline",
         key="mg_use_baseline",

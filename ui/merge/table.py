@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui.merge.rows import ENSEMBLE, Row, best_merge, find
+from mloss_core.evaluation.ranking import best_merge, find
+from mloss_core.evaluation.rows import EvaluationRow
+from ui.merge.rows import ENSEMBLE
 
 LIMIT = 20.0
 """Differences to the Ensemble of this many points and more have the full shade."""
@@ -31,7 +33,7 @@ def shade(gap: float, mode: str = "light") -> str:
     return f"background-color: rgba({red}, {green}, {blue}, {strength:.2f})"
 
 
-def styled(frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode: str = "light") -> Any:
+def styled(frame: pd.DataFrame, rows: Sequence[EvaluationRow], tasks: Sequence[str], mode: str = "light") -> Any:
     """The frame of `table_frame` with cells shaded by their difference to the Ensemble, the best merge in bold."""
     ensemble, best = find(rows, ENSEMBLE), best_merge(rows)
     styles = pd.DataFrame("", index=frame.index, columns=frame.columns)
@@ -46,9 +48,9 @@ def styled(frame: pd.DataFrame, rows: Sequence[Row], tasks: Sequence[str], mode:
     return frame.style.apply(lambda _: styles, axis=None)
 
 
-def columns(tasks: Sequence[str], baseline: Row | None) -> dict[str, Any]:
+def columns(tasks: Sequence[str], baseline: EvaluationRow | None) -> dict[str, Any]:
     """Headings, formats and help of the table's columns."""
-    number, against = st.column_config.NumberColumn, baseline.label if baseline else "the Ensemble"
+    number, against = st.column_config.NumberColumn, baseline.model if baseline else "the Ensemble"
     percent = {"format": "%.1f", "width": _NARROW}
     return {
         "model": st.column_config.TextColumn("Model", pinned=True, width=_WIDE),
@@ -96,7 +98,7 @@ def legend() -> str:
     )
 
 
-def selected_keys(event: Any, rows: Sequence[Row]) -> tuple[str, ...]:
+def selected_keys(event: Any, rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
     """Keys of the rows that a dataframe's selection names; positions beyond the table are ignored."""
     try:
         positions = event["selection"]["rows"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mloss_core.errors import ZooError
+from mloss_core.evaluation.controls import card_controls
 from mloss_core.merging.labels import describe
 from mloss_core.recipe import Recipe
 from ui.formats import points
@@ -128,10 +129,11 @@ def control_sentence(card: Mapping[str, Any]) -> str:
 
     Two standard errors are asked for before a difference is called one.
     """
+    rates = {control.name: control.keep_rate for control in card_controls() if control.budget_alone}
     found = [
-        (name.split("k=")[1].split()[0], control)
+        (f"{rates[control['name']]:g}", control)
         for control in card.get("controls", {}).get(SPLIT, ())
-        if (name := control["name"]).endswith(", same budget")
+        if control["name"] in rates
     ]
     if not found:
         return ""

@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from mloss_core.evaluation.rows import BASELINE_NAMES
+from mloss_core.wording import listing
 from ui import jobs, state, theme
-from ui.formats import count, listing, percent, short_digest, size
+from ui.formats import count, percent, short_digest, size
 from ui.merge.results import baseline_request
 from ui.overview.card import standard_error
 from ui.overview.dumbbell import Answerer, dumbbell_figure
@@ -144,8 +146,8 @@ def _story(zoo: ZooFacts, meta: Mapping[str, Any], split: str) -> None:
             row["average"],
             row["standard_error"],
         )
-        for row in meta["rows"]
-        if not row["model"].endswith("(features)")
+        for key, row in zip(BASELINE_NAMES, meta["rows"], strict=True)
+        if key != "ensemble_features"
     ]
     averages = listing([f"{answerer.name} {percent(answerer.average)}" for answerer in answerers])
     theme.show(

@@ -8,8 +8,9 @@ import psutil
 import streamlit as st
 
 from mloss_core.lab.devices import devices
+from mloss_core.wording import listing
 from ui import theme
-from ui.formats import count, listing, percent, short_digest, size
+from ui.formats import count, percent, short_digest, size
 from ui.frame import device_words
 from ui.overview.card import SPLIT, ModelFacts, control_sentence
 from ui.overview.dumbbell import Answerer, dumbbell_figure

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ui.formats import listing
+from mloss_core.wording import listing
 from ui.zoo.facts import ZooFacts
 
 _HOW_HEADS = "Add head_<Dataset>.pt beside the models, or make them with `python -m mloss_core heads build`."

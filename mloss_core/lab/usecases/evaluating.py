@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from mloss_core.data.manifests import split_manifests
-from mloss_core.evaluation import EvaluationRow, evaluate_rows, evaluate_weights, tune
+from mloss_core.evaluation import evaluate_rows, evaluate_weights, tune
 from mloss_core.lab.requests import Payload
 from mloss_core.merging import merge
 from mloss_core.outputs import alignment
@@ -22,8 +20,9 @@ def evaluate_recipe(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> 
     result = merge(zoo, recipe, progress=part(progress, 0, 0.3))
     few = zoo.limited(params.get("limit"))
     row = evaluate_weights(few, result, split=params["split"], tasks=tasks, progress=part(progress, 0.3, 0.9))
+    values, answers = row.to_entry()
     meta = {
-        "row": plain(row),
+        "row": values,
         "split": params["split"],
         "name": result.name,
         "images": split_manifests(few.datasets, tasks, params["split"]),
@@ -36,7 +35,7 @@ def evaluate_recipe(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> 
         "versions": dict(result.versions),
         "alignment": alignment(zoo, result, tasks, progress=part(progress, 0.9, 1)),
     }
-    return Payload(meta, answers(row))
+    return Payload(meta, answers)
 
 
 def evaluate_baselines(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
@@ -46,23 +45,13 @@ def evaluate_baselines(zoo: Zoo, params: Mapping[str, Any], progress: Progress) 
     rows = evaluate_rows(few, (), params["split"], tasks, progress=part(progress, 0, 0.9))
     listed, arrays = [], {}
     for row in rows:
-        values = plain(row)
+        values, answers = row.to_entry()
         if row.kind == "zero_shot":
             values["alignment"] = alignment(zoo, zoo.pretrained, tasks, progress=part(progress, 0.9, 1))
         listed.append(values)
-        arrays |= answers(row)
+        arrays |= answers
     images = split_manifests(few.datasets, tasks, params["split"])
     return Payload({"split": params["split"], "tasks": list(tasks), "rows": listed, "images": images}, arrays)
-
-
-def plain(row: EvaluationRow) -> dict[str, Any]:
-    """The row's numbers with its image counts."""
-    return {**row.to_dict(), "counts": dict(row.counts)}
-
-
-def answers(row: EvaluationRow) -> dict[str, np.ndarray]:
-    """Whether each image was answered rightly, as `correct/MODEL/TASK`."""
-    return {f"correct/{row.model}/{task}": np.asarray(right, dtype=bool) for task, right in row.correct.items()}
 
 
 def tune_recipe(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:

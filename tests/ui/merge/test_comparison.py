@@ -1,12 +1,12 @@
 import pytest
 
+from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from tests.ui.merge.test_rows import row
 from ui.merge.comparison import shown_rows
 from ui.merge.entries import Entry
 from ui.merge.row_actions import file_stem, full_json
-from ui.merge.rows import Row
 
 ROWS = [
     row("zero_shot", "zero_shot"),
@@ -15,7 +15,7 @@ ROWS = [
     row("ensemble", "ensemble"),
     row("ensemble_features", "ensemble"),
     row("individual", "individual"),
-    Row(key="w", label="w", kind="merged", status="queued"),
+    EvaluationRow(key="w", model="w", kind="merged", status="queued"),
 ]
 
 

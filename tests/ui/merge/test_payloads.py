@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from mloss_core.caching import Cache
+from mloss_core.evaluation.paired import difference
+from mloss_core.evaluation.ranking import find
 from mloss_core.lab.requests import KINDS, Payload
 from mloss_core.merging.methods import check_recipe
 from mloss_core.recipe import MLossOptions, Recipe
@@ -13,7 +15,6 @@ from tests.zoos import tiny_zoo
 from ui.merge.entries import Entry
 from ui.merge.keep import keep_profile, weight_name
 from ui.merge.results import BASELINES, baseline_rows, recipe_row
-from ui.merge.rows import difference, find
 from ui.mergeability.choices import pair_view
 from ui.mergeability.view import read_pairs
 from ui.mloss_map.cells import map_of

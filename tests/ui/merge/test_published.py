@@ -2,9 +2,9 @@ import pytest
 
 from mloss_core.evaluation.published.averages import published_results
 from mloss_core.evaluation.published.tables import published_rows
+from mloss_core.evaluation.rows import EvaluationRow
 from ui.merge.entries import row_key
 from ui.merge.published import measured_here, planned_rows, published_frame, results_frame
-from ui.merge.rows import Row
 from ui.zoo.facts import ZooFacts
 
 
@@ -31,7 +31,9 @@ def test_averages_stand_under_the_baselines_and_best_first():
 
 def row_of(recipe, average):
     key = "ensemble_features" if recipe is None else row_key(recipe)
-    return Row(key=key, label="x", kind="merged", accuracy={"digits": average}, average=average, recipe=recipe)
+    return EvaluationRow(
+        key=key, model="x", kind="merged", accuracy={"digits": average}, average=average, recipe=recipe
+    )
 
 
 def test_rows_of_the_comparison_stand_beside_what_they_repeat():

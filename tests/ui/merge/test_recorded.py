@@ -36,7 +36,7 @@ def test_what_the_card_does_not_have_is_not_invented(card, split):
 
 def test_only_the_very_recipe_of_the_card_has_its_figures():
     row = recorded_merge(CARD, "test", Entry(tidy(TIES)), "k", "mine")
-    assert (row.label, row.average, row.recorded, row.recipe) == ("mine", 0.6, True, tidy(TIES))
+    assert (row.model, row.average, row.recorded, row.recipe) == ("mine", 0.6, True, tidy(TIES).to_dict())
     assert recorded_merge(CARD, "test", Entry(Recipe(method="ties")), "k", "TIES") is None
 
 

@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mloss_core.evaluation.exports import rows_csv, rows_markdown
+from mloss_core.evaluation.paired import difference
+from mloss_core.evaluation.ranking import best_merge, ordered
+from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.recipe import Recipe
-from ui.merge.rows import Row, best_merge, difference, ordered, table_csv, table_frame, table_markdown
+from ui.merge.rows import table_frame
 
 TASKS = ("digits", "shapes")
 
@@ -14,7 +18,7 @@ def row(key, kind="merged", digits=0.5, shapes=0.7, **changes):
     accuracy = {"digits": digits, "shapes": shapes}
     average = (digits + shapes) / 2
     values = {"standard_error": 0.01, "variance": 0.01, "worst": min(digits, shapes), "normalised": 0.75, **changes}
-    return Row(key=key, label=key, kind=kind, accuracy=accuracy, average=average, **values)
+    return EvaluationRow(key=key, model=key, kind=kind, accuracy=accuracy, average=average, **values)
 
 
 def test_a_paired_difference_by_hand():
@@ -36,7 +40,9 @@ def test_paired_differences_are_those_of_the_library():
     for name in "ab":
         correct = {"digits": rng.random(50) < 0.6, "shapes": rng.random(30) < 0.7}
         made.append(
-            EvaluationRow(model=name, kind="merged", recipe=None, correct=correct, individual=dict.fromkeys(TASKS, 0.9))
+            EvaluationRow.measured(
+                key=name, model=name, kind="merged", correct=correct, individual=dict.fromkeys(TASKS, 0.9)
+            )
         )
     ours = [
         row(found.model, digits=found.accuracy["digits"], shapes=found.accuracy["shapes"], correct=found.correct)
@@ -61,14 +67,14 @@ def test_different_images_are_never_paired():
 
 def test_merges_go_from_the_best_normalised_down_and_unfinished_ones_last():
     def merge(key, normalised, kind="merged"):
-        return Row(key=key, label=key, kind=kind, normalised=normalised)
+        return EvaluationRow(key=key, model=key, kind=kind, normalised=normalised)
 
     rows = [merge("waits", None), merge("b", 0.5), merge("told", 0.99, "per_task"), merge("a", 0.7), merge("c", None)]
     assert [found.key for found in ordered(rows)] == ["a", "b", "waits", "c", "told"]
 
 
 def test_a_row_without_numbers_has_no_difference():
-    assert difference(Row(key="a", label="a", kind="merged", status="queued"), row("b")) is None
+    assert difference(EvaluationRow(key="a", model="a", kind="merged", status="queued"), row("b")) is None
 
 
 def test_rows_are_ordered_and_the_best_merge_is_the_first_highest():
@@ -100,7 +106,7 @@ def test_the_table_is_in_percent_and_variance_in_percent_squared():
 
 
 def test_a_waiting_row_says_what_it_waits_for_and_has_empty_cells():
-    frame = table_frame([Row(key="a", label="TIES", kind="merged", status="queued")], TASKS, None)
+    frame = table_frame([EvaluationRow(key="a", model="TIES", kind="merged", status="queued")], TASKS, None)
     assert frame.iloc[0]["model"] == "TIES (queued)"
     assert frame.drop(columns="model").isna().all(axis=None)
     assert frame["average"].dtype == float
@@ -108,15 +114,15 @@ def test_a_waiting_row_says_what_it_waits_for_and_has_empty_cells():
 
 def test_the_csv_keeps_fractions_and_the_recipe():
     recipe = Recipe(method="ties", options={"keep_rate": 0.4})
-    waiting = Row(key="w", label="w", kind="merged", status="queued")
-    text = table_csv([row("m", recipe=recipe), waiting], TASKS)
+    waiting = EvaluationRow(key="w", model="w", kind="merged", status="queued")
+    text = rows_csv([row("m", recipe=recipe.to_dict()), waiting], TASKS)
     (read,) = pd.read_csv(io.StringIO(text)).to_dict("records")
     assert read["digits"] == 0.5
     assert Recipe.from_json(read["recipe"]) == recipe
 
 
 def test_the_markdown_marks_the_best_merge():
-    lines = table_markdown([row("a|b", shapes=0.6), row("top"), row("ens", "ensemble", 0.9, 0.9)], TASKS).splitlines()
+    lines = rows_markdown([row("a|b", shapes=0.6), row("top"), row("ens", "ensemble", 0.9, 0.9)], TASKS).splitlines()
     assert lines[0].startswith("| Model | digits | shapes | Average | ± SE |")
     assert lines[2].startswith("| a\\|b | 50.0 | 60.0 | 55.0 | 1.0 |")
     assert lines[3].startswith("| **top** | **50.0** | **70.0** | **60.0** |")

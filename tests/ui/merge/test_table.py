@@ -1,7 +1,9 @@
 import pytest
 
+from mloss_core.evaluation.ranking import find
+from mloss_core.evaluation.rows import EvaluationRow
 from tests.ui.merge.test_rows import TASKS, row
-from ui.merge.rows import Row, find, table_frame
+from ui.merge.rows import table_frame
 from ui.merge.table import columns, legend, selected_keys, shade, styled, visible_columns
 
 
@@ -45,7 +47,7 @@ def test_every_column_of_the_frame_has_a_heading():
 
 
 def test_columns_without_any_number_are_left_out():
-    rows = [row("m", kept=0.4), Row(key="w", label="w", kind="merged", status="queued")]
+    rows = [row("m", kept=0.4), EvaluationRow(key="w", model="w", kind="merged", status="queued")]
     shown = visible_columns(table_frame(rows, TASKS, None))
     assert "kept" in shown and "agreement" not in shown and shown[:2] == ["model", "average"]
 

@@ -70,14 +70,14 @@ def offered_zoos(roots: Iterable[Path]) -> tuple[OfferedZoo, ...]:
     A root that is itself a zoo is one; else each of its folders that looks like one. Links that lead out of the root
     are left out.
     """
-    found: list[OfferedZoo] = []
+    zoos: list[OfferedZoo] = []
     taken: set[str] = set()
     for root in roots:
-        for folder in _zoos_of(root)[: MOST - len(found)]:
+        for folder in _zoos_of(root)[: MOST - len(zoos)]:
             name = _free(_UNFIT.sub("-", folder.name).strip("-.") or "zoo", taken)
             taken.add(name)
-            found.append(OfferedZoo(name, folder.name, folder, root, str(folder)))
-    return tuple(found)
+            zoos.append(OfferedZoo(name, folder.name, folder, root, str(folder)))
+    return tuple(zoos)
 
 
 def offered_zoo(name: str, zoos: Sequence[OfferedZoo]) -> OfferedZoo:

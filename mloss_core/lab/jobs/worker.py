@@ -78,8 +78,9 @@ class Worker:
             job = next_job(records.active(), self.device)
             if job is None:
                 return False
-            begun = {"status": "running", "started": time.time(), "worker": self.name, "message": "starting"}
-            job = records.write(dataclasses.replace(job, attempts=job.attempts + 1, **begun))
+            begun: dict[str, Any] = {"status": "running", "started": time.time(), "message": "starting"}
+            begun |= {"worker": self.name, "attempts": job.attempts + 1}
+            job = records.write(dataclasses.replace(job, **begun))
         self.job = job
         try:
             self._do(job)
@@ -134,10 +135,10 @@ class Reporter:
     def _update(self, **changes: Any) -> bool:
         with self.records.locked():
             record = self.records.read(self.job.key)
-            ours = record is not None and record.status == "running" and record.worker == self.job.worker
-            if ours:
-                self.job = self.records.write(dataclasses.replace(record, **changes))
-        return ours
+            if record is None or record.status != "running" or record.worker != self.job.worker:
+                return False
+            self.job = self.records.write(dataclasses.replace(record, **changes))
+        return True
 
 
 class Watchdog(threading.Thread):

@@ -2,12 +2,13 @@
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from mloss_core.errors import IncompatibleStateDictsError
+from mloss_core.lazy_state import LazyState
 from mloss_core.placement import resident
 from mloss_core.types import StateDict
 
@@ -103,14 +104,13 @@ def average(states: Sequence[StateDict], weights: Sequence[float] | None = None)
     return merged
 
 
-class LazyAverage(Mapping[str, Tensor]):
-    """The `average` of state dicts, each tensor computed when it is read: nothing of it stays in memory."""
+class LazyAverage(LazyState):
+    """The `average` of state dicts, a tensor at a time."""
 
     def __init__(self, states: Sequence[StateDict], weights: Sequence[float] | None = None) -> None:
-        self._states, self._weights = tuple(states), weights
-
-    def __getitem__(self, key: str) -> Tensor:
-        return average([{key: state[key]} for state in self._states], self._weights)[key]
+        states = tuple(states)
+        super().__init__(states[0], lambda key: average([{key: state[key]} for state in states], weights)[key])
+        self._states, self._weights = states, weights
 
     def resident(self, key: str, device: torch.device) -> Tensor | None:
         """The average of what stays on this GPU, or None where a state's weight does not."""
@@ -118,9 +118,3 @@ class LazyAverage(Mapping[str, Tensor]):
         share = self._weights or [1 / len(kept)] * len(kept)
         terms = [weight * tensor for weight, tensor in zip(share, kept, strict=True) if tensor is not None]
         return functools.reduce(torch.add, terms) if len(terms) == len(kept) else None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._states[0])
-
-    def __len__(self) -> int:
-        return len(self._states[0])

@@ -3,5 +3,4 @@
 from ui import frame
 from ui.mloss_map.page import mloss_map
 
-zoo = frame.page("M-Loss map", "Where do the fine-tuned models disagree, and how sure can we be of it?")
-mloss_map(zoo)
+mloss_map(frame.page("M-Loss map", "Where do the fine-tuned models disagree, and how sure can we be of it?"))

@@ -51,6 +51,12 @@ def test_every_page_of_the_navigation_has_its_file():
     assert sorted(names) == sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)
+def test_a_page_is_a_title_and_one_call_into_its_folder(path):
+    assert len(path.read_text().splitlines()) < 10
+    assert (ROOT / "ui" / path.stem).is_dir() and f"from ui.{path.stem}." in path.read_text()
+
+
 def test_pages_are_reached_from_the_navigation(store):
     at = app("mloss_map")
     assert not at.exception

@@ -110,7 +110,7 @@ def job_payload(
     """The answer to a request, or None while it is computed, failed or was cancelled, which is then shown in place.
 
     Args:
-        kind: a kind of job, such as `measure`.
+        kind: a type of job in `mloss_core.lab.requests`, such as `measure`.
         params: its plain values.
         label: what is going on in a few words, for the progress line: `Measuring M-Loss`.
         on: another device than the sidebar's.
@@ -172,13 +172,21 @@ def watch(jobs: "Sequence[Job]", labels: Sequence[str]) -> None:
         _watch([job.key for job in jobs], list(labels))
 
 
+def title(job: "Job") -> str:
+    """What a job is, in a few words."""
+    from mloss_core.lab.requests import JOB_TYPES
+
+    # A record may come from another version, with a type of job that this one does not know.
+    return JOB_TYPES[job.kind].title if job.kind in JOB_TYPES else job.kind.replace("_", " ").capitalize()
+
+
 def remaining(job: "Job") -> str:
     """How far a job is, in words: its message and the time left, or its place in the queue."""
     if job.status == "queued":
         place = job.queue_position or 0
         return "starting" if place <= 1 else f"waiting, {place - 1} before it"
     left = f"about {seconds(job.seconds_left)} left" if job.seconds_left else ""
-    return " · ".join(part for part in (job.message, left) if part) or "running"
+    return " · ".join(filter(None, (job.message, left))) or "running"
 
 
 def cancel(key: str) -> None:

@@ -17,6 +17,7 @@ from mloss_core.merging.processors import POST, PRE
 from mloss_core.options import parse_option
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import Progress, silent
+from mloss_core.zoo.embedded import DEFAULT_ZOO, ZOO_HELP
 
 if TYPE_CHECKING:
     from mloss_core.zoo.model import Zoo
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def add_common(parser: argparse.ArgumentParser, *, zoo: bool = True) -> None:
     """`--zoo`, `--device` and `--json`."""
     if zoo:
-        parser.add_argument("--zoo", default="demo", metavar="ZOO", help="demo, or a folder (default: demo)")
+        parser.add_argument("--zoo", default=DEFAULT_ZOO, metavar="ZOO", help=ZOO_HELP)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto, the first GPU if any)")
     parser.add_argument("--json", action="store_true", help="print one JSON object; accuracies are fractions")
 

@@ -24,6 +24,7 @@ from mloss_core.merging.presets import get_preset
 from mloss_core.merging.run_files import read_recipe
 from mloss_core.recipe import Recipe
 from mloss_core.types import part
+from mloss_core.zoo.embedded import DEFAULT_ZOO
 
 if TYPE_CHECKING:
     from mloss_core.merging import MergeResult
@@ -77,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         return
     from mloss_core.merging import merge
 
-    options.zoo = options.zoo or "demo"
+    options.zoo = options.zoo or DEFAULT_ZOO
     zoo = opened_zoo(options)
     with progress_bar() as progress:
         if masks:

@@ -6,10 +6,11 @@ from mloss_core.cli.common import names, recipe_from_options
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.presets import get_preset
 from mloss_core.merging.run_files import RunFile, read_recipe, read_run
+from mloss_core.zoo.embedded import DEFAULT_ZOO
 
 _BY_FILE = ("zoo", "tasks", "split", "tune", "recipe", "preset", "method")
 """Flags that a run file takes the place of."""
-_ZOO, _SPLIT = "demo", "test"
+_ZOO, _SPLIT = DEFAULT_ZOO, "test"
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,13 @@ import argparse
 from typing import Any
 
 from mloss_core.cli.common import add_common, emit, opened_zoo, table
+from mloss_core.zoo.embedded import DEFAULT_ZOO, ZOO_HELP
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("zoo", help="what a zoo holds, and what is wrong with it")
-    parser.add_argument("zoo", nargs="?", default="demo", metavar="ZOO", help="demo, or a folder (default: demo)")
+    parser.add_argument("zoo", nargs="?", default=DEFAULT_ZOO, metavar="ZOO", help=ZOO_HELP)
     add_common(parser, zoo=False)
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""The embedded zoo: eight procedural tasks, one tiny CLIP, eight fine-tunes of it, and how to rebuild them."""
+"""The embedded zoo `demo`: eight procedural tasks, one tiny CLIP, eight fine-tunes of it, and how to rebuild them."""
 
 from mloss_core.demo.embedded import MANIFEST_NAME, WEIGHTS, open_demo_zoo, read_manifest
 

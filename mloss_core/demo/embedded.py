@@ -1,4 +1,4 @@
-"""Opening the embedded zoo, or one that `demo build` made: weights are checked against their manifest."""
+"""Opening an embedded zoo, or one that `demo build` made: weights are checked against their manifest."""
 
 import json
 from collections.abc import Mapping
@@ -14,13 +14,16 @@ from mloss_core.checkpoints.reading import read_safetensors
 from mloss_core.demo.dataset import ProceduralDataset, demo_datasets
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.vision.architecture import Architecture
+from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED, EmbeddedZoo
 from mloss_core.zoo.model import Encoder, Zoo
 
 MANIFEST_NAME = "manifest.json"
 HEADS_NAME = "heads.safetensors"
 PRETRAINED_NAME = "pretrained.safetensors"
 FORMAT = 1
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = EMBEDDED[DEFAULT_ZOO].folder
+_MADE = ("format", "name", "seed", "scale", "architecture", "sizes", "recipe", "versions")
+"""What a manifest says of how a zoo was made; the rest was measured on all of its tasks together."""
 
 
 def read_manifest(folder: Path | None = None) -> dict[str, Any]:
@@ -41,20 +44,29 @@ def read_manifest(folder: Path | None = None) -> dict[str, Any]:
     return manifest
 
 
-def open_demo_zoo(device: torch.device, folder: Path | None = None) -> Zoo:
-    """The embedded zoo, or the one in `folder`.
+def open_demo_zoo(device: torch.device, folder: Path | None = None, embedded: EmbeddedZoo | None = None) -> Zoo:
+    """An embedded zoo, or the one in `folder`.
+
+    Args:
+        device: where encoders run.
+        folder: of a zoo that `demo build` made.
+        embedded: a row of the table of embedded zoos, where no folder is given; the default one where neither is.
 
     Raises:
-        ZooError: no manifest. CheckpointError: a weight file is missing or differs from its manifest.
+        ZooError: no manifest, or one with fewer tasks than the row holds.
+        CheckpointError: a weight file is missing or differs from its manifest.
     """
-    place = folder or WEIGHTS
+    row = embedded or EMBEDDED[DEFAULT_ZOO]
+    place = folder or row.folder
     manifest = read_manifest(place)
+    if folder is None and row.tasks is not None:
+        manifest = first_tasks(manifest, row.tasks)
     for name, facts in manifest["files"].items():
         _check_file(place / name, facts)
     datasets = demo_datasets(manifest["seed"], manifest["sizes"])
     heads = _weights(place / HEADS_NAME)
     return Zoo(
-        name="demo" if folder is None else place.name,
+        name=row.name if folder is None else place.name,
         architecture=Architecture.from_dict(manifest["architecture"]),
         pretrained=_encoder("pretrained", place / PRETRAINED_NAME, manifest),
         finetuned=MappingProxyType({t: _encoder(t, place / f"{t}.safetensors", manifest) for t in manifest["tasks"]}),
@@ -66,13 +78,27 @@ def open_demo_zoo(device: torch.device, folder: Path | None = None) -> Zoo:
     )
 
 
+def first_tasks(manifest: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """The manifest of the same zoo with its first tasks alone, without the figures that were measured with all of them.
+
+    Raises:
+        ZooError: it has fewer tasks.
+    """
+    tasks = dict(list(manifest["tasks"].items())[:count])
+    if len(tasks) != count:
+        raise ZooError(f"a zoo of the first {count} tasks needs a manifest with as many; found {len(tasks)}.")
+    others = {f"{task}.safetensors" for task in manifest["tasks"] if task not in tasks}
+    files = {name: facts for name, facts in manifest["files"].items() if name not in others}
+    return {name: manifest[name] for name in _MADE if name in manifest} | {"tasks": tasks, "files": files}
+
+
 def _check_file(path: Path, facts: Mapping[str, Any]) -> None:
     if not path.is_file():
         raise CheckpointError(f"the zoo's file {path.name} is missing. Restore it, or run 'demo build'.")
-    found = file_digest(path)
-    if found != facts["sha256"]:
+    digest = file_digest(path)
+    if digest != facts["sha256"]:
         raise CheckpointError(
-            f"{path.name} is damaged: its SHA-256 must be {facts['sha256'][:12]}..., found {found[:12]}.... "
+            f"{path.name} is damaged: its SHA-256 must be {facts['sha256'][:12]}..., found {digest[:12]}.... "
             "Restore the file, or run 'demo build'."
         )
 

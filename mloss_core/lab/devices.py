@@ -1,4 +1,4 @@
-"""Devices of this machine, and which worker serves a request, found without importing torch."""
+"""Devices of this machine, and which device's queue a request waits in, found without importing torch."""
 
 import functools
 import importlib.metadata
@@ -12,8 +12,8 @@ _NO_GPU = {"", "-1"}
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
 
 
-def lane(device: str) -> str:
-    """The device whose worker serves a request: `auto` is the first GPU that torch could use, or the CPU.
+def device_queue(device: str) -> str:
+    """The queue that a request waits in, named by its worker's device: `auto` is the first GPU for torch, or the CPU.
 
     A guess from outside torch; the worker resolves `auto` itself, so a wrong one costs a second process, nothing else.
 

@@ -1,4 +1,4 @@
-"""What can be asked for: the kinds of work, by name, and the parameters of each. A closed list; nothing else runs."""
+"""What can be asked for: the types of job, by name, and the parameters of each. A closed list; nothing else runs."""
 
 import dataclasses
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 
 from mloss_core.caching import CODE_VERSION, digest_of
 from mloss_core.errors import InvalidOptionError, unknown_name
-from mloss_core.lab.devices import lane
+from mloss_core.lab.devices import device_queue
 from mloss_core.merging.methods import plugin_digest
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.zoo.embedded import EMBEDDED
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from mloss_core.types import Progress
     from mloss_core.zoo.model import Zoo
 
-_SAYS = ("manifest.json", "zoo.json", "zoo.yaml")
+Reader = Callable[[str, Any], Any]
+"""Reads a parameter: (its name, the given value) -> the value in its one spelling; refuses any other."""
+_DESCRIPTIONS = ("manifest.json", "zoo.json", "zoo.yaml")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,107 +33,6 @@ class Payload:
 
     meta: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Kind:
-    """A kind of work.
-
-    Args:
-        name: its name.
-        target: `module:function` that does it: (zoo, params, progress) -> Payload; imported by the worker alone.
-        required: parameters that must be there; optional: those that may be. Each also takes `zoo`.
-        priority: smaller goes first; what a person waits for with the page open is 0.
-        writes_file: whether the payload's `path` names a file without which it is worth nothing.
-        opening: share of the progress that opening the zoo takes, where that is the work itself.
-    """
-
-    name: str
-    target: str
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    priority: int = 0
-    writes_file: bool = False
-    opening: float = 0.0
-
-    def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
-        """The function that does the work."""
-        module, _, name = self.target.partition(":")
-        return getattr(importlib.import_module(module), name)
-
-
-_HERE = "mloss_core.lab.usecases"
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind(name="zoo", target=f"{_HERE}.opening:summarise", opening=1.0),
-        Kind(name="measure", target=f"{_HERE}.measuring:measure", required=("mloss",), optional=("tasks",)),
-        Kind(
-            name="node",
-            target=f"{_HERE}.measuring:measure_node",
-            required=("mloss", "block", "node"),
-            optional=("tasks",),
-        ),
-        Kind(
-            name="spectra",
-            target=f"{_HERE}.measuring:measure_spectra",
-            required=("matrix",),
-            optional=("block", "fraction", "tasks"),
-        ),
-        Kind(name="samples", target=f"{_HERE}.opening:draw_samples", required=("task", "split", "indices")),
-        Kind(
-            name="pairs",
-            target=f"{_HERE}.measuring:measure_pairs",
-            required=("mloss",),
-            optional=("tasks", "metrics"),
-            priority=1,
-        ),
-        Kind(
-            name="merged_file",
-            target=f"{_HERE}.merged_file:write_merged",
-            required=("recipe",),
-            priority=1,
-            writes_file=True,
-        ),
-        Kind(
-            name="baselines",
-            target=f"{_HERE}.evaluating:evaluate_baselines",
-            required=("split",),
-            optional=("tasks", "limit"),
-            priority=3,
-        ),
-        Kind(
-            name="tune", target=f"{_HERE}.evaluating:tune_recipe", required=("recipe",), optional=("limit",), priority=1
-        ),
-        Kind(
-            name="recipe",
-            target=f"{_HERE}.evaluating:evaluate_recipe",
-            required=("recipe", "split"),
-            optional=("tasks", "limit"),
-            priority=2,
-        ),
-    )
-}
-
-
-def canonical(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a request in their one spelling: every option spelt out, what is None left out.
-
-    Raises:
-        UnknownNameError: no such kind, method or processor.
-        InvalidOptionError: a parameter is missing, unknown, of the wrong type or out of range.
-    """
-    if kind not in KINDS:
-        raise unknown_name("kind of work", kind, tuple(KINDS))
-    record = KINDS[kind]
-    known = ("zoo", *record.required, *record.optional)
-    given = {name: value for name, value in params.items() if value is not None}
-    unknown = sorted(set(params) - set(known))
-    missing = [name for name in ("zoo", *record.required) if name not in given]
-    if unknown or missing:
-        found = f"unknown {', '.join(unknown)}" if unknown else f"no {', '.join(missing)}"
-        raise InvalidOptionError(f"{kind} takes {', '.join(known)}; found {found}.")
-    return {name: _SPELLINGS[name](name, value) for name, value in given.items()}
 
 
 def _words(name: str, value: Any) -> str:
@@ -187,21 +88,136 @@ def _fields(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-_SPELLINGS: dict[str, Callable[[str, Any], Any]] = {
-    "zoo": _zoo,
-    "mloss": _mloss,
-    "recipe": _recipe,
-    "tasks": _names,
-    "metrics": _names,
-    "block": _whole,
-    "node": _whole,
-    "limit": _whole,
-    "matrix": _words,
-    "fraction": _number,
-    "task": _words,
-    "split": _words,
-    "indices": _indices,
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobType:
+    """A type of job: what is asked for, how it is read, and what does it.
+
+    Args:
+        name: how requests call it.
+        title: for people, where jobs are listed.
+        target: `module:function` that does it: (zoo, params, progress) -> Payload; imported by the worker alone.
+        required: parameters that must be there, and how each is read; optional: those that may be. Each type also
+            takes `zoo`.
+        priority: smaller goes first; what a person waits for with the page open is 0.
+        writes_file: whether the payload's `path` names a file without which it is worth nothing.
+        opening: share of the progress that opening the zoo takes, where that is the work itself.
+    """
+
+    name: str
+    title: str
+    target: str
+    required: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
+    optional: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
+    priority: int = 0
+    writes_file: bool = False
+    opening: float = 0.0
+
+    @property
+    def readers(self) -> dict[str, Reader]:
+        """How each parameter is read, by name."""
+        return {"zoo": _zoo, **self.required, **self.optional}
+
+    def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
+        """The function that does the work."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+_HERE = "mloss_core.lab.usecases"
+JOB_TYPES: dict[str, JobType] = {
+    job_type.name: job_type
+    for job_type in (
+        JobType(name="zoo", title="Opening a zoo", target=f"{_HERE}.opening:summarise", opening=1.0),
+        JobType(
+            name="measure",
+            title="M-Loss",
+            target=f"{_HERE}.measuring:measure",
+            required={"mloss": _mloss},
+            optional={"tasks": _names},
+        ),
+        JobType(
+            name="node",
+            title="One node",
+            target=f"{_HERE}.measuring:measure_node",
+            required={"mloss": _mloss, "block": _whole, "node": _whole},
+            optional={"tasks": _names},
+        ),
+        JobType(
+            name="spectra",
+            title="Spectra",
+            target=f"{_HERE}.measuring:measure_spectra",
+            required={"matrix": _words},
+            optional={"block": _whole, "fraction": _number, "tasks": _names},
+        ),
+        JobType(
+            name="samples",
+            title="Images",
+            target=f"{_HERE}.opening:draw_samples",
+            required={"task": _words, "split": _words, "indices": _indices},
+        ),
+        JobType(
+            name="pairs",
+            title="Pairs",
+            target=f"{_HERE}.measuring:measure_pairs",
+            required={"mloss": _mloss},
+            optional={"tasks": _names, "metrics": _names},
+            priority=1,
+        ),
+        JobType(
+            name="merged_file",
+            title="Merged file",
+            target=f"{_HERE}.merged_file:write_merged",
+            required={"recipe": _recipe},
+            priority=1,
+            writes_file=True,
+        ),
+        JobType(
+            name="baselines",
+            title="Baselines",
+            target=f"{_HERE}.evaluating:evaluate_baselines",
+            required={"split": _words},
+            optional={"tasks": _names, "limit": _whole},
+            priority=3,
+        ),
+        JobType(
+            name="tune",
+            title="Scale",
+            target=f"{_HERE}.evaluating:tune_recipe",
+            required={"recipe": _recipe},
+            optional={"limit": _whole},
+            priority=1,
+        ),
+        JobType(
+            name="recipe",
+            title="Merge",
+            target=f"{_HERE}.evaluating:evaluate_recipe",
+            required={"recipe": _recipe, "split": _words},
+            optional={"tasks": _names, "limit": _whole},
+            priority=2,
+        ),
+    )
 }
+"""All that can be asked for, by name."""
+
+
+def canonical(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a request in their one spelling: every option spelt out, what is None left out.
+
+    Raises:
+        UnknownNameError: no such type of job, method or processor.
+        InvalidOptionError: a parameter is missing, unknown, of the wrong type or out of range.
+    """
+    if kind not in JOB_TYPES:
+        raise unknown_name("kind of work", kind, tuple(JOB_TYPES))
+    job_type = JOB_TYPES[kind]
+    readers = job_type.readers
+    given = {name: value for name, value in params.items() if value is not None}
+    unknown = sorted(set(params) - set(readers))
+    missing = [name for name in ("zoo", *job_type.required) if name not in given]
+    if unknown or missing:
+        found = f"unknown {', '.join(unknown)}" if unknown else f"no {', '.join(missing)}"
+        raise InvalidOptionError(f"{kind} takes {', '.join(readers)}; found {found}.")
+    return {name: readers[name](name, value) for name, value in given.items()}
 
 
 def zoo_name(name: str) -> str:
@@ -214,13 +230,18 @@ def zoo_identity(name: str) -> str:
 
     A folder that cannot be read has an identity too; opening it then says what is wrong.
     """
-    folder = EMBEDDED.get(name) or zoo_folder(name)
+    embedded = EMBEDDED.get(name)
+    folder = embedded.folder if embedded else zoo_folder(name)
     try:
         files = folder_stamp(folder)
-        said = [hashlib.sha256(path.read_bytes()).hexdigest() for path in map(folder.joinpath, _SAYS) if path.is_file()]
+        described = [path for path in map(folder.joinpath, _DESCRIPTIONS) if path.is_file()]
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in described]
     except OSError as error:
         return digest_of(str(folder), type(error).__name__)
-    return digest_of(str(folder), said, files, None if name in EMBEDDED else os.environ.get("MLOSS_DATA"))
+    if embedded is None:
+        return digest_of(str(folder), digests, files, os.environ.get("MLOSS_DATA"))
+    first = () if embedded.tasks is None else (embedded.tasks,)
+    return digest_of(str(folder), digests, files, None, *first)
 
 
 def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
@@ -230,7 +251,7 @@ def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
     """
     plugin = plugin_of(params)
     code = CODE_VERSION if plugin is None else [CODE_VERSION, plugin]
-    return digest_of("request", code, kind, dict(params), zoo_identity(params["zoo"]), lane(device))
+    return digest_of("request", code, kind, dict(params), zoo_identity(params["zoo"]), device_queue(device))
 
 
 def plugin_of(params: Mapping[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.lab.requests import KINDS, Payload, canonical, zoo_identity
+from mloss_core.lab.requests import JOB_TYPES, Payload, canonical, zoo_identity
 from mloss_core.types import Progress, part, silent
 
 if TYPE_CHECKING:
@@ -48,6 +48,6 @@ def run_now(
         MLossCoreError: whatever the work finds wrong with the request.
     """
     params = canonical(kind, params)
-    record = KINDS[kind]
-    zoo = (zoos or Zoos()).get(params["zoo"], device, part(progress, 0.0, record.opening))
-    return record.load()(zoo, params, part(progress, record.opening, 1.0))
+    job_type = JOB_TYPES[kind]
+    zoo = (zoos or Zoos()).get(params["zoo"], device, part(progress, 0.0, job_type.opening))
+    return job_type.load()(zoo, params, part(progress, job_type.opening, 1.0))

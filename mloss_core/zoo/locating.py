@@ -24,7 +24,7 @@ def folder_stamp(folder: Path) -> list[tuple[str, int, int]]:
     Raises:
         OSError: the folder cannot be read.
     """
-    found: list[tuple[str, int, int]] = []
+    files: list[tuple[str, int, int]] = []
     # Nearest first, and only so many: images may lie below the same folder.
     pending, seen = deque([(folder, "", 0)]), 0
     while pending and seen < _MOST:
@@ -35,7 +35,7 @@ def folder_stamp(folder: Path) -> list[tuple[str, int, int]]:
                 name = f"{prefix}{entry.name}"
                 if entry.is_file():
                     stat = entry.stat()
-                    found.append((name, stat.st_size, stat.st_mtime_ns))
+                    files.append((name, stat.st_size, stat.st_mtime_ns))
                 elif depth < _DEPTH and entry.is_dir() and not entry.name.startswith("."):
                     pending.append((Path(entry.path), f"{name}/", depth + 1))
-    return sorted(found)
+    return sorted(files)

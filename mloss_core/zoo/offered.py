@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mloss_core.errors import ZooError, unknown_name
+from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED
 from mloss_core.zoo.folders.discovery import looks_like_zoo
 from mloss_core.zoo.locating import ROOT
 
@@ -26,12 +27,20 @@ class OfferedZoo:
         title: for people: the folder's name.
         folder: its real path.
         root: the root it lies below.
+        source: how requests name it: an embedded zoo by its name, any other by its folder.
     """
 
     id: str
     title: str
     folder: Path
     root: Path
+    source: str
+
+
+def embedded_zoos() -> tuple[OfferedZoo, ...]:
+    """The embedded zoos beside the default one."""
+    rows = [row for row in EMBEDDED.values() if row.name != DEFAULT_ZOO]
+    return tuple(OfferedZoo(row.name, row.title, row.folder, row.folder.resolve(), row.name) for row in rows)
 
 
 def configured_roots(extra: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -61,14 +70,14 @@ def offered_zoos(roots: Iterable[Path]) -> tuple[OfferedZoo, ...]:
     A root that is itself a zoo is one; else each of its folders that looks like one. Links that lead out of the root
     are left out.
     """
-    found: list[OfferedZoo] = []
+    zoos: list[OfferedZoo] = []
     taken: set[str] = set()
     for root in roots:
-        for folder in _zoos_of(root)[: MOST - len(found)]:
+        for folder in _zoos_of(root)[: MOST - len(zoos)]:
             name = _free(_UNFIT.sub("-", folder.name).strip("-.") or "zoo", taken)
             taken.add(name)
-            found.append(OfferedZoo(name, folder.name, folder, root))
-    return tuple(found)
+            zoos.append(OfferedZoo(name, folder.name, folder, root, str(folder)))
+    return tuple(zoos)
 
 
 def offered_zoo(name: str, zoos: Sequence[OfferedZoo]) -> OfferedZoo:
@@ -106,8 +115,8 @@ def _readable_zoo(folder: Path) -> bool:
 def _free(name: str, taken: set[str]) -> str:
     """The name, or with a number where it is taken."""
     number, free = 1, name
-    # The embedded zoo's name is its own.
-    while free in taken or free == "demo":
+    # The names of the embedded zoos are their own.
+    while free in taken or free in EMBEDDED:
         number += 1
         free = f"{name}-{number}"
     return free

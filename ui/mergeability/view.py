@@ -10,6 +10,7 @@ import streamlit as st
 from mloss_core.mergeability.metrics import METRICS, Metric
 from mloss_core.recipe import MLossOptions
 from ui import jobs, state, theme
+from ui.errors import guard
 from ui.mergeability.choices import BY_BLOCK, DEFAULT, Pairs, direction, diverging, number_text, pair_view, where
 from ui.mergeability.figures import matrix_figure, pair_of, profile_figure
 from ui.mergeability.matrices import (
@@ -51,6 +52,7 @@ class Choice:
     order: str
 
 
+@guard()
 def mergeability(zoo: ZooFacts) -> None:
     """Draw the page below its title."""
     choice = _controls(zoo)

@@ -1,21 +1,21 @@
-"""Which zoo is open: the embedded one, or one of those that the operator offers, chosen from a list by its id."""
+"""Which zoo is open: an embedded one, or one of those that the operator offers, chosen from a list by its id."""
 
 from typing import Any
 
 import streamlit as st
 
 from mloss_core.errors import MLossCoreError, UnknownNameError
-from mloss_core.zoo.offered import OfferedZoo, configured_roots, offered_zoo, offered_zoos
+from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED
+from mloss_core.zoo.offered import OfferedZoo, configured_roots, embedded_zoos, offered_zoo, offered_zoos
 from ui import jobs
 from ui.state import BIND, DEVICE, JOBS
 from ui.zoo.facts import ZooFacts, facts_of_summary
 
 ZOO = "zoo"
 """State key and query parameter."""
-DEMO = "demo"
 SETTING = "zoos"
 """Name of the list of roots in `.streamlit/secrets.toml`, beside `$MLOSS_ZOOS`."""
-_KIND = "zoo"
+_JOB = "zoo"
 
 
 @st.cache_data(show_spinner=False, ttl=20.0)
@@ -24,30 +24,31 @@ def _offered(setting: tuple[str, ...]) -> tuple[OfferedZoo, ...]:
 
 
 def offered() -> tuple[OfferedZoo, ...]:
-    """The zoos below the configured roots, looked up every few seconds.
+    """The embedded zoos beside the default one, and those below the configured roots, looked up every few seconds.
 
     Raises:
         ZooError: a root that cannot be one.
     """
     setting = st.secrets.get(SETTING, ()) if st.secrets.load_if_toml_exists() else ()
-    return _offered((setting,) if isinstance(setting, str) else tuple(map(str, setting)))
+    below = _offered((setting,) if isinstance(setting, str) else tuple(map(str, setting)))
+    return (*embedded_zoos(), *below)
 
 
 def chosen() -> OfferedZoo | None:
-    """The offered zoo that is open, or None for the embedded one.
+    """The offered zoo that is open, or None for the default one.
 
     Raises:
         UnknownNameError: a link names a zoo that is not offered here.
     """
-    name = st.session_state.get(ZOO) or st.query_params.get(ZOO) or DEMO
-    return None if name == DEMO else offered_zoo(name, offered())
+    name = st.session_state.get(ZOO) or st.query_params.get(ZOO) or DEFAULT_ZOO
+    return None if name == DEFAULT_ZOO else offered_zoo(name, offered())
 
 
 def zoo_select() -> bool:
-    """The list to choose from; nothing, and False, where there is only the embedded zoo or a link names no zoo."""
-    titles = {DEMO: "Demo zoo"} | {zoo.id: zoo.title for zoo in offered()}
-    if ZOO not in st.session_state and st.query_params.get(ZOO, DEMO) not in titles:
-        return False  # Drawing the list would turn the link silently into one to the embedded zoo.
+    """The list to choose from; nothing, and False, where there is only the default zoo or a link names no zoo."""
+    titles = {DEFAULT_ZOO: EMBEDDED[DEFAULT_ZOO].title} | {zoo.id: zoo.title for zoo in offered()}
+    if ZOO not in st.session_state and st.query_params.get(ZOO, DEFAULT_ZOO) not in titles:
+        return False  # Drawing the list would turn the link silently into one to the default zoo.
     if len(titles) > 1:
         st.selectbox(
             "Open zoo",
@@ -56,15 +57,15 @@ def zoo_select() -> bool:
             bind=BIND,
             format_func=lambda name: titles.get(name, name),
             on_change=_switched,
-            help="A zoo is one pretrained encoder and its fine-tuned copies, one a task. Listed: the embedded one, and "
-            "folders below ./checkpoints and the roots that the operator set.",
+            help="A zoo is one pretrained encoder and its fine-tuned copies, one a task. Listed: the embedded ones, "
+            "and folders below ./checkpoints and the roots that the operator set.",
         )
     return len(titles) > 1
 
 
 def request(zoo: OfferedZoo) -> dict[str, Any]:
     """The request that opens a zoo."""
-    return {"zoo": str(zoo.folder)}
+    return {"zoo": zoo.source}
 
 
 def opened(zoo: OfferedZoo) -> ZooFacts | None:
@@ -73,14 +74,14 @@ def opened(zoo: OfferedZoo) -> ZooFacts | None:
     Raises:
         MLossCoreError: the work cannot be asked for.
     """
-    payload = jobs.payload_of(jobs.submit(_KIND, request(zoo)))
-    return None if payload is None else facts_of_summary(str(zoo.folder), zoo.title, payload.meta)
+    payload = jobs.payload_of(jobs.submit(_JOB, request(zoo)))
+    return None if payload is None else facts_of_summary(zoo.source, zoo.title, payload.meta)
 
 
 def opening(zoo: OfferedZoo) -> None:
     """The page while a zoo is being opened, or with the report of what is wrong with it."""
     st.title(zoo.title, anchor=False)
-    payload = jobs.job_payload(_KIND, request(zoo), label=f"Opening {zoo.title}")
+    payload = jobs.job_payload(_JOB, request(zoo), label=f"Opening {zoo.title}")
     if payload is not None:
         st.rerun()
     st.caption(
@@ -99,16 +100,16 @@ def refused(error: MLossCoreError) -> None:
 
 
 def back_to_demo() -> None:
-    """Open the embedded zoo. A callback."""
+    """Open the default zoo. A callback."""
     if ZOO not in st.session_state:  # Else the list holds the parameter, and sets it.
         st.query_params.pop(ZOO, None)
-    st.session_state[ZOO] = DEMO
+    st.session_state[ZOO] = DEFAULT_ZOO
     _switched()
 
 
 def open_again(zoo: OfferedZoo) -> None:
     """Let the zoo's folder be looked at anew. A callback."""
-    jobs.forget(_KIND, request(zoo))
+    jobs.forget(_JOB, request(zoo))
     _offered.clear()
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-import mloss_core
 from mloss_core.caching import digest_of
 from mloss_core.errors import ZooError
+from mloss_core.zoo.embedded import EMBEDDED
 
-_TITLES = {"demo": "Demo zoo"}
 _PRETRAINED = "pretrained.safetensors"
 _LARGEST_HEADER = 100_000_000
 
@@ -49,7 +48,7 @@ class ZooFacts:
     @property
     def title(self) -> str:
         """The name for people."""
-        return self.label or _TITLES.get(self.name, self.name)
+        return self.label or (EMBEDDED[self.name].title if self.name in EMBEDDED else self.name)
 
     @property
     def own(self) -> bool:
@@ -64,12 +63,12 @@ class ZooFacts:
 
 
 def zoo_facts(name: str) -> ZooFacts:
-    """Facts of a zoo from its manifest and the header of one weight file, so that the app's process needs no torch.
+    """Facts of an embedded zoo from its manifest and the header of one weight file: the app's process needs no torch.
 
     Raises:
         ZooError: the zoo has no readable manifest.
     """
-    folder = Path(mloss_core.__file__).parent / "demo" / "weights"
+    folder = EMBEDDED[name].folder
     try:
         return _facts(name, folder, (folder / "manifest.json").stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError) as error:

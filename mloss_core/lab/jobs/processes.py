@@ -6,6 +6,8 @@ import socket
 import time
 from pathlib import Path
 
+import psutil
+
 SILENCE = 30.0
 """Seconds without a heartbeat after which a process of another machine counts as gone."""
 
@@ -48,26 +50,26 @@ def exists(pid: int) -> bool:
     if pid <= 0:
         return False
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return _fields(pid)[:1] != ["Z"]
 
 
 def _start(pid: int) -> str:
-    """Clock ticks from the machine's start to the process's; empty on systems that do not tell."""
-    fields = _fields(pid)
-    return fields[19] if len(fields) > 19 else ""
+    """Hundredths of a second from the machine's start to the process's; empty where there is no such process.
 
-
-def _fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on."""
+    A time of day would change with every correction of the clock, and make a living process look like another one.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+        while True:
+            boot = psutil.boot_time()
+            created = psutil.Process(pid).create_time()
+            if psutil.boot_time() == boot:
+                return str(round(100 * (created - boot)))
+    except psutil.Error:
+        return ""
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from mloss_core.errors import CacheError
-from mloss_core.lab.devices import lane
+from mloss_core.lab.devices import device_queue
 
 ACTIVE = ("queued", "running")
 KEPT_RECORDS = 500
@@ -26,13 +26,13 @@ class Job:
 
     Args:
         key: of the request; identical requests share it.
-        kind, params, device: what was asked for, and where.
+        kind, params, device: what was asked for (the name of its job type, and parameters), and where.
         status: queued, running, done, failed or cancelled.
         fraction: share of the work that is done, 0 to 1; `message` says what is going on.
         created, started, finished: times in seconds since the epoch, None before they come.
         error: one sentence when it failed; `error_kind` is the error's class.
         worker: name of the process that runs it; attempts: how often it was begun.
-        queue_position: 1 for the next in line, None when it does not wait.
+        queue_position: 1 for the next in its queue, None when it does not wait.
     """
 
     key: str
@@ -87,7 +87,7 @@ class Records:
         """The record, or None when there is none or it cannot be read."""
         try:
             job = Job(**json.loads((self.root / "records" / f"{key}.json").read_text(encoding="utf-8")))
-            lane(job.device)
+            device_queue(job.device)
             return job
         except (OSError, ValueError, TypeError):
             return None
@@ -102,7 +102,7 @@ class Records:
         marker = self.root / "active" / job.key
         with writing(self.root):
             if job.active:
-                # First, so that no job is ever recorded as waiting without being in the line.
+                # First, so that no job is ever recorded as waiting without being in the queue.
                 marker.parent.mkdir(parents=True, exist_ok=True)
                 marker.touch()
             self._replace(self.root / "records" / f"{job.key}.json", json.dumps(values))
@@ -117,8 +117,8 @@ class Records:
             keys = [path.name for path in (self.root / "active").iterdir()]
         except OSError:
             return []
-        found = [job for key in keys if (job := self.read(key)) is not None and job.active]
-        return sorted(found, key=lambda job: job.created)
+        jobs = [job for key in keys if (job := self.read(key)) is not None and job.active]
+        return sorted(jobs, key=lambda job: job.created)
 
     def flag(self, key: str) -> Path:
         """The file whose presence asks a running job to stop."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mloss_core.caching import Cache, cache_root
-from mloss_core.lab.devices import lane
+from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.processes import process_id
 from mloss_core.lab.jobs.records import Job, Records, writing
-from mloss_core.lab.jobs.workers import Staff
-from mloss_core.lab.requests import KINDS, Payload, canonical, request_key
+from mloss_core.lab.jobs.workers import Workers
+from mloss_core.lab.requests import JOB_TYPES, Payload, canonical, request_key
 
 __all__ = ["Job", "JobStore"]
 
@@ -26,7 +26,7 @@ MAX_ATTEMPTS = 2
 GRACE = 5.0
 """Seconds that a running job has to stop by itself before its worker is ended."""
 PATIENCE = 60.0
-"""Seconds after which a waiting job goes first, whatever its kind."""
+"""Seconds after which a waiting job goes first, whatever its type."""
 
 
 class JobStore:
@@ -39,7 +39,7 @@ class JobStore:
     def __init__(self, root: "Path | str | None" = None) -> None:
         self.root = Path(root) if root is not None else cache_root() / "jobs"
         self.records = Records(self.root)
-        self.staff = Staff(self.root)
+        self.workers = Workers(self.root)
         self.cache = Cache(self.root.parent)
 
     def submit(self, kind: str, params: Mapping[str, Any], device: str = "auto") -> Job:
@@ -52,17 +52,17 @@ class JobStore:
         params = canonical(kind, params)
         key = request_key(kind, params, device)
         job = self.job(key)
-        if job is None or not (job.active or (job.status == "done" and self._kept(kind, key))):
+        if job is None or not (job.active or (job.status == "done" and self._has_answer(kind, key))):
             with self.records.locked():
                 job = self.records.read(key)
                 if job is None or not job.active:
                     job = self.records.write(self._new(key, kind, params, device))
         if job.active:
-            self._wanted_again(key)
+            self._withdraw_cancel(key)
             self.ensure_worker(device)
         return job
 
-    def _wanted_again(self, key: str) -> None:
+    def _withdraw_cancel(self, key: str) -> None:
         """Take back the wish to stop a running job, unless it has been heard."""
         if self.records.flagged_for(key) is not None:
             with self.records.locked(), writing(self.root):
@@ -113,30 +113,32 @@ class JobStore:
         Raises:
             CacheError: the cache folder cannot be written.
         """
-        name = lane(device)
-        if not self.staff.start(name):
-            self._give_up(name)
+        queue = device_queue(device)
+        if not self.workers.start(queue):
+            self._fail_waiting(queue)
 
     def _new(self, key: str, kind: str, params: Mapping[str, Any], device: str) -> Job:
         """A job that waits, or that is done because its answer is still there."""
         now = time.time()
         job = Job(key=key, kind=kind, params=params, device=device, created=now)
-        return ended(job, "done", fraction=1.0) if self._kept(kind, key) else job
+        return ended(job, "done", fraction=1.0) if self._has_answer(kind, key) else job
 
-    def _kept(self, kind: str, key: str) -> bool:
+    def _has_answer(self, kind: str, key: str) -> bool:
         """Whether the answer to a request is there."""
         if not self.cache.path(RESULTS, key).exists():
             return False
-        if not KINDS[kind].writes_file:
+        if not JOB_TYPES[kind].writes_file:
             return True
         payload = self.result(key)
         return payload is not None and Path(payload.meta["path"]).is_file()
 
     def _waiting(self, job: Job) -> Job:
-        """A waiting job with its place in the line; whoever looks at it also sees to it that the line moves."""
-        name, now = lane(job.device), time.time()
+        """A waiting job with its place in the queue; whoever looks at it also sees to it that the queue moves."""
+        queue, now = device_queue(job.device), time.time()
         self.ensure_worker(job.device)
-        others = [other for other in self.records.active() if lane(other.device) == name and other.key != job.key]
+        others = [
+            other for other in self.records.active() if device_queue(other.device) == queue and other.key != job.key
+        ]
         for other in others:
             if other.status == "running":
                 self._checked(other)
@@ -147,7 +149,7 @@ class JobStore:
     def _checked(self, job: Job) -> Job:
         """A running job, after looking whether its process lives and whether it stops when asked."""
         flagged = self.records.flagged_for(job.key)
-        if self.staff.present(lane(job.device), job.worker):
+        if self.workers.is_running(device_queue(job.device), job.worker):
             if flagged is None or flagged < 2 * GRACE:
                 return job
             pid = process_id(job.worker)
@@ -163,12 +165,12 @@ class JobStore:
             self.ensure_worker(job.device)
         return job
 
-    def _give_up(self, name: str) -> None:
+    def _fail_waiting(self, queue: str) -> None:
         """Fail the jobs that wait for a worker which does not start."""
-        sentence = f"the worker process does not start; details are in {self.staff.log(name)}."
+        sentence = f"the worker process does not start; details are in {self.workers.log(queue)}."
         with self.records.locked():
             for job in self.records.active():
-                if job.status == "queued" and lane(job.device) == name:
+                if job.status == "queued" and device_queue(job.device) == queue:
                     self.records.write(ended(job, "failed", error=sentence, error_kind="WorkerError"))
 
 
@@ -187,14 +189,14 @@ def after_death(job: Job, asked_to_stop: bool) -> Job:
     return dataclasses.replace(job, status="queued", fraction=0.0, message="", started=None, worker=None)
 
 
-def next_job(jobs: Sequence[Job], name: str) -> Job | None:
+def next_job(jobs: Sequence[Job], queue: str) -> Job | None:
     """The job that a device's worker takes next: what a page waits for first, what has waited too long before all."""
-    waiting = [job for job in jobs if job.status == "queued" and lane(job.device) == name]
+    waiting = [job for job in jobs if job.status == "queued" and device_queue(job.device) == queue]
     now = time.time()
     return min(waiting, key=lambda job: _order(job, now), default=None)
 
 
 def _order(job: Job, now: float) -> tuple[int, int, float]:
     """The order in which jobs are taken: the running one, then by priority, then by age."""
-    priority = KINDS[job.kind].priority if job.kind in KINDS else 9
+    priority = JOB_TYPES[job.kind].priority if job.kind in JOB_TYPES else 9
     return (job.status != "running", 0 if now - job.created > PATIENCE else priority, job.created)

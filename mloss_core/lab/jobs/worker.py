@@ -1,6 +1,6 @@
 """The process that owns a device: it takes jobs one at a time and keeps what it opened.
 
-Started by `Staff.start`: `python -m mloss_core.lab.jobs.worker --device cpu --root FOLDER --parent PROCESS`.
+Started by `Workers.start`: `python -m mloss_core.lab.jobs.worker --device cpu --root FOLDER --parent PROCESS`.
 """
 
 import argparse
@@ -19,20 +19,21 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mloss_core.errors import CacheError, InvalidOptionError, JobCancelledError, MLossCoreError
-from mloss_core.lab.devices import lane
+from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.processes import runs, this_process
 from mloss_core.lab.jobs.records import Job
 from mloss_core.lab.jobs.store import GRACE, RESULTS, JobStore, after_death, ended, next_job
-from mloss_core.lab.requests import KINDS, Payload, plugin_of, request_key
+from mloss_core.lab.requests import JOB_TYPES, Payload, plugin_of, request_key
 from mloss_core.lab.running import Zoos, run_now
+from mloss_core.zoo.embedded import DEFAULT_ZOO
 
 ORPHAN_SECONDS = 10.0
 """Seconds without work after which a worker ends whose parent is gone."""
-_NAP = 0.02
+_POLL_SECONDS = 0.02
 _REPORT_EVERY = 0.2
-_BEAT_EVERY = 0.5
+_HEARTBEAT_EVERY = 0.5
 _LOOK_EVERY = 1.0
-_SEAT_SECONDS = 5.0
+_LOCK_SECONDS = 5.0
 _KILLED = 3
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Worker:
 
     Args:
         store: where the jobs are.
-        device: as in `lane`.
+        device: as in `device_queue`.
         run: what does the work: (job, progress) -> Payload.
     """
 
@@ -54,17 +55,17 @@ class Worker:
 
     def recover(self) -> None:
         """Take up what an earlier worker of this device left: there is one at a time, so it is gone."""
-        self.settle()
+        self.requeue_abandoned()
         self.store.records.prune()
 
-    def settle(self) -> None:
+    def requeue_abandoned(self) -> None:
         """Let jobs of this device that nobody does wait again: their worker is gone, or could not write how they ended.
 
         Call it between two jobs only.
         """
         with self.store.records.locked():
             for job in self.store.records.active():
-                if job.status == "running" and lane(job.device) == self.device:
+                if job.status == "running" and device_queue(job.device) == self.device:
                     asked = self.store.records.flagged_for(job.key) is not None
                     self.store.records.write(after_death(job, asked))
 
@@ -77,8 +78,9 @@ class Worker:
             job = next_job(records.active(), self.device)
             if job is None:
                 return False
-            begun = {"status": "running", "started": time.time(), "worker": self.name, "message": "starting"}
-            job = records.write(dataclasses.replace(job, attempts=job.attempts + 1, **begun))
+            begun: dict[str, Any] = {"status": "running", "started": time.time(), "message": "starting"}
+            begun |= {"worker": self.name, "attempts": job.attempts + 1}
+            job = records.write(dataclasses.replace(job, **begun))
         self.job = job
         try:
             self._do(job)
@@ -104,7 +106,7 @@ class Worker:
             reporter.end("failed", error=str(error), error_kind=type(error).__name__)
         except Exception as error:  # A fault of ours must end the job, not the worker.
             traceback.print_exc()
-            where = self.store.staff.log(self.device)
+            where = self.store.workers.log(self.device)
             sentence = f"internal error: {type(error).__name__}: {error}; details are in {where}."
             reporter.end("failed", error=" ".join(sentence.split()), error_kind=type(error).__name__)
 
@@ -132,40 +134,40 @@ class Reporter:
 
     def _update(self, **changes: Any) -> bool:
         with self.records.locked():
-            found = self.records.read(self.job.key)
-            ours = found is not None and found.status == "running" and found.worker == self.job.worker
-            if ours:
-                self.job = self.records.write(dataclasses.replace(found, **changes))
-        return ours
+            record = self.records.read(self.job.key)
+            if record is None or record.status != "running" or record.worker != self.job.worker:
+                return False
+            self.job = self.records.write(dataclasses.replace(record, **changes))
+        return True
 
 
-class Watch(threading.Thread):
-    """Beats while the worker lives, and ends the process when a job does not stop within `GRACE` of being asked."""
+class Watchdog(threading.Thread):
+    """Touches the heartbeat while the worker lives, and ends the process when a job does not stop when asked."""
 
-    def __init__(self, worker: Worker, leave: Callable[[int], Any] = os._exit, grace: float = GRACE) -> None:
-        super().__init__(daemon=True, name="watch")
-        self.worker, self.leave, self.grace = worker, leave, grace
+    def __init__(self, worker: Worker, end_process: Callable[[int], Any] = os._exit, grace: float = GRACE) -> None:
+        super().__init__(daemon=True, name="watchdog")
+        self.worker, self.end_process, self.grace = worker, end_process, grace
 
     def run(self) -> None:
         """Look twice a second."""
         while True:
             with contextlib.suppress(CacheError):
                 self.look()
-            time.sleep(_BEAT_EVERY)
+            time.sleep(_HEARTBEAT_EVERY)
 
     def look(self) -> None:
-        """One beat, one look at the job."""
+        """One heartbeat, one look at the job."""
         store, job = self.worker.store, self.worker.job
-        store.staff.beat(self.worker.device)
+        store.workers.touch_heartbeat(self.worker.device)
         flagged = None if job is None else store.records.flagged_for(job.key)
         if job is None or flagged is None or flagged < self.grace:
             return
         with store.records.locked():
-            found = store.records.read(job.key)
-            if found is None or found.status != "running" or found.worker != self.worker.name:
+            record = store.records.read(job.key)
+            if record is None or record.status != "running" or record.worker != self.worker.name:
                 return
-            store.records.write(ended(found, "cancelled"))
-        self.leave(_KILLED)
+            store.records.write(ended(record, "cancelled"))
+        self.end_process(_KILLED)
 
 
 def serve(worker: Worker, parent: str, warming: "Iterator[None] | None" = None) -> None:
@@ -187,31 +189,31 @@ def serve(worker: Worker, parent: str, warming: "Iterator[None] | None" = None) 
             log.warning("%s", error)
             time.sleep(1.0)
             with contextlib.suppress(CacheError):
-                worker.settle()
+                worker.requeue_abandoned()
         next(steps, None)
         now = time.monotonic()
         if now - looked > _LOOK_EVERY:
             looked = now
             if not needed(worker, parent, now - last):
                 return
-        time.sleep(_NAP)
+        time.sleep(_POLL_SECONDS)
 
 
 def needed(worker: Worker, parent: str, idle: float) -> bool:
     """Whether a worker without a job stays: its parent lives, or it worked until a moment ago, and none replaced it."""
-    post = worker.store.staff.post(worker.device)
-    return post is not None and post.worker == worker.name and (idle < ORPHAN_SECONDS or runs(parent))
+    record = worker.store.workers.record(worker.device)
+    return record is not None and record.worker == worker.name and (idle < ORPHAN_SECONDS or runs(parent))
 
 
 def warm(zoos: Zoos, device: str) -> Iterator[None]:
     """Open the embedded zoo and import what jobs need, a step at a time, so that the next job need not wait for it."""
     try:
-        zoos.get("demo", device)
+        zoos.get(DEFAULT_ZOO, device)
     except MLossCoreError as error:
         log.warning("%s", error)
-    for kind in KINDS.values():
+    for job_type in JOB_TYPES.values():
         yield
-        kind.load()
+        job_type.load()
     yield
     import open_clip.transformer  # noqa: F401
 
@@ -229,12 +231,12 @@ def main(arguments: list[str] | None = None) -> int:
     store = JobStore(options.root)
     worker = Worker(store, options.device)
     try:
-        with FileLock(store.staff.seat(options.device), timeout=_SEAT_SECONDS):
-            Watch(worker).start()
+        with FileLock(store.workers.lock_file(options.device), timeout=_LOCK_SECONDS):
+            Watchdog(worker).start()
             worker.recover()
-            store.staff.arrive(options.device, worker.name)
+            store.workers.register(options.device, worker.name)
             serve(worker, options.parent, warm(worker.zoos, options.device))
-            store.staff.leave(options.device, worker.name)
+            store.workers.unregister(options.device, worker.name)
     except Timeout:
         log.warning("another worker of %s runs.", options.device)
     return 0

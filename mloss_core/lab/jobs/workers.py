@@ -20,8 +20,8 @@ _LONGEST_LOG = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Post:
-    """Who works on a device.
+class WorkerRecord:
+    """Which process works on a device.
 
     Args:
         worker: name of the process.
@@ -36,23 +36,24 @@ class Post:
     failures: int = 0
 
 
-class Staff:
-    """The workers of the jobs below one folder. A device is named as in `lane`."""
+class Workers:
+    """The worker processes of the jobs below one folder, at most one a device. A device is named as
+    in `device_queue`."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.folder = root, root / "workers"
 
-    def post(self, device: str) -> Post | None:
-        """Who was last known to work on the device, running or not."""
+    def record(self, device: str) -> WorkerRecord | None:
+        """The last known worker of the device, running or not."""
         try:
-            return Post(**json.loads(self._file(device, "json").read_text(encoding="utf-8")))
+            return WorkerRecord(**json.loads(self._file(device, "json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
-    def present(self, device: str, worker: str | None = None) -> bool:
+    def is_running(self, device: str, worker: str | None = None) -> bool:
         """Whether the device's worker runs; with `worker`, whether that very one does."""
-        post = self.post(device)
-        name = worker or (post.worker if post else None)
+        record = self.record(device)
+        name = worker or (record.worker if record else None)
         return runs(name, self.heartbeat(device))
 
     def heartbeat(self, device: str) -> Path:
@@ -63,9 +64,9 @@ class Staff:
         """What the worker printed."""
         return self._file(device, "log")
 
-    def seat(self, device: str) -> Path:
+    def lock_file(self, device: str) -> Path:
         """The lock file that a worker holds all its life."""
-        return self._file(device, "seat")
+        return self._file(device, "lock")
 
     def start(self, device: str) -> bool:
         """Start the device's worker unless one runs; returns at once. False when it failed to start too often.
@@ -73,10 +74,10 @@ class Staff:
         Raises:
             CacheError: the folder cannot be written, or the system starts no process.
         """
-        if self.present(device):
+        if self.is_running(device):
             return True
-        with self._changing(device):
-            last = self.post(device)
+        with self._locked(device):
+            last = self.record(device)
             if last is not None and runs(last.worker, self.heartbeat(device)):
                 return True
             failures = self._failures(last)
@@ -85,31 +86,31 @@ class Staff:
                 return False
             with writing(self.folder):
                 pid = self._spawn(device)
-                self._write(device, Post(process_name(pid), time.time(), failures=failures))
+                self._write(device, WorkerRecord(process_name(pid), time.time(), failures=failures))
         return True
 
-    def arrive(self, device: str, worker: str) -> None:
+    def register(self, device: str, worker: str) -> None:
         """A worker says that it takes jobs now."""
-        with self._changing(device):
-            self._write(device, Post(worker, time.time(), ready=True))
+        with self._locked(device):
+            self._write(device, WorkerRecord(worker, time.time(), ready=True))
 
-    def beat(self, device: str) -> None:
+    def touch_heartbeat(self, device: str) -> None:
         """A worker says that it lives."""
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             self.heartbeat(device).touch()
 
-    def leave(self, device: str, worker: str) -> None:
+    def unregister(self, device: str, worker: str) -> None:
         """A worker says that it is about to end."""
-        with self._changing(device):
-            post = self.post(device)
-            if post is not None and post.worker == worker:
+        with self._locked(device):
+            record = self.record(device)
+            if record is not None and record.worker == worker:
                 self._file(device, "json").unlink(missing_ok=True)
 
-    def _changing(self, device: str) -> AbstractContextManager[None]:
+    def _locked(self, device: str) -> AbstractContextManager[None]:
         return lock_of(self._file(device, "start"))
 
-    def _failures(self, last: Post | None) -> int:
+    def _failures(self, last: WorkerRecord | None) -> int:
         recent = last is not None and not last.ready and time.time() - last.started < _FORGIVEN_SECONDS
         return last.failures + 1 if last is not None and recent else 0
 
@@ -142,11 +143,11 @@ class Staff:
         paths = [project, *filter(None, [os.environ.get("PYTHONPATH")])]
         return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MLOSS_CACHE": str(self.root.parent.absolute())}
 
-    def _write(self, device: str, post: Post) -> None:
+    def _write(self, device: str, record: WorkerRecord) -> None:
         path = self._file(device, "json")
         temporary = path.with_suffix(f".{os.getpid()}")
         with writing(self.folder):
-            temporary.write_text(json.dumps(dataclasses.asdict(post)), encoding="utf-8")
+            temporary.write_text(json.dumps(dataclasses.asdict(record)), encoding="utf-8")
             temporary.replace(path)
 
     def _file(self, device: str, suffix: str) -> Path:

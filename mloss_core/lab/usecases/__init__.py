@@ -1,1 +1,1 @@
-"""The kinds of work: functions (zoo, params, progress) from plain values to a payload."""
+"""What each type of job does: functions (zoo, params, progress) from plain values to a payload."""

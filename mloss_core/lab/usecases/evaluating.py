@@ -43,7 +43,8 @@ def evaluate_baselines(zoo: Zoo, params: Mapping[str, Any], progress: Progress) 
     tasks = zoo.check_tasks(params.get("tasks"))
     few = zoo.limited(params.get("limit"))
     rows = evaluate_rows(few, (), params["split"], tasks, progress=part(progress, 0, 0.9))
-    listed, arrays = [], {}
+    listed: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
     for row in rows:
         values, answers = row.to_entry()
         if row.kind == "zero_shot":

@@ -80,11 +80,11 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def measure_spectra(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """With a block the spectra of its matrix, without one the interference of that matrix in every block."""
-    part = zoo.subset(params.get("tasks"))
-    meta: dict[str, Any] = {"tasks": list(part.tasks), "matrix": params["matrix"]}
+    chosen = zoo.subset(params.get("tasks"))
+    meta: dict[str, Any] = {"tasks": list(chosen.tasks), "matrix": params["matrix"]}
     if "block" not in params:
-        return Payload(meta, {"interference": task_interference(part, params["matrix"], progress=progress)})
-    found = layer_spectra(part, params["block"], params["matrix"], common_fraction=params.get("fraction", 0.8))
-    arrays = dataclasses.asdict(found)
-    meta |= {"block": params["block"], "interference": arrays.pop("interference"), "iso_c": found.iso_c}
+        return Payload(meta, {"interference": task_interference(chosen, params["matrix"], progress=progress)})
+    spectra = layer_spectra(chosen, params["block"], params["matrix"], common_fraction=params.get("fraction", 0.8))
+    arrays = dataclasses.asdict(spectra)
+    meta |= {"block": params["block"], "interference": arrays.pop("interference"), "iso_c": spectra.iso_c}
     return Payload(meta, arrays)

@@ -7,9 +7,10 @@ all tensors in the manifest's order, each packed into whole bytes, the first ent
 
 import dataclasses
 import io
+import itertools
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from mloss_core.caching import write_atomically
 from mloss_core.errors import CacheError, CheckpointError, InvalidOptionError, unknown_name
+from mloss_core.lazy_state import LazyState
 from mloss_core.merging.results import MergedWeights, MergeResult
 from mloss_core.types import Progress, StateDict, silent
 
@@ -58,7 +60,7 @@ class PackedMasks:
         """
         if task not in self.bits:
             raise unknown_name("task", task, self.tasks)
-        return _Unpacked(self.bits[task], self.shapes)
+        return _unpacked(self.bits[task], self.shapes)
 
     def state_dict(self, task: str, pretrained: StateDict, update: StateDict) -> MergedWeights:
         """A task's weights, computed tensor by tensor: pretrained + scale * mask * update.
@@ -70,7 +72,7 @@ class PackedMasks:
         Raises:
             UnknownNameError: no such task.
         """
-        return MergedWeights(pretrained, _Masked(update, self.masks(task)), self.manifest["scales"][task])
+        return MergedWeights(pretrained, _masked(update, self.masks(task)), self.manifest["scales"][task])
 
 
 def write_masks(result: MergeResult, path: "str | Path", progress: Progress = silent) -> PackedMasks:
@@ -165,35 +167,24 @@ def _bytes(shape: "list[int] | tuple[int, ...]") -> int:
     return -(-int(np.prod(shape, dtype=np.int64)) // 8)
 
 
-class _Unpacked(Mapping[str, Tensor]):
-    def __init__(self, bits: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self._bits, self._shapes, self._starts, start = bits, shapes, {}, 0
-        for key, shape in shapes.items():
-            self._starts[key] = start
-            start += _bytes(shape)
+def _unpacked(bits: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> LazyState:
+    """The masks of one task, each unpacked when it is read."""
+    ends = itertools.accumulate(map(_bytes, shapes.values()), initial=0)
+    starts = dict(zip(shapes, ends, strict=False))
 
-    def __getitem__(self, key: str) -> Tensor:
-        start, shape = self._starts[key], self._shapes[key]
-        flat = np.unpackbits(self._bits[start : start + _bytes(shape)], count=int(np.prod(shape, dtype=np.int64)))
+    def read(key: str) -> Tensor:
+        start, shape = starts[key], shapes[key]
+        flat = np.unpackbits(bits[start : start + _bytes(shape)], count=int(np.prod(shape, dtype=np.int64)))
         return torch.from_numpy(flat.astype(bool).reshape(shape))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._shapes)
-
-    def __len__(self) -> int:
-        return len(self._shapes)
+    return LazyState(shapes, read)
 
 
-class _Masked(Mapping[str, Tensor]):
-    def __init__(self, update: StateDict, masks: Mapping[str, Tensor]) -> None:
-        self._update, self._masks = update, masks
+def _masked(update: StateDict, masks: Mapping[str, Tensor]) -> LazyState:
+    """The shared update where a task takes it."""
 
-    def __getitem__(self, key: str) -> Tensor:
-        mask = self._masks[key]
-        return torch.where(mask, self._update[key].to(mask.device), 0.0)
+    def read(key: str) -> Tensor:
+        mask = masks[key]
+        return torch.where(mask, update[key].to(mask.device), 0.0)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._masks)
-
-    def __len__(self) -> int:
-        return len(self._masks)
+    return LazyState(masks, read)

@@ -6,7 +6,7 @@ import pytest
 
 from mloss_core.lab import requests
 from mloss_core.lab.requests import request_key, zoo_identity
-from mloss_core.zoo.embedded import EMBEDDED
+from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED, EmbeddedZoo
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_folder_that_is_none_has_an_identity(tmp_path):
 
 
 def test_the_embedded_zoo_is_where_it_says():
-    assert (EMBEDDED["demo"] / "manifest.json").is_file()
+    assert (EMBEDDED[DEFAULT_ZOO].folder / "manifest.json").is_file()
 
 
 def test_a_request_is_its_kind_parameters_zoo_and_device(zoo, monkeypatch):
@@ -64,3 +64,9 @@ def test_a_request_is_its_kind_parameters_zoo_and_device(zoo, monkeypatch):
     assert len(keys) == 4 and request_key("node", dict(reversed(params.items())), "cpu") in keys
     monkeypatch.setattr(requests, "CODE_VERSION", "another")
     assert request_key("node", params, "cpu") not in keys
+
+
+def test_embedded_zoos_of_one_folder_differ_by_their_tasks(zoo, monkeypatch):
+    for count in (None, 2, 3):
+        monkeypatch.setitem(EMBEDDED, f"few{count}", EmbeddedZoo(f"few{count}", "Few", zoo, count))
+    assert len({zoo_identity(f"few{count}") for count in (None, 2, 3)}) == 3

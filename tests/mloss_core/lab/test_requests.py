@@ -5,20 +5,21 @@ import dataclasses
 import pytest
 
 from mloss_core.errors import InvalidOptionError, MLossCoreError, UnknownNameError
-from mloss_core.lab.requests import KINDS, canonical
+from mloss_core.lab.requests import JOB_TYPES, canonical
 from mloss_core.recipe import MLossOptions, Recipe
 from tests.mloss_core.lab.fakes import MEASURE, RECIPE, SAMPLES
 
 
-def test_every_kind_has_its_function_and_known_parameters():
-    assert {"measure", "node", "samples", "pairs", "baselines", "recipe", "merged_file"} <= set(KINDS)
-    for name, kind in KINDS.items():
-        assert callable(kind.load()) and kind.name == name and (kind.required or kind.opening == 1)
+def test_every_type_has_its_title_its_function_and_a_reader_of_each_parameter():
+    assert {"measure", "node", "samples", "pairs", "baselines", "recipe", "merged_file"} <= set(JOB_TYPES)
+    for name, job_type in JOB_TYPES.items():
+        assert callable(job_type.load()) and job_type.name == name and (job_type.required or job_type.opening == 1)
+        assert job_type.title[0].isupper() and all(map(callable, job_type.readers.values()))
 
 
 def test_what_a_page_waits_for_goes_before_long_work():
-    assert KINDS["node"].priority == KINDS["measure"].priority == KINDS["samples"].priority == 0
-    assert KINDS["node"].priority < KINDS["recipe"].priority < KINDS["baselines"].priority
+    assert JOB_TYPES["node"].priority == JOB_TYPES["measure"].priority == JOB_TYPES["samples"].priority == 0
+    assert JOB_TYPES["node"].priority < JOB_TYPES["recipe"].priority < JOB_TYPES["baselines"].priority
 
 
 def test_options_are_spelt_out_and_none_left_out():

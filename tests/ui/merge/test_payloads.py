@@ -7,7 +7,7 @@ import pytest
 from mloss_core.caching import Cache
 from mloss_core.evaluation.paired import difference
 from mloss_core.evaluation.ranking import find
-from mloss_core.lab.requests import KINDS, Payload
+from mloss_core.lab.requests import JOB_TYPES, Payload
 from mloss_core.merging.methods import check_recipe
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import silent
@@ -34,7 +34,7 @@ def cache(monkeypatch, tmp_path_factory):
 
 def answer(zoo, kind, params) -> Payload:
     """The payload as it comes back from the cache."""
-    found = KINDS[kind].load()(zoo, params, silent)
+    found = JOB_TYPES[kind].load()(zoo, params, silent)
     entry = Cache().put("test", "0" * 64, found.meta, found.arrays)
     again = Cache().get("test", "0" * 64)
     assert again is not None and dict(again.meta).keys() == dict(entry.meta).keys()

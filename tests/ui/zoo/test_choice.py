@@ -5,6 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mloss_core.errors import ZooError
+from mloss_core.zoo.embedded import EMBEDDED, EmbeddedZoo
 from mloss_core.zoo.offered import VARIABLE
 from tests.ui.fake_card import fake_zoo
 from tests.ui.fake_lab import FakePayload, FakeStore
@@ -63,6 +64,15 @@ def test_without_roots_there_is_nothing_to_choose(store, monkeypatch):
     monkeypatch.delenv(VARIABLE)
     zoo_choice._offered.clear()
     assert not app().sidebar.selectbox
+
+
+def test_an_embedded_zoo_beside_the_default_one_is_a_row_of_the_table(store, monkeypatch):
+    monkeypatch.setitem(EMBEDDED, "demo3", EmbeddedZoo("demo3", "Demo zoo, 3 tasks", EMBEDDED["demo"].folder, 3))
+    at = app()
+    assert choice(at).options == ["Demo zoo", "Demo zoo, 3 tasks", "broken", "mine"]
+    at = choice(at).select("demo3").run()
+    assert not at.exception and ("zoo", {"zoo": "demo3"}) in store.submitted
+    assert "**Demo zoo, 3 tasks** · 4 models" in [item.value for item in at.sidebar.markdown]
 
 
 def test_choosing_a_zoo_opens_it(store, tmp_path):

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mloss_core.errors import ZooError
+from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED, EmbeddedZoo
 from ui.zoo import facts as cached
 
 
@@ -52,9 +53,7 @@ def test_what_is_no_weight_file_is_refused(tmp_path, content):
 
 
 def test_zoo_without_a_manifest_is_one_sentence(monkeypatch, tmp_path):
-    import mloss_core
-
-    monkeypatch.setattr(mloss_core, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setitem(EMBEDDED, DEFAULT_ZOO, EmbeddedZoo(DEFAULT_ZOO, "Demo zoo", tmp_path))
     with pytest.raises(ZooError, match="the zoo 'demo' cannot be opened"):
         cached.zoo_facts("demo")
 
@@ -62,13 +61,10 @@ def test_zoo_without_a_manifest_is_one_sentence(monkeypatch, tmp_path):
 def test_rebuilt_zoo_is_read_again(monkeypatch, tmp_path):
     import os
 
-    import mloss_core
-
-    folder = tmp_path / "demo" / "weights"
-    folder.mkdir(parents=True)
+    folder = tmp_path
     header(folder / "pretrained.safetensors", {"a": {"shape": [5]}})
     (folder / "manifest.json").write_text(json.dumps(manifest()))
-    monkeypatch.setattr(mloss_core, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setitem(EMBEDDED, DEFAULT_ZOO, EmbeddedZoo(DEFAULT_ZOO, "Demo zoo", folder))
     assert cached.zoo_facts("demo").layers == 3
     other = manifest()
     other["architecture"]["layers"] = 4

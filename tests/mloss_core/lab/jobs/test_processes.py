@@ -37,9 +37,9 @@ def test_a_number_that_was_given_out_again_fools_nobody():
 
 @pytest.mark.parametrize(("age", "alive"), [(0, True), (SILENCE + 5, False), (None, False)])
 def test_a_process_of_another_machine_is_known_by_its_heartbeat(tmp_path, age, alive):
-    beat = tmp_path / "beat"
+    heartbeat = tmp_path / "heartbeat"
     if age is not None:
-        beat.touch()
-        os.utime(beat, (time.time() - age,) * 2)
+        heartbeat.touch()
+        os.utime(heartbeat, (time.time() - age,) * 2)
     name = "elsewhere/00000000:1:2"
-    assert runs(name, beat) is alive and process_id(name) is None and not runs(name)
+    assert runs(name, heartbeat) is alive and process_id(name) is None and not runs(name)

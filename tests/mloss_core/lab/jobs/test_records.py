@@ -22,7 +22,7 @@ def job(number=0, **changes):
 
 def test_a_record_comes_back_as_it_was(records):
     written = records.write(job(created=3.5, worker="a/b:1:2", queue_position=7))
-    assert records.read(written.key) == job(created=3.5, worker="a/b:1:2"), "the place in the line is not kept"
+    assert records.read(written.key) == job(created=3.5, worker="a/b:1:2"), "the place in the queue is not kept"
 
 
 ODD_DEVICE = '{"key": "x", "kind": "samples", "params": {}, "device": "../x"}'

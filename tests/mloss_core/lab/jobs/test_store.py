@@ -114,7 +114,7 @@ def test_nobody_waits_for_ever(store, monkeypatch):
     assert next_job(store.records.active(), "cpu").key == slow.key
 
 
-def test_each_device_has_its_own_line(store):
+def test_each_device_has_its_own_queue(store):
     store.submit("samples", SAMPLES, "cpu")
     other = store.submit("samples", SAMPLES, "cuda:1")
     assert store.job(other.key).queue_position == 1
@@ -216,7 +216,7 @@ def test_many_threads_submit_without_loss(store, tmp_path):
     assert len(store.active()) == 6
 
 
-def test_two_processes_share_one_line(store, worker, tmp_path):
+def test_two_processes_share_one_queue(store, worker, tmp_path):
     """Both submit the same twenty requests while a worker takes them: each is done once, none is lost."""
     code = (
         "import sys; from tests.mloss_core.lab.fakes import *; store = QuietStore(sys.argv[1])\n"

@@ -15,7 +15,7 @@ from mloss_core.errors import CacheError, JobCancelledError, ZooError
 from mloss_core.lab.jobs import worker as worker_module
 from mloss_core.lab.jobs.processes import exists, process_id, this_process
 from mloss_core.lab.jobs.store import JobStore
-from mloss_core.lab.jobs.worker import Reporter, Watch, Worker, needed, serve
+from mloss_core.lab.jobs.worker import Reporter, Watchdog, Worker, needed, serve
 from mloss_core.lab.requests import Payload
 from tests.mloss_core.lab.fakes import SAMPLES, QuietStore, answer, dead_worker, started_by
 
@@ -123,9 +123,9 @@ def test_another_devices_jobs_are_not_taken_up(store, job):
 
 def test_the_watch_ends_a_process_that_does_not_stop(store, job):
     ends, worker = [], Worker(store, "cpu", answer)
-    watch = Watch(worker, ends.append, grace=0.05)
+    watch = Watchdog(worker, ends.append, grace=0.05)
     watch.look()
-    assert store.staff.heartbeat("cpu").exists() and not ends
+    assert store.workers.heartbeat("cpu").exists() and not ends
     worker.job = started_by(store, job, worker.name)
     store.cancel(job.key)
     watch.look()
@@ -138,16 +138,16 @@ def test_the_watch_ends_a_process_that_does_not_stop(store, job):
 def test_who_needs_a_worker(store, monkeypatch):
     worker, gone = Worker(store, "cpu", answer), dead_worker()
     assert not needed(worker, this_process(), 0.0), "it is not the one that is known"
-    store.staff.arrive("cpu", worker.name)
+    store.workers.register("cpu", worker.name)
     assert needed(worker, this_process(), 1e9)
     assert needed(worker, gone, 1.0) and not needed(worker, gone, 11.0)
 
 
-def test_serving_ends_when_the_parent_is_gone_and_the_line_is_empty(store, job, monkeypatch):
+def test_serving_ends_when_the_parent_is_gone_and_the_queue_is_empty(store, job, monkeypatch):
     monkeypatch.setattr(worker_module, "ORPHAN_SECONDS", 0.0)
     monkeypatch.setattr(worker_module, "_LOOK_EVERY", 0.0)
     worker = Worker(store, "cpu", answer)
-    store.staff.arrive("cpu", worker.name)
+    store.workers.register("cpu", worker.name)
     serve(worker, dead_worker())
     assert store.job(job.key).status == "done"
 
@@ -178,11 +178,11 @@ def test_a_real_worker_answers_and_is_reused(tmp_path):
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     store = JobStore(tmp_path / "jobs")
-    first = store.staff.post("cpu")
+    first = store.workers.record("cpu")
     assert first.ready and first.failures == 0 and exists(process_id(first.worker))
     try:
         assert "none" in run.stdout and run.stdout.count("\n") == 1 and "internal" not in run.stdout
         job = wait_for(store, store.submit("samples", {**SAMPLES, "zoo": str(tmp_path / "nothing")}, "cpu"))
-        assert job.status == "failed" and store.staff.post("cpu") == first
+        assert job.status == "failed" and store.workers.record("cpu") == first
     finally:
         os.kill(process_id(first.worker), signal.SIGKILL)

@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mloss_core.lab.requests import Payload
@@ -23,7 +22,7 @@ def measure(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     tasks = zoo.check_tasks(params.get("tasks"))
     require_two(tasks)
     report = measure_mloss(zoo, tasks, options=MLossOptions.from_dict(params["mloss"]), progress=progress)
-    meta, arrays = report.to_arrays()
+    meta, arrays = report.to_entry()
     meta["zoo"] = {"name": zoo.name, "digest": zoo.digest}
     return Payload(meta, arrays)
 
@@ -35,25 +34,9 @@ def measure_node(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Pay
     options = MLossOptions.from_dict(params["mloss"])
     detail = node_detail(zoo, params["block"], params["node"], tasks=tasks, options=options)
     progress(0.8, "drawing the images")
-    pixels = np.stack([zoo.datasets[image.task].pixels("train", [image.index])[0] for image in detail.top])
-    meta = {
-        "block": detail.block,
-        "node": detail.node,
-        "tasks": list(detail.tasks),
-        "activation": detail.activation,
-        "mloss": detail.mloss,
-        "merged_activation": detail.merged_activation,
-        "ensemble_activation": detail.ensemble_activation,
-        "top": [dataclasses.asdict(image) for image in detail.top],
-    }
-    arrays = {
-        "edges": detail.edges,
-        "densities": detail.densities,
-        "means": detail.means,
-        "angles": detail.angles,
-        "pixels": pixels,
-    }
-    return Payload(meta, arrays)
+    pixels = [zoo.datasets[image.task].pixels("train", [image.index])[0] for image in detail.top]
+    top = [dataclasses.replace(image, pixels=shown) for image, shown in zip(detail.top, pixels, strict=True)]
+    return Payload(*dataclasses.replace(detail, top=tuple(top)).to_entry())
 
 
 def measure_pairs(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
@@ -80,11 +63,11 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def measure_spectra(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """With a block the spectra of its matrix, without one the interference of that matrix in every block."""
-    part = zoo.subset(params.get("tasks"))
-    meta: dict[str, Any] = {"tasks": list(part.tasks), "matrix": params["matrix"]}
+    chosen = zoo.subset(params.get("tasks"))
+    meta: dict[str, Any] = {"tasks": list(chosen.tasks), "matrix": params["matrix"]}
     if "block" not in params:
-        return Payload(meta, {"interference": task_interference(part, params["matrix"], progress=progress)})
-    found = layer_spectra(part, params["block"], params["matrix"], common_fraction=params.get("fraction", 0.8))
-    arrays = dataclasses.asdict(found)
-    meta |= {"block": params["block"], "interference": arrays.pop("interference"), "iso_c": found.iso_c}
+        return Payload(meta, {"interference": task_interference(chosen, params["matrix"], progress=progress)})
+    spectra = layer_spectra(chosen, params["block"], params["matrix"], common_fraction=params.get("fraction", 0.8))
+    arrays = dataclasses.asdict(spectra)
+    meta |= {"block": params["block"], "interference": arrays.pop("interference"), "iso_c": spectra.iso_c}
     return Payload(meta, arrays)

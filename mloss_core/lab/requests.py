@@ -26,11 +26,31 @@ _SAYS = ("manifest.json", "zoo.json", "zoo.yaml")
 
 
 @dataclasses.dataclass(frozen=True)
+class CacheReference:
+    """The cache entry that holds a payload already, so that it is not stored twice.
+
+    Args:
+        kind, key: of the entry.
+        facts: names of the payload's plain values that are not the entry's.
+    """
+
+    kind: str
+    key: str
+    facts: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Payload:
-    """What a piece of work gives back: plain values and arrays by name."""
+    """What a piece of work gives back: plain values and arrays by name.
+
+    Args:
+        meta, arrays: the whole answer.
+        stored: where the cache holds it already, apart from a few facts.
+    """
 
     meta: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    stored: CacheReference | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +63,7 @@ class Kind:
         required: parameters that must be there; optional: those that may be. Each also takes `zoo`.
         priority: smaller goes first; what a person waits for with the page open is 0.
         writes_file: whether the payload's `path` names a file without which it is worth nothing.
+        refers: whether the stored payload may refer to another cache entry, without which it is worth nothing.
         opening: share of the progress that opening the zoo takes, where that is the work itself.
     """
 
@@ -52,6 +73,7 @@ class Kind:
     optional: tuple[str, ...] = ()
     priority: int = 0
     writes_file: bool = False
+    refers: bool = False
     opening: float = 0.0
 
     def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
@@ -65,7 +87,9 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind(name="zoo", target=f"{_HERE}.opening:summarise", opening=1.0),
-        Kind(name="measure", target=f"{_HERE}.measuring:measure", required=("mloss",), optional=("tasks",)),
+        Kind(
+            name="measure", target=f"{_HERE}.measuring:measure", required=("mloss",), optional=("tasks",), refers=True
+        ),
         Kind(
             name="node",
             target=f"{_HERE}.measuring:measure_node",

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.requests import CacheReference, Payload
 from mloss_core.mergeability import METRICS, pairwise_metrics, pairwise_mloss
 from mloss_core.merging.spectral.spectra import layer_spectra, task_interference
 from mloss_core.mloss import measure_mloss, node_detail
-from mloss_core.mloss.measure import require_two
+from mloss_core.mloss.measure import REPORTS, require_two
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, part
 from mloss_core.zoo.model import Zoo
@@ -24,7 +24,7 @@ def measure(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     report = measure_mloss(zoo, tasks, options=MLossOptions.from_dict(params["mloss"]), progress=progress)
     meta, arrays = report.to_entry()
     meta["zoo"] = {"name": zoo.name, "digest": zoo.digest}
-    return Payload(meta, arrays)
+    return Payload(meta, arrays, CacheReference(REPORTS, report.digest, facts=("zoo",)))
 
 
 def measure_node(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:

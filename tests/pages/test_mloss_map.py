@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -194,3 +197,18 @@ def test_default_group_follows_the_width():
 def test_unknown_presets_and_counts_fall_back():
     assert measure_options("evil", 7) == measure_options("paper", 16)
     assert measure_options(None, None) == measure_options("paper", 16)
+
+
+def test_the_page_opens_a_report_without_torch():
+    code = (
+        "import sys, ui.mloss_map.page, ui.merge.builder\n"
+        "from mloss_core.mloss.report import MLossReport\n"
+        "from tests.ui.fake_payloads import measured\n"
+        "payload = measured({'tasks': None, 'mloss': {'samples_per_task': 4}})\n"
+        "MLossReport.from_entry(payload.meta, payload.arrays).groups(8)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    root = Path(PAGE).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    run = subprocess.run([sys.executable, "-c", code], timeout=120, cwd=root, env=environment, stderr=subprocess.PIPE)
+    assert run.returncode == 0, run.stderr.decode()

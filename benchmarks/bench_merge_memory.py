@@ -50,14 +50,14 @@ def scores(rows: int, block: int) -> Tensor:
 def random_report(zoo: Zoo) -> MLossReport:
     """A report as if M-Loss had been measured."""
     shape = zoo.architecture
-    node = {shape.sites[block]: scores(shape.mlp_width, block) for block in chosen_blocks(shape.layers)}
+    values = {shape.sites[block]: scores(shape.mlp_width, block).numpy() for block in chosen_blocks(shape.layers)}
     return MLossReport(
         options=MLossOptions(),
         activation=shape.activation,
         tasks=zoo.tasks,
         zoo_digest=zoo.digest,
-        node=node,
-        node_standard_error=node,
+        node_values=values,
+        node_errors=values,
         layers=pd.DataFrame(),
         image_task=np.zeros(0),
         image_index=np.zeros(0),

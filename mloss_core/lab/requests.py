@@ -28,11 +28,31 @@ _DESCRIPTIONS = ("manifest.json", "zoo.json", "zoo.yaml")
 
 
 @dataclasses.dataclass(frozen=True)
+class CacheReference:
+    """The cache entry that holds a payload already, so that it is not stored twice.
+
+    Args:
+        kind, key: of the entry.
+        facts: names of the payload's plain values that are not the entry's.
+    """
+
+    kind: str
+    key: str
+    facts: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Payload:
-    """What a piece of work gives back: plain values and arrays by name."""
+    """What a piece of work gives back: plain values and arrays by name.
+
+    Args:
+        meta, arrays: the whole answer.
+        stored: where the cache holds it already, apart from a few facts.
+    """
 
     meta: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    stored: CacheReference | None = None
 
 
 def _words(name: str, value: Any) -> str:
@@ -100,6 +120,7 @@ class JobType:
             takes `zoo`.
         priority: smaller goes first; what a person waits for with the page open is 0.
         writes_file: whether the payload's `path` names a file without which it is worth nothing.
+        refers: whether the stored payload may refer to another cache entry, without which it is worth nothing.
         opening: share of the progress that opening the zoo takes, where that is the work itself.
     """
 
@@ -110,6 +131,7 @@ class JobType:
     optional: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
     priority: int = 0
     writes_file: bool = False
+    refers: bool = False
     opening: float = 0.0
 
     @property
@@ -134,6 +156,7 @@ JOB_TYPES: dict[str, JobType] = {
             target=f"{_HERE}.measuring:measure",
             required={"mloss": _mloss},
             optional={"tasks": _names},
+            refers=True,
         ),
         JobType(
             name="node",

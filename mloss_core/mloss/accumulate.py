@@ -35,8 +35,8 @@ class SiteValues:
         images: (image, node), what each image adds, before the reduction; None when not kept.
     """
 
-    node: Tensor
-    node_error: Tensor
+    node: np.ndarray
+    node_error: np.ndarray
     mloss: float
     standard_error: float
     normalised: float
@@ -83,8 +83,8 @@ class SiteSums:
         node = reduced(self._node)
         replicates = reduced(self._replicates / self._resampled.sum(1, keepdim=True).clamp_min(1e-12))
         return SiteValues(
-            node=node.cpu(),
-            node_error=replicates.std(0).cpu(),
+            node=node.cpu().numpy(),
+            node_error=replicates.std(0).cpu().numpy(),
             mloss=float(node.double().mean()),
             standard_error=float(replicates.double().mean(1).std()),
             normalised=float(self._normalised),

@@ -11,6 +11,7 @@ from mloss_core.caching import digest_of
 from mloss_core.errors import ZooError
 from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.recipe import Recipe
+from tests.ui.fake_payloads import report_of
 from ui.zoo.facts import ZooFacts
 
 TASKS = ("digits", "letters", "shapes", "signs")
@@ -95,21 +96,9 @@ class FakeLab:
         return list({digest_of(params): params for name, params in self.submitted if name == kind}.values())
 
     def _measure(self, params: dict[str, Any]) -> Any:
-        sites = [f"blocks.{block}.mlp.c_fc" for block in range(LAYERS)]
-        arrays = {f"node/{site}": (1 + place) * 1e-6 * np.linspace(0.1, 1, NODES) for place, site in enumerate(sites)}
-        arrays |= {f"standard_error/{site}": np.full(NODES, 1e-8) for site in sites}
-        layers = [
-            {
-                "block": place,
-                "site": site,
-                "nodes": NODES,
-                "mloss": float(arrays[f"node/{site}"].mean()),
-                "normalised": 0.1,
-                "standard_error": 1e-8,
-            }
-            for place, site in enumerate(sites)
-        ]
-        return SimpleNamespace(meta={"layers": layers}, arrays=arrays)
+        values = np.outer(np.arange(1, LAYERS + 1) * 1e-6, np.linspace(0.1, 1, NODES))
+        meta, arrays = report_of(values, np.full((LAYERS, NODES), 1e-8)).to_entry()
+        return SimpleNamespace(meta=meta, arrays=arrays)
 
     def _baselines(self, params: dict[str, Any]) -> Any:
         levels = {

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
+from mloss_core.mloss.report import MLossReport
 from mloss_core.recipe import MLossOptions
 from ui import jobs, state, theme
 from ui.merge import state as merge_state
@@ -17,7 +18,6 @@ from ui.merge.method_card import card
 from ui.merge.presets import leave_preset, preset_choice, preset_note, upload, upload_problem
 from ui.merge.processors import processor_choice
 from ui.merge.tuning import tuning_section
-from ui.mloss_map.cells import map_of
 from ui.options_form import options_form
 from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import image_needs
@@ -158,8 +158,8 @@ def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores 
     payload = jobs.job_payload("measure", params, label="Measuring M-Loss")
     if payload is None:
         return None
-    data = map_of(payload)
-    return dict(zip(data.blocks, data.node, strict=True))
+    report = MLossReport.from_entry(payload.meta, payload.arrays)
+    return dict(zip(report.blocks, report.values, strict=True))
 
 
 def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int, ...] | None:

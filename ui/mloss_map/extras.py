@@ -1,40 +1,35 @@
 """What stands beside the map: facts of the measurement, its download, and how many images are enough."""
 
 import dataclasses
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
+from mloss_core.mloss.report import MLossReport
+from mloss_core.mloss.sampling import stability_curve
 from ui import jobs, state, theme
 from ui.formats import count, seconds, short_digest
 from ui.jobs import Result
-from ui.mloss_map.cells import MapData, table
+from ui.mloss_map.cells import table
 from ui.mloss_map.controls import IMAGES, PAGE, Measured
 from ui.mloss_map.stability import stability_figure
 from ui.zoo.facts import ZooFacts
-
-if TYPE_CHECKING:
-    from mloss_core.lab.requests import Payload
 
 FULL = 128
 """Images per task of the measurement that smaller ones are compared with."""
 
 
-def measurement_facts(result: Result, data: MapData) -> None:
+def measurement_facts(result: Result, report: MLossReport) -> None:
     """Images, time and digest of the measurement, and the download of every node."""
     if result.stale or result.payload is None:
         return
-    meta = result.payload.meta
-    images = len(result.payload.arrays["image_task"])
-    digest = short_digest(meta["digest"])
-    st.caption(f"{count(images)} images; measuring took {seconds(meta['seconds'])}. Digest `{digest}`.")
-    for note in meta.get("notes", ()):
+    digest = short_digest(report.digest)
+    st.caption(f"{count(len(report.image_task))} images; measuring took {seconds(report.seconds)}. Digest `{digest}`.")
+    for note in report.notes:
         st.caption(note)
     st.download_button(
         "Download CSV",
-        lambda: table(data).to_csv(index=False),
+        lambda: table(report).to_csv(index=False),
         file_name=f"mloss_{digest}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -63,18 +58,19 @@ def stability_section(zoo: ZooFacts, measured: Measured) -> None:
             "map_enough", "measure", full.params(zoo), label=f"Measuring on {FULL} images a task", reserve=300
         )
         if result.payload is not None:
-            _curve(result, measured.options.samples_per_task)
+            report = MLossReport.from_entry(result.payload.meta, result.payload.arrays)
+            _curve(report, measured.options.samples_per_task, result.stale)
 
 
-def _curve(result: Result, current: int) -> None:
-    curve = stability(result.payload.meta["digest"], result.payload)
+def _curve(report: MLossReport, current: int, stale: bool) -> None:
+    curve = stability(report.digest, report)
     if curve.empty:
         st.caption("This measurement kept no values of single images, so the curve cannot be drawn.")
         return
     theme.show(
         stability_figure(curve, current),
         key=state.key(PAGE, "stability"),
-        stale=result.stale,
+        stale=stale,
         alt=f"Rank correlation with {FULL} images a task. {enough_sentence(curve, current)}",
     )
     st.markdown(f":material/lightbulb: {enough_sentence(curve, current)}")
@@ -93,11 +89,6 @@ def enough_sentence(curve: pd.DataFrame, current: int) -> str:
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def stability(digest: str, _payload: "Payload") -> pd.DataFrame:
-    """The curve of a large measurement; `digest` names the payload, whose arrays are too large to be a key."""
-    from mloss_core.mloss.sampling import stability_curve
-
-    arrays = _payload.arrays
-    per_image = {name: values for name, values in arrays.items() if name.startswith("per_image/")}
-    images = SimpleNamespace(per_image=per_image, image_task=arrays["image_task"])
-    return stability_curve(images, [count for count in IMAGES if count < FULL])
+def stability(digest: str, _report: MLossReport) -> pd.DataFrame:
+    """The curve of a large measurement; `digest` names the report, whose arrays are too large to be a key."""
+    return stability_curve(_report, [count for count in IMAGES if count < FULL])

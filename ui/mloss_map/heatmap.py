@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mloss_core.mloss.report import MLossReport, NodeGroups
 from ui import theme
 from ui.formats import measured, times_ten
-from ui.mloss_map.cells import Cells, MapData, cell_text, scaled
+from ui.mloss_map.cells import cell_text, scaled
 
 MANY_CELLS = 4000
 """From here on the click layer is drawn by WebGL, which stays quick."""
@@ -23,24 +24,30 @@ def heatmap_height(blocks: int) -> int:
     return _EDGES + blocks * (_PER_BLOCK if blocks <= 14 else 17)
 
 
-def mloss_figure(data: MapData, cells: Cells, scale: str, chosen: tuple[int, int] | None = None) -> go.Figure:
+def mloss_figure(
+    report: MLossReport, cells: NodeGroups, scale: str, chosen: tuple[int, int] | None = None
+) -> go.Figure:
     """M-Loss by block and node group, with the block means beside it.
 
     Args:
         chosen: the (block, node) whose card is open: its cell gets a frame.
     """
-    unit = _unit(float(cells.value.max()))
+    unit = _unit(float(cells.mloss.max()))
     factor = 10.0**-unit
-    z = scaled(cells.value, scale) * (factor if scale == "Linear" else 1.0)
+    z = scaled(cells.mloss, scale) * (factor if scale == "Linear" else 1.0)
     words = "Share of the block's largest" if scale == "Per block" else f"M-Loss, {_times(unit)}"
     bar = theme.colourbar(words, **(_log_ticks(z, unit) if scale == "Log" else {}), **_BAR)
     means = _means_title(f"Block mean, {_times(unit)}") | {"rangemode": "tozero"}
-    fig = _frame(f"M-Loss of every {_cell_word(cells)}", data.blocks, data.nodes, _group_size(cells), means)
+    fig = _frame(f"M-Loss of every {_cell_word(cells)}", report.blocks, report.nodes, _group_size(cells), means)
     ends = {"zmin": 0.0, "zmax": float(z.max())} if scale != "Log" and z.max() > 0 else {}
     fig.add_traces(
-        [_tiles(data, cells, z, bar, **ends), _clicks(data, cells, cell_text(data, cells)), _profile(data, factor)]
+        [
+            _tiles(report, cells, z, bar, **ends),
+            _clicks(report, cells, cell_text(report, cells)),
+            _profile(report, factor),
+        ]
     )
-    _mark(fig, data, cells, chosen)
+    _mark(fig, report, cells, chosen)
     return fig
 
 
@@ -52,7 +59,9 @@ def awaited_figure(blocks: int, nodes: int, group: int) -> go.Figure:
     return fig.add_trace(go.Bar(x=[0], y=[0], orientation="h", xaxis="x2", hoverinfo="skip", opacity=0))
 
 
-def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
+def keep_figure(
+    report: MLossReport, cells: NodeGroups, rates: np.ndarray, chosen: tuple[int, int] | None = None
+) -> go.Figure:
     """The keep rate of every node group that k and e would give, with the block means beside it.
 
     Args:
@@ -61,25 +70,25 @@ def keep_figure(data: MapData, cells: Cells, rates: np.ndarray, chosen: tuple[in
     counts = cells.last - cells.first + 1
     shown = 100 * np.add.reduceat(rates, cells.first, axis=1) / counts
     axis = _means_title("Block mean, %") | {"range": [0, 100], "tickvals": [0, 50, 100]}
-    fig = _frame(f"Keep rate of every {_cell_word(cells)}", data.blocks, data.nodes, _group_size(cells), axis)
+    fig = _frame(f"Keep rate of every {_cell_word(cells)}", report.blocks, report.nodes, _group_size(cells), axis)
     low, high = float(shown.min()), float(shown.max())
     ends = {"zmin": low, "zmax": high} if high > low else {"zmin": low - 1, "zmax": high + 1}
     # Reversed, so that the nodes that lose most carry the ink, as the most conflicted ones do in the map.
-    tiles = _tiles(data, cells, shown, theme.colourbar("Kept, %", **_BAR), **ends).update(reversescale=True)
+    tiles = _tiles(report, cells, shown, theme.colourbar("Kept, %", **_BAR), **ends).update(reversescale=True)
     text = [
         f"{mloss}<br>Keeps {value:.1f} % of its weights"
-        for mloss, value in zip(cell_text(data, cells), shown.ravel(), strict=True)
+        for mloss, value in zip(cell_text(report, cells), shown.ravel(), strict=True)
     ]
     bars = go.Bar(
         x=100 * rates.mean(axis=1),
-        y=list(data.blocks),
+        y=list(report.blocks),
         orientation="h",
         marker_color=theme.ACCENT,
         xaxis="x2",
         hovertemplate="Block %{y} keeps %{x:.1f} % of its rows' weights on average<extra></extra>",
     )
-    fig.add_traces([tiles, _clicks(data, cells, text), bars])
-    _mark(fig, data, cells, chosen)
+    fig.add_traces([tiles, _clicks(report, cells, text), bars])
+    _mark(fig, report, cells, chosen)
     return fig
 
 
@@ -121,11 +130,11 @@ def _frame(title: str, blocks: Sequence[int], nodes: int, size: int, means: dict
     return fig
 
 
-def _group_size(cells: Cells) -> int:
+def _group_size(cells: NodeGroups) -> int:
     return int(cells.last[0] - cells.first[0] + 1)
 
 
-def _cell_word(cells: Cells) -> str:
+def _cell_word(cells: NodeGroups) -> str:
     return "node" if _group_size(cells) == 1 else "node group"
 
 
@@ -133,11 +142,11 @@ def _means_title(words: str) -> dict[str, Any]:
     return {"title": {"text": words, "standoff": 8}}
 
 
-def _tiles(data: MapData, cells: Cells, z: np.ndarray, bar: dict, **ends: float) -> go.Heatmap:
+def _tiles(report: MLossReport, cells: NodeGroups, z: np.ndarray, bar: dict, **ends: float) -> go.Heatmap:
     gap = 1 if len(cells.first) <= 80 else 0
     return go.Heatmap(
         x=cells.centre,
-        y=list(data.blocks),
+        y=list(report.blocks),
         z=z,
         colorscale=theme.SEQUENTIAL,
         colorbar=bar,
@@ -148,34 +157,34 @@ def _tiles(data: MapData, cells: Cells, z: np.ndarray, bar: dict, **ends: float)
     )
 
 
-def _clicks(data: MapData, cells: Cells, text: Sequence[str]) -> go.Scatter | go.Scattergl:
-    rows, groups = cells.value.shape
-    ids = [f"{block}:{node}" for block, nodes in zip(data.blocks, cells.worst, strict=True) for node in nodes]
+def _clicks(report: MLossReport, cells: NodeGroups, text: Sequence[str]) -> go.Scatter | go.Scattergl:
+    rows, groups = cells.mloss.shape
+    ids = [f"{block}:{node}" for block, nodes in zip(report.blocks, cells.worst, strict=True) for node in nodes]
     layer = theme.click_layer(
-        np.tile(cells.centre, rows), np.repeat(data.blocks, groups), text, ids, size=max(4, min(22, 800 // groups))
+        np.tile(cells.centre, rows), np.repeat(report.blocks, groups), text, ids, size=max(4, min(22, 800 // groups))
     )
     return go.Scattergl(layer.to_plotly_json() | {"type": "scattergl"}) if rows * groups > MANY_CELLS else layer
 
 
-def _profile(data: MapData, factor: float) -> go.Bar:
+def _profile(report: MLossReport, factor: float) -> go.Bar:
     text = [
         f"Block {block}: mean M-Loss {measured(value, error)}"
-        for block, value, error in zip(data.blocks, data.block, data.block_error, strict=True)
+        for block, value, error in zip(report.blocks, report.layer_values, report.layer_errors, strict=True)
     ]
     return go.Bar(
-        x=data.block * factor,
-        y=list(data.blocks),
+        x=report.layer_values * factor,
+        y=list(report.blocks),
         orientation="h",
         marker_color=theme.ACCENT,
         xaxis="x2",
-        error_x={"type": "data", "array": data.block_error * factor, "thickness": 1, "width": 2, "color": theme.INK},
+        error_x={"type": "data", "array": report.layer_errors * factor, "thickness": 1, "width": 2, "color": theme.INK},
         hovertext=text,
         hovertemplate="%{hovertext}<extra></extra>",
     )
 
 
-def _mark(fig: go.Figure, data: MapData, cells: Cells, chosen: tuple[int, int] | None) -> None:
-    if chosen is None or chosen[0] not in data.blocks or not 0 <= chosen[1] < data.nodes:
+def _mark(fig: go.Figure, report: MLossReport, cells: NodeGroups, chosen: tuple[int, int] | None) -> None:
+    if chosen is None or chosen[0] not in report.blocks or not 0 <= chosen[1] < report.nodes:
         return
     block, node = chosen
     group = int(np.searchsorted(cells.last, node))

@@ -2,62 +2,64 @@
 
 import streamlit as st
 
+from mloss_core.mloss.detail import NodeDetail, TopImage
+from mloss_core.mloss.report import MLossReport
 from ui import jobs, theme
 from ui.formats import count, engineering, measured
 from ui.images import enlarged
 from ui.jobs import Result
-from ui.mloss_map.cells import MapData
 from ui.mloss_map.node_choice import node_controls, node_place
-from ui.mloss_map.node_data import DisputedImage, NodeView, angle_sentence, node_of
-from ui.mloss_map.node_figures import angle_figure, density_figure
+from ui.mloss_map.node_figures import angle_figure, angle_sentence, density_figure
 from ui.zoo.facts import ZooFacts
 
 SIDE = 96
 """Side in pixels of the disputed images."""
 
 
-def node_section(zoo: ZooFacts, result: Result, data: MapData, chosen: tuple[int, int] | None) -> None:
+def node_section(zoo: ZooFacts, result: Result, report: MLossReport, chosen: tuple[int, int] | None) -> None:
     """The section below the map: how to choose a node, and the card of the chosen one."""
     st.subheader("Inside a node", anchor=False)
     if chosen is None:
         st.caption("Click a cell of the map to open its most conflicted node, or name one here.")
-    node_controls(data, chosen)
+    node_controls(report, chosen)
     if chosen is None:
         return
     block, node = chosen
-    row = data.blocks.index(block)
-    value, error = data.node[row, node], data.node_error[row, node]
+    row = report.blocks.index(block)
+    value, error = report.values[row, node], report.errors[row, node]
     st.markdown(
-        f"**Block {block}, node {node}** · M-Loss {measured(value, error)} · place {count(node_place(data, chosen))} "
-        f"of {count(data.node.size)} · {_times(value / data.block[row])} its block's mean"
+        f"**Block {block}, node {node}** · M-Loss {measured(value, error)} · place {count(node_place(report, chosen))} "
+        f"of {count(report.values.size)} · {_times(value / report.layer_values[row])} its block's mean"
     )
     payload = jobs.job_result(
         "node", "node", {**result.params, "block": block, "node": node}, label="Looking inside the node", reserve=390
     )
     if payload.payload is not None:
-        _card(node_of(payload.payload), chosen, payload.stale or result.stale)
+        _card(
+            NodeDetail.from_entry(payload.payload.meta, payload.payload.arrays), chosen, payload.stale or result.stale
+        )
 
 
-def _card(view: NodeView, chosen: tuple[int, int], stale: bool) -> None:
+def _card(detail: NodeDetail, chosen: tuple[int, int], stale: bool) -> None:
     densities, angles, images = st.columns([1.3, 1.1, 1], gap="medium")
-    words = angle_sentence(view)
+    words = angle_sentence(detail)
     with densities:
         theme.show(
-            density_figure(view),
+            density_figure(detail),
             key="map_densities",
             stale=stale,
             alt=f"Densities of the pre-activation of node {chosen[1]} in block {chosen[0]}, for every model and the "
-            f"merged one. The merged average is {engineering(view.merged_activation)}, the ensemble's "
-            f"{engineering(view.ensemble_activation)}.",
+            f"merged one. The merged average is {engineering(detail.merged_activation)}, the ensemble's "
+            f"{engineering(detail.ensemble_activation)}.",
         )
     with angles:
-        theme.show(angle_figure(view), key="map_angles", alt=words, stale=stale)
+        theme.show(angle_figure(detail), key="map_angles", alt=words, stale=stale)
     with images:
         st.markdown("**Images they disagree on most**", help=_IMAGES_HELP)
-        _image_grid(view.top)
+        _image_grid(detail.top)
     st.caption(
-        f"On average over all tokens the merged node answers {engineering(view.merged_activation)}, the ensemble "
-        f"{engineering(view.ensemble_activation)}; M-Loss is the mean square of their difference, token by token. "
+        f"On average over all tokens the merged node answers {engineering(detail.merged_activation)}, the ensemble "
+        f"{engineering(detail.ensemble_activation)}; M-Loss is the mean square of their difference, token by token. "
         f"{words}"
     )
 
@@ -68,7 +70,7 @@ _IMAGES_HELP = (
 )
 
 
-def _image_grid(top: tuple[DisputedImage, ...]) -> None:
+def _image_grid(top: tuple[TopImage, ...]) -> None:
     shown = [image for image in top if image.pixels is not None]
     if not shown:
         st.caption("The pictures are not available.")

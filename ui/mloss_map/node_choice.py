@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from mloss_core.mloss.report import MLossReport
 from ui import state
-from ui.mloss_map.cells import MapData, order_of
+from ui.mloss_map.cells import order_of
 
 BLOCK = state.key("map", "block")
 NODE = state.key("map", "node")
@@ -14,29 +15,29 @@ def choose(cell: tuple[int, int]) -> None:
     st.session_state[BLOCK], st.session_state[NODE] = cell
 
 
-def chosen_node(data: MapData) -> tuple[int, int] | None:
+def chosen_node(report: MLossReport) -> tuple[int, int] | None:
     """The open (block, node), if it exists in this map, and what the link says of it brought up to date.
 
     Links may carry anything, so what they say is checked. The inputs are not bound to the link themselves, because a
     bound widget that a click sets writes the link only one run later.
     """
-    for name, largest in ((BLOCK, max(data.blocks)), (NODE, data.nodes - 1)):
+    for name, largest in ((BLOCK, max(report.blocks)), (NODE, report.nodes - 1)):
         held = st.session_state.get(name, state.read_whole(name, 0, largest))
         st.session_state[name] = held if held is not None and 0 <= held <= largest else None
     block, node = st.session_state[BLOCK], st.session_state[NODE]
-    chosen = (block, node) if block in data.blocks and node is not None else None
+    chosen = (block, node) if block in report.blocks and node is not None else None
     state.write(BLOCK, chosen and chosen[0])
     state.write(NODE, chosen and chosen[1])
     return chosen
 
 
-def node_controls(data: MapData, chosen: tuple[int, int] | None) -> None:
+def node_controls(report: MLossReport, chosen: tuple[int, int] | None) -> None:
     """Number inputs for the node, and steps to its neighbours by M-Loss."""
-    order = order_of(data)
+    order = order_of(report)
     place = order.index(chosen) if chosen in order else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Block", min(data.blocks), max(data.blocks), key=BLOCK, value=None, width=110)
-        st.number_input("Node", 0, data.nodes - 1, key=NODE, value=None, width=110)
+        st.number_input("Block", min(report.blocks), max(report.blocks), key=BLOCK, value=None, width=110)
+        st.number_input("Node", 0, report.nodes - 1, key=NODE, value=None, width=110)
         if place is None:
             _step("Open the most conflicted node", "arrow_upward", order[0])
             return
@@ -45,9 +46,9 @@ def node_controls(data: MapData, chosen: tuple[int, int] | None) -> None:
         _step("Most conflicted", "first_page", order[0] if place else None)
 
 
-def node_place(data: MapData, chosen: tuple[int, int]) -> int:
+def node_place(report: MLossReport, chosen: tuple[int, int]) -> int:
     """Place of a node in the order of M-Loss, 1 for the most conflicted."""
-    return order_of(data).index(chosen) + 1
+    return order_of(report).index(chosen) + 1
 
 
 def _step(label: str, icon: str, target: tuple[int, int] | None) -> None:

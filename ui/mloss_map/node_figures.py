@@ -3,15 +3,15 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from mloss_core.mloss.detail import MERGED, NodeDetail
 from mloss_core.mloss.theory import numpy_activation
 from ui import theme
 from ui.formats import ACTIVATION_WORDS, engineering
-from ui.mloss_map.node_data import MERGED, NodeView
 
 _CURVE_POINTS = 121
 
 
-def density_figure(view: NodeView, height: int = 390) -> go.Figure:
+def density_figure(detail: NodeDetail, height: int = 390) -> go.Figure:
     """How often each model gives this node which pre-activation, with the activation that follows on the right axis.
 
     The two averages are marked where the merged node sits on average: the activation of the averaged pre-activation,
@@ -20,11 +20,11 @@ def density_figure(view: NodeView, height: int = 390) -> go.Figure:
     fig = theme.figure(
         "What each model sends into the node", x="Pre-activation z", y="Share of tokens per unit of z", height=height
     )
-    centres = (view.edges[:-1] + view.edges[1:]) / 2
-    for position, name in enumerate(view.tasks):
+    centres = (detail.edges[:-1] + detail.edges[1:]) / 2
+    for position, name in enumerate(detail.tasks):
         fig.add_scatter(
             x=centres,
-            y=view.densities[name],
+            y=detail.density(name),
             name=name,
             mode="lines",
             showlegend=False,
@@ -33,7 +33,7 @@ def density_figure(view: NodeView, height: int = 390) -> go.Figure:
         )
     fig.add_scatter(
         x=centres,
-        y=view.densities[MERGED],
+        y=detail.density(MERGED),
         name="merged",
         mode="lines",
         line={"width": 2.5, "color": theme.INK, "shape": "spline"},
@@ -41,33 +41,33 @@ def density_figure(view: NodeView, height: int = 390) -> go.Figure:
     )
     fig.update_yaxes(rangemode="tozero", nticks=4, fixedrange=True)
     fig.update_xaxes(fixedrange=True)
-    _add_activation(fig, view)
+    _add_activation(fig, detail)
     fig.update_layout(legend={"y": -0.2, "yanchor": "top", "entrywidth": 100}, margin={"t": 38})
     return fig
 
 
-def angle_figure(view: NodeView, height: int = 390) -> go.Figure:
+def angle_figure(detail: NodeDetail, height: int = 390) -> go.Figure:
     """Angle between the weight rows of this node, for the models and the pretrained encoder.
 
     The names carry the colours of the models' densities and so serve as their legend.
     """
     fig = theme.figure("Angles between rows, degrees", height=height)
-    names = list(view.row_names)
+    names = list(detail.row_names)
     fig.add_heatmap(
         x=names,
         y=names,
-        z=view.angles,
+        z=detail.angles,
         colorscale=theme.SEQUENTIAL,
         showscale=False,
         zmin=0,
-        zmax=float(view.angles.max()) or 1.0,
-        text=np.round(view.angles).astype(int),
+        zmax=float(detail.angles.max()) or 1.0,
+        text=np.round(detail.angles).astype(int),
         texttemplate="%{text}",
         textfont={"size": 10},
         hovertemplate="%{y} and %{x}: rows %{z:.1f} degrees apart<extra></extra>",
     )
     coloured = [
-        f'{name} <span style="color:{theme.task_colour(place)}">■</span>' if place < len(view.tasks) else name
+        f'{name} <span style="color:{theme.task_colour(place)}">■</span>' if place < len(detail.tasks) else name
         for place, name in enumerate(names)
     ]
     fig.update_yaxes(autorange="reversed", showgrid=False, ticks="", fixedrange=True, tickvals=names, ticktext=coloured)
@@ -76,12 +76,22 @@ def angle_figure(view: NodeView, height: int = 390) -> go.Figure:
     return fig
 
 
-def _add_activation(fig: go.Figure, view: NodeView) -> None:
-    name = ACTIVATION_WORDS.get(view.activation, view.activation)
-    z = np.linspace(view.edges[0], view.edges[-1], _CURVE_POINTS)
+def angle_sentence(detail: NodeDetail) -> str:
+    """How far the rows lie apart, in words."""
+    between = detail.angles[: len(detail.tasks), : len(detail.tasks)][np.triu_indices(len(detail.tasks), 1)]
+    from_start = detail.angles[: len(detail.tasks), -1]
+    return (
+        f"The models' weight rows are {between.mean():.0f}° apart on average (at most {between.max():.0f}°), and "
+        f"{from_start.mean():.0f}° from the pretrained row they all started from."
+    )
+
+
+def _add_activation(fig: go.Figure, detail: NodeDetail) -> None:
+    name = ACTIVATION_WORDS.get(detail.activation, detail.activation)
+    z = np.linspace(detail.edges[0], detail.edges[-1], _CURVE_POINTS)
     fig.add_scatter(
         x=z,
-        y=numpy_activation(view.activation)(z),
+        y=numpy_activation(detail.activation)(z),
         name=name,
         mode="lines",
         yaxis="y2",
@@ -89,12 +99,12 @@ def _add_activation(fig: go.Figure, view: NodeView) -> None:
         hovertemplate=f"{name} of %{{x:.2f}} is %{{y:.3f}}<extra></extra>",
     )
     for words, value, colour, symbol in (
-        ("merged mean", view.merged_activation, theme.ROLES["merged"], "diamond"),
-        ("ensemble mean", view.ensemble_activation, theme.ROLES["ensemble"], "square-open"),
+        ("merged mean", detail.merged_activation, theme.ROLES["merged"], "diamond"),
+        ("ensemble mean", detail.ensemble_activation, theme.ROLES["ensemble"], "square-open"),
     ):
         shown = engineering(value)
         fig.add_scatter(
-            x=[view.means[MERGED]],
+            x=[detail.merged_mean],
             y=[value],
             yaxis="y2",
             mode="markers",

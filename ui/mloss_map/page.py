@@ -3,8 +3,8 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from mloss_core.mloss.report import MLossReport
 from ui import jobs
-from ui.mloss_map.cells import gather, map_of
 from ui.mloss_map.controls import Measured, group_control, measured_controls, shown_controls
 from ui.mloss_map.extras import measurement_facts, stability_section
 from ui.mloss_map.node_card import node_section
@@ -44,10 +44,10 @@ def _measured_map(zoo: ZooFacts, measured: Measured, group: int, main: DeltaGene
         )
         if result.payload is None:
             return
-        data = map_of(result.payload)
-        chosen = chosen_node(data)
-        draw_map(data, gather(data, group), shown, chosen, result.stale)
+        report = MLossReport.from_entry(result.payload.meta, result.payload.arrays)
+        chosen = chosen_node(report)
+        draw_map(report, report.groups(group), shown, chosen, result.stale)
     with aside:
-        measurement_facts(result, data)
-    node_section(zoo, result, data, chosen)
+        measurement_facts(result, report)
+    node_section(zoo, result, report, chosen)
     stability_section(zoo, measured)

@@ -17,11 +17,13 @@ from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.processes import process_id
 from mloss_core.lab.jobs.records import Job, Records, writing
 from mloss_core.lab.jobs.workers import Workers
-from mloss_core.lab.requests import JOB_TYPES, Payload, canonical, request_key
+from mloss_core.lab.requests import JOB_TYPES, CacheReference, Payload, canonical, request_key
 
 __all__ = ["Job", "JobStore"]
 
 RESULTS = "jobs-results"
+_REFERENCE = "stored"
+"""Fact of a stored result whose content is another cache entry: that entry's kind and key."""
 MAX_ATTEMPTS = 2
 GRACE = 5.0
 """Seconds that a running job has to stop by itself before its worker is ended."""
@@ -87,7 +89,25 @@ class JobStore:
     def result(self, key: str) -> Payload | None:
         """The answer of a finished job, or None when there is none (any more)."""
         entry = self.cache.get(RESULTS, key)
-        return None if entry is None else Payload(entry.meta, entry.arrays)
+        if entry is None or _REFERENCE not in entry.meta:
+            return None if entry is None else Payload(entry.meta, entry.arrays)
+        reference = CacheReference(*entry.meta[_REFERENCE])
+        held = self.cache.get(reference.kind, reference.key)
+        facts = {name: value for name, value in entry.meta.items() if name != _REFERENCE}
+        return None if held is None else Payload({**held.meta, **facts}, held.arrays, reference)
+
+    def keep(self, key: str, payload: Payload) -> None:
+        """Store the answer of a job; what the cache holds already is referred to.
+
+        Raises:
+            CacheError: the cache folder cannot be written.
+        """
+        stored = payload.stored
+        if stored is None or not self.cache.path(stored.kind, stored.key).exists():
+            self.cache.put(RESULTS, key, dict(payload.meta), dict(payload.arrays))
+            return
+        facts = {name: payload.meta[name] for name in stored.facts}
+        self.cache.put(RESULTS, key, {**facts, _REFERENCE: [stored.kind, stored.key]}, {})
 
     def cancel(self, key: str) -> None:
         """Ask a job to stop: one that waits is cancelled at once, a running one between two steps.
@@ -127,10 +147,15 @@ class JobStore:
         """Whether the answer to a request is there."""
         if not self.cache.path(RESULTS, key).exists():
             return False
-        if not JOB_TYPES[kind].writes_file:
+        record = JOB_TYPES[kind]
+        if not (record.writes_file or record.refers):
             return True
-        payload = self.result(key)
-        return payload is not None and Path(payload.meta["path"]).is_file()
+        entry = self.cache.get(RESULTS, key)
+        if entry is None:
+            return False
+        if _REFERENCE in entry.meta:
+            return self.cache.path(*entry.meta[_REFERENCE]).exists()
+        return not record.writes_file or Path(entry.meta["path"]).is_file()
 
     def _waiting(self, job: Job) -> Job:
         """A waiting job with its place in the queue; whoever looks at it also sees to it that the queue moves."""

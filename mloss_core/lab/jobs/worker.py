@@ -22,7 +22,7 @@ from mloss_core.errors import CacheError, InvalidOptionError, JobCancelledError,
 from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.processes import runs, this_process
 from mloss_core.lab.jobs.records import Job
-from mloss_core.lab.jobs.store import GRACE, RESULTS, JobStore, after_death, ended, next_job
+from mloss_core.lab.jobs.store import GRACE, JobStore, after_death, ended, next_job
 from mloss_core.lab.requests import JOB_TYPES, Payload, plugin_of, request_key
 from mloss_core.lab.running import Zoos, run_now
 from mloss_core.zoo.embedded import DEFAULT_ZOO
@@ -98,7 +98,7 @@ class Worker:
         reporter = Reporter(self.store, job)
         try:
             payload = self._run(job, reporter)
-            self.store.cache.put(RESULTS, job.key, dict(payload.meta), dict(payload.arrays))
+            self.store.keep(job.key, payload)
             reporter.end("done", fraction=1.0)
         except JobCancelledError:
             reporter.end("cancelled")

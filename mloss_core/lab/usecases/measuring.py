@@ -5,14 +5,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.requests import CacheReference, Payload
 from mloss_core.mergeability import METRICS, pairwise_metrics, pairwise_mloss
 from mloss_core.merging.spectral.spectra import layer_spectra, task_interference
 from mloss_core.mloss import measure_mloss, node_detail
-from mloss_core.mloss.measure import require_two
+from mloss_core.mloss.measure import REPORTS, require_two
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, part
 from mloss_core.zoo.model import Zoo
@@ -23,9 +22,9 @@ def measure(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     tasks = zoo.check_tasks(params.get("tasks"))
     require_two(tasks)
     report = measure_mloss(zoo, tasks, options=MLossOptions.from_dict(params["mloss"]), progress=progress)
-    meta, arrays = report.to_arrays()
+    meta, arrays = report.to_entry()
     meta["zoo"] = {"name": zoo.name, "digest": zoo.digest}
-    return Payload(meta, arrays)
+    return Payload(meta, arrays, CacheReference(REPORTS, report.digest, facts=("zoo",)))
 
 
 def measure_node(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
@@ -35,25 +34,9 @@ def measure_node(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Pay
     options = MLossOptions.from_dict(params["mloss"])
     detail = node_detail(zoo, params["block"], params["node"], tasks=tasks, options=options)
     progress(0.8, "drawing the images")
-    pixels = np.stack([zoo.datasets[image.task].pixels("train", [image.index])[0] for image in detail.top])
-    meta = {
-        "block": detail.block,
-        "node": detail.node,
-        "tasks": list(detail.tasks),
-        "activation": detail.activation,
-        "mloss": detail.mloss,
-        "merged_activation": detail.merged_activation,
-        "ensemble_activation": detail.ensemble_activation,
-        "top": [dataclasses.asdict(image) for image in detail.top],
-    }
-    arrays = {
-        "edges": detail.edges,
-        "densities": detail.densities,
-        "means": detail.means,
-        "angles": detail.angles,
-        "pixels": pixels,
-    }
-    return Payload(meta, arrays)
+    pixels = [zoo.datasets[image.task].pixels("train", [image.index])[0] for image in detail.top]
+    top = [dataclasses.replace(image, pixels=shown) for image, shown in zip(detail.top, pixels, strict=True)]
+    return Payload(*dataclasses.replace(detail, top=tuple(top)).to_entry())
 
 
 def measure_pairs(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:

@@ -181,7 +181,7 @@ def test_cached_report_equals_the_fresh_one(zoo, tmp_path):
     for site in fresh.sites:
         assert torch.equal(fresh.node[site], again.node[site])
     assert again.layers.equals(fresh.layers)
-    copy = MLossReport.from_arrays(*fresh.to_arrays())
+    copy = MLossReport.from_entry(*fresh.to_entry())
     assert copy.options == fresh.options and copy.tasks == fresh.tasks
 
 

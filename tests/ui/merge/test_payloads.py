@@ -9,6 +9,7 @@ from mloss_core.evaluation.paired import difference
 from mloss_core.evaluation.ranking import find
 from mloss_core.lab.requests import JOB_TYPES, Payload
 from mloss_core.merging.methods import check_recipe
+from mloss_core.mloss.report import MLossReport
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import silent
 from tests.zoos import tiny_zoo
@@ -17,7 +18,6 @@ from ui.merge.keep import keep_profile, weight_name
 from ui.merge.results import BASELINES, baseline_rows, recipe_row
 from ui.mergeability.choices import pair_view
 from ui.mergeability.view import read_pairs
-from ui.mloss_map.cells import map_of
 
 RECIPE = Recipe(method="m_ties", options={"span": 0.3}, blocks=(1, 2), mloss=MLossOptions(samples_per_task=2))
 
@@ -54,8 +54,9 @@ def test_baselines_and_a_recipe_become_rows_that_compare_pairwise(zoo):
 
 
 def test_a_measured_map_gives_the_rates_that_the_merge_realises(zoo):
-    measured = map_of(answer(zoo, "measure", {"zoo": "x", "tasks": None, "mloss": RECIPE.mloss.to_dict()}))
-    scores = dict(zip(measured.blocks, measured.node, strict=True))
+    payload = answer(zoo, "measure", {"zoo": "x", "tasks": None, "mloss": RECIPE.mloss.to_dict()})
+    measured = MLossReport.from_entry(payload.meta, payload.arrays)
+    scores = dict(zip(measured.blocks, measured.values, strict=True))
     profile = keep_profile(scores, check_recipe(RECIPE)[1], RECIPE.blocks, RECIPE.seed)
     merged = answer(zoo, "recipe", {"zoo": "x", "recipe": RECIPE.to_dict(), "split": "test"})
     for block in measured.blocks:

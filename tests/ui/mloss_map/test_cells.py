@@ -1,46 +1,17 @@
 import numpy as np
 import pytest
 
+from mloss_core.mloss import MLossReport, measure_mloss
+from tests.ui.fake_payloads import report_of
+from tests.zoos import tiny_zoo
+from ui.formats import measured
 from ui.mloss_map import cells as maps
 
 
-def small_map(images=None):
+def small_map():
     """Two blocks of three nodes."""
     node = np.array([[1.0, 2.0, 3.0], [0.0, 8.0, 4.0]])
-    return maps.MapData(
-        sites=("blocks.0.mlp.c_fc", "blocks.1.mlp.c_fc"),
-        blocks=(0, 1),
-        node=node,
-        node_error=node / 10,
-        block=node.mean(axis=1),
-        block_error=node.mean(axis=1) / 10,
-        images=images,
-    )
-
-
-def test_groups_are_means_and_the_last_one_may_be_smaller():
-    cells = maps.gather(small_map(), 2)
-    assert cells.first.tolist() == [0, 2]
-    assert cells.last.tolist() == [1, 2]
-    assert cells.centre.tolist() == [0.5, 2.0]
-    assert cells.value.tolist() == [[1.5, 3.0], [4.0, 4.0]]
-    assert cells.worst.tolist() == [[1, 2], [1, 2]]
-    np.testing.assert_allclose(cells.error, [[0.15, 0.3], [0.4, 0.4]])
-
-
-def test_group_errors_come_from_the_images_when_they_are_kept():
-    # Node 0 and 1 of block 0 vary against each other: their mean is the same for both images.
-    images = np.array([[[0.0, 3.0, 2.0], [2.0, 1.0, 4.0]], [[0.0, 8.0, 4.0], [0.0, 8.0, 4.0]]])
-    cells = maps.gather(small_map(images), 2)
-    assert cells.error[0, 0] == 0
-    assert cells.error[0, 1] == pytest.approx(np.std([2.0, 4.0], ddof=1) / np.sqrt(2))
-    assert cells.error[1].tolist() == [0, 0]
-
-
-def test_group_of_one_and_group_of_all():
-    data = small_map()
-    assert maps.gather(data, 1).value.tolist() == data.node.tolist()
-    assert maps.gather(data, 99).value.tolist() == [[2.0], [4.0]]
+    return report_of(node, node / 10)
 
 
 def test_scales():
@@ -63,7 +34,7 @@ def test_order_runs_from_the_most_conflicted_node():
 
 def test_cell_text_is_a_sentence_with_the_error():
     data = small_map()
-    text = maps.cell_text(data, maps.gather(data, 2))
+    text = maps.cell_text(data, data.groups(2))
     assert text[0] == "Block 0, nodes 0–1<br>M-Loss 1.50 ± 0.15"
     assert text[3].startswith("Block 1, node 2<br>")
 
@@ -79,3 +50,24 @@ def test_table_has_one_row_a_node():
         "mloss": 8.0,
         "standard_error": 0.8,
     }
+
+
+@pytest.fixture(scope="module")
+def report():
+    return measure_mloss(tiny_zoo(3), samples_per_task=6)
+
+
+@pytest.mark.parametrize("size", [1, 8, 50])
+def test_the_map_says_what_the_library_says(report, size):
+    """The page opens the stored report; its cells have the errors of the library's table."""
+    opened = MLossReport.from_entry(*report.to_entry())
+    said = [text.rpartition("M-Loss ")[2] for text in maps.cell_text(opened, opened.groups(size))]
+    rows = report.to_frame(size).itertuples()
+    assert said == [measured(row.mloss, row.standard_error) for row in rows]
+
+
+def test_the_map_exports_the_nodes_of_the_library(report):
+    shown, frame = maps.table(MLossReport.from_entry(*report.to_entry())), report.to_frame()
+    assert shown["mloss"].tolist() == frame["mloss"].tolist()
+    assert shown["standard_error"].tolist() == frame["standard_error"].tolist()
+    assert shown["node"].tolist() == frame["first_node"].tolist()

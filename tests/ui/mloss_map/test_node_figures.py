@@ -1,12 +1,13 @@
 import numpy as np
 
+from mloss_core.mloss.detail import MERGED, NodeDetail
 from tests.ui.fake_payloads import TASKS, inside_node
-from ui.mloss_map.node_data import MERGED, angle_sentence, node_of
-from ui.mloss_map.node_figures import angle_figure, density_figure
+from ui.mloss_map.node_figures import angle_figure, angle_sentence, density_figure
 
 
 def view(**changes):
-    return node_of(inside_node({"tasks": None, "node": 3} | changes))
+    payload = inside_node({"tasks": None, "node": 3} | changes)
+    return NodeDetail.from_entry(payload.meta, payload.arrays)
 
 
 def test_every_model_and_the_merged_one_have_a_density():
@@ -44,5 +45,7 @@ def test_equal_rows_can_be_drawn_and_told():
 def test_a_subset_of_models_names_its_own_rows():
     node = view(tasks=["street", "shapes"])
     assert node.row_names == ("street", "shapes", "pretrained")
-    assert set(node.densities) == {"street", "shapes", MERGED}
+    assert len(node.densities) == 3
+    assert node.density("shapes").tolist() == node.densities[1].tolist()
+    assert node.density(MERGED).tolist() == node.densities[2].tolist()
     assert node.top[0].pixels.shape == (32, 32, 3)

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from mloss_core.errors import CacheError, InvalidOptionError, UnknownNameError
@@ -14,7 +15,10 @@ from mloss_core.lab.jobs.processes import exists
 from mloss_core.lab.jobs.store import GRACE, JobStore, next_job
 from mloss_core.lab.jobs.worker import Worker
 from mloss_core.lab.requests import Payload
+from mloss_core.lab.usecases.measuring import measure
+from mloss_core.mloss import MLossReport, measure_mloss
 from tests.mloss_core.lab.fakes import MEASURE, RECIPE, SAMPLES, QuietStore, answer, dead_worker, sleeper, started_by
+from tests.zoos import tiny_zoo
 
 
 @pytest.fixture
@@ -85,6 +89,51 @@ def test_a_written_file_that_left_is_written_again(store, tmp_path):
     assert store.submit("merged_file", params, "cpu").status == "done"
     path.unlink()
     assert store.submit("merged_file", params, "cpu").status == "queued"
+
+
+def measuring(zoo):
+    """The work of a job that measures a zoo which is open already."""
+    return lambda job, progress: measure(zoo, job.params, progress)
+
+
+def test_a_measured_report_is_stored_once(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
+    zoo = tiny_zoo(2)
+    job = store.submit("measure", {"zoo": "demo", "mloss": {"samples_per_task": 2}}, "cpu")
+    assert Worker(store, "cpu", measuring(zoo)).step()
+    sizes = store.cache.sizes()
+    assert sizes["jobs-results"] < 1000 < sizes["mloss"]
+    payload = QuietStore(tmp_path / "jobs").result(job.key)
+    assert payload.meta["zoo"] == {"name": zoo.name, "digest": zoo.digest}
+    report = MLossReport.from_entry(payload.meta, payload.arrays)
+    again = measure_mloss(zoo, samples_per_task=2)
+    assert report.digest == again.digest and report.seconds == again.seconds
+    assert report.layers.equals(again.layers)
+    assert all(np.array_equal(report.node_values[site], again.node_values[site]) for site in again.sites)
+
+
+def test_a_report_that_left_the_cache_is_measured_again(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
+    params = {"zoo": "demo", "mloss": {"samples_per_task": 2}}
+    worker = Worker(store, "cpu", measuring(tiny_zoo(2)))
+    job = store.submit("measure", params, "cpu")
+    worker.step()
+    assert store.submit("measure", params, "cpu").status == "done"
+    store.cache.clear("mloss")
+    assert store.result(job.key) is None
+    assert store.submit("measure", params, "cpu").status == "queued"
+    worker.step()
+    assert store.result(job.key) is not None
+
+
+def test_a_report_in_another_cache_is_kept_whole(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "elsewhere"))
+    job = store.submit("measure", {"zoo": "demo", "mloss": {"samples_per_task": 2}}, "cpu")
+    Worker(store, "cpu", measuring(tiny_zoo(2))).step()
+    assert "mloss" not in store.cache.sizes()
+    payload = store.result(job.key)
+    assert MLossReport.from_entry(payload.meta, payload.arrays).blocks == (0, 1, 2, 3)
+    assert payload.meta["zoo"]["name"] == "tiny"
 
 
 def test_failed_and_cancelled_jobs_can_be_asked_for_again(store):

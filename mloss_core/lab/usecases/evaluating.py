@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from mloss_core.data.manifests import split_manifests
 from mloss_core.evaluation import evaluate_rows, evaluate_weights, tune
 from mloss_core.lab.requests import Payload

@@ -105,16 +105,20 @@ class LazyCheckpoint(Mapping[str, Tensor]):
         """A tensor that is no part of the tower, by its stored name (see `left_out`)."""
         return self._stored.read(key)
 
-    def stored_digest(self, key: str) -> str:
-        """The `tensor_digest` of a stored tensor. A large one, such as a text embedding, is read in bands of rows."""
-        shape = self._stored.shapes[key]
-        dtype = getattr(torch, self._stored.dtypes[key])
+    def stored_digest(self, key: str, floats: torch.dtype | None = None) -> str:
+        """The `tensor_digest` of a stored tensor. A large one, such as a text embedding, is read in bands of rows.
+
+        Args:
+            floats: what floating values are read as, so that equal ones have one digest in every precision.
+        """
+        shape, stored = self._stored.shapes[key], getattr(torch, self._stored.dtypes[key])
+        dtype = floats if floats is not None and stored.is_floating_point else stored
         rows, size = (shape[0], math.prod(shape[1:])) if shape else (1, 1)
         band = max(1, _BAND_BYTES // max(1, size * dtype.itemsize))
         if rows <= band:
-            return tensor_digest(self._stored.read(key))
+            return tensor_digest(self._stored.read(key).to(dtype))
         bands = (self._stored.read_rows(key, start, min(start + band, rows)) for start in range(0, rows, band))
-        return banded_digest(dtype, shape, bands)
+        return banded_digest(dtype, shape, (part.to(dtype) for part in bands))
 
     @property
     def digest(self) -> str:

@@ -9,7 +9,7 @@ from mloss_core.state_dicts import state_digest
 from mloss_core.vision.architecture import Architecture, infer_architecture
 from mloss_core.zoo.folders.members import Member
 
-CHECK_VERSION = 2
+CHECK_VERSION = 3
 """Raise when the checks change, so that kept results are not used."""
 _DEFAULT_ACTIVATION = "quick_gelu"
 _AGREED = {
@@ -114,24 +114,34 @@ def _voices(said: Mapping[str, Any]) -> str:
     return "; ".join(f"{value} in {', '.join(labels)}" for value, labels in values.items())
 
 
-def checked_set(base: Member, tuned: Sequence[Member], cache: Cache | None = None) -> tuple[Validation, dict[str, str]]:
+def checked_set(
+    base: Member,
+    tuned: Sequence[Member],
+    cache: Cache | None = None,
+    *,
+    text_may_differ: bool = False,
+    far_from_base: bool = False,
+) -> tuple[Validation, dict[str, str]]:
     """`validate_set` on a zoo's models with the digest of each one's weights, kept for the next time it is opened.
 
-    Both read every weight, which takes seconds a model, and depend on the files' content alone.
+    Both read every weight, which takes seconds a model, and depend on the files' content and the two settings alone.
     """
-    key = digest_of("zoo", CHECK_VERSION, [[member.label, member.source_digest] for member in (base, *tuned)])
-    entry = (cache or Cache()).remember("zoo-checks", key, lambda: (_check(base, tuned), {}))
+    files = [[member.label, member.source_digest] for member in (base, *tuned)]
+    known = {"text_may_differ": text_may_differ, "far_from_base": far_from_base}
+    key = digest_of("zoo", CHECK_VERSION, files, known)
+    entry = (cache or Cache()).remember("zoo-checks", key, lambda: (_check(base, tuned, known), {}))
     found = entry.meta
     validation = Validation(tuple(found["problems"]), tuple(found["warnings"]), found["distances"])
     return validation, dict(found["digests"])
 
 
-def _check(base: Member, tuned: Sequence[Member]) -> dict[str, Any]:
+def _check(base: Member, tuned: Sequence[Member], known: Mapping[str, bool]) -> dict[str, Any]:
     fingerprints = {member.label: member.facts.get("left_out", {}) for member in tuned}
     validation = validate_set(
         base.weights,
         {member.label: member.weights for member in tuned},
         fingerprints={"base": base.facts.get("left_out", {}), **fingerprints},
+        **known,
     )
     digests = {} if validation.problems else {member.label: state_digest(member.weights) for member in (base, *tuned)}
     return {

@@ -10,7 +10,6 @@ import torch
 from filelock import FileLock
 
 from mloss_core.caching import CONVERTED, cache_root
-from mloss_core.checkpoints.facts import config_facts
 from mloss_core.checkpoints.keeping import converted_limit, keep_within_bound, mark_used
 from mloss_core.checkpoints.lazy import LazyCheckpoint
 from mloss_core.checkpoints.opening import open_checkpoint
@@ -90,9 +89,8 @@ def _write(source: LazyCheckpoint, path: Path, digest: str, target: Path, progre
         "prefix": source.prefix,
         "dtypes": sorted({source.dtype(name) for name in source}),
         "left_out": _left_out(source),
-        **source.facts,
-        # What the config.json beside the file says may change without it; openers ask that file again.
-        "beside": sorted(config_facts(path)),
+        # What a configuration beside the file says may change without it; openers ask that again.
+        **source.own_facts,
     }
     layout = {name: (torch.float32, source.shape(name)) for name in source}
     metadata = {"facts": json.dumps(facts, default=list), "converter": str(CONVERTER_VERSION)}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.checkpoints.formats import FORMATS
-from mloss_core.checkpoints.layouts import HF_BLOCK, HF_TOP
+from mloss_core.checkpoints.tower_names import HF_BLOCK, HF_TOP
 from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CheckpointError, unknown_name
 from mloss_core.state_dicts import combine_digests, tensor_digest

@@ -86,7 +86,7 @@ def test_a_zoo_json_names_all_or_only_what_is_unclear(tmp_path):
     assert found(tmp_path) == (["x.pt"], {"b": "b.pt", "a": "a.pt"}, {"a": "h.pt"})
     describe(tmp_path, pretrained="x.pt", activation="gelu", name="mine")
     assert found(tmp_path) == (["x.pt"], {"a": "a.pt", "b": "b.pt", "h": "h.pt"}, {})
-    assert (discover(tmp_path).activation, discover(tmp_path).name) == ("gelu", "mine")
+    assert (discover(tmp_path).described.activation, discover(tmp_path).name) == ("gelu", "mine")
 
 
 def test_the_only_zoo_below(tmp_path):

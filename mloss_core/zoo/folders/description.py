@@ -76,9 +76,8 @@ def read_description(folder: Path) -> Description | None:
     if len(there) > 1:
         raise ZooError(f"{folder} must hold one of {NAME} and {YAML_NAME}; it has both. Move one away.")
     try:
-        values = parse_object(
-            read_text(path, "description").removeprefix("\ufeff"), str(path), yaml=path.name == YAML_NAME
-        )
+        text = read_text(path, "description").removeprefix("\ufeff")
+        values = parse_object(text, str(path), yaml=path.name == YAML_NAME)
     except InvalidOptionError as error:
         raise ZooError(str(error)) from error
     unknown = sorted(set(values) - set(_FIELDS))
@@ -130,7 +129,7 @@ def _colours(value: Any, field: str, path: Path, *, positive: bool = False) -> t
     numbers = isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)
     if not numbers or not all((0 < part if positive else -_MOST <= part) and part <= _MOST for part in value):
         raise ZooError(
-            f"{path}: {field} must be three numbers, of red, green and blue from 0 to 1; found {value!r:.80}."
+            f"{path}: {field} must be three numbers, one a colour, pixels being 0 to 1; found {value!r:.80}."
         )
     return tuple(map(float, value))
 

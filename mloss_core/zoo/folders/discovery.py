@@ -46,7 +46,7 @@ class FoundZoo:
     pretrained: tuple[Path, ...]
     finetuned: Mapping[str, Path]
     heads: Mapping[str, Path]
-    described: Description = Description()
+    described: Description = dataclasses.field(default_factory=Description)
     datasets: Path | None = None
     notes: tuple[str, ...] = ()
 

@@ -29,7 +29,7 @@ def overlooked(folder: Path, used: Iterable[Path], elsewhere: str) -> list[str]:
     """
     known = set(used)
     reasons: dict[str, list[str]] = {}
-    for path in itertools.islice(_files(folder), _MOST_ENTRIES):
+    for path in itertools.islice(_files(folder, known), _MOST_ENTRIES):
         reason = _reason(path, known, elsewhere)
         if reason:
             reasons.setdefault(reason, []).append(_below(path, folder))
@@ -46,14 +46,15 @@ def listing(names: Iterable[str]) -> str:
     return ", ".join(listed[:_LISTED]) + rest
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The files beside each other at the top, in each folder below, and in the snapshots of a cached repository."""
+def _files(folder: Path, used: set[Path]) -> Iterator[Path]:
+    """The files at the top, in each folder below, and in the snapshot that is read of a cached repository."""
+    read = {path.parent for path in used}
     yield from _plain_files(folder)
     for child in folders(folder):
         yield from _plain_files(child)
         if (child / "snapshots").is_dir():
             for snapshot in folders(child / "snapshots"):
-                yield from _plain_files(snapshot)
+                yield from _plain_files(snapshot) if snapshot in read else ()
 
 
 def _plain_files(folder: Path) -> list[Path]:

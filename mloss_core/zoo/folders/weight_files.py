@@ -58,7 +58,8 @@ def snapshot_note(folder: Path, chosen: Path) -> str | None:
     places = _snapshots(folder)
     if len(places) < 2 or chosen.parent.name == _main(folder):
         return None
-    return f"{folder.name} has {len(places)} snapshots, and refs/main names none with weights: {chosen.parent.name} is read."
+    found = f"{folder.name} has {len(places)} snapshots, and refs/main names none with weights"
+    return f"{found}: {chosen.parent.name} is read."
 
 
 def _snapshots(folder: Path) -> list[Path]:

@@ -39,7 +39,10 @@ def test_task_vectors(tmp_path):
     )
     tuned = {"cars": "Cars/finetuned.pt", "dtd": "DTD/finetuned.pt"}
     assert found(tmp_path) == (["zeroshot.pt"], tuned, {"cars": "head_Cars.pt", "dtd": "head_DTD.pt"})
-    assert discover(tmp_path).notes == ("heads without a model here are left out: mnist.",)
+    assert discover(tmp_path).notes == (
+        "not read, models here are called finetuned or nonlinear_finetuned: Cars/checkpoint_100.pt, DTD/zeroshot.pt.",
+        "heads without a model here are left out: mnist.",
+    )
 
 
 def test_tall_masks_with_the_base_beside_a_model(tmp_path):

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -71,6 +72,11 @@ def combine_digests(digests: Mapping[str, str]) -> str:
 def is_merged_tensor(tensor: Tensor) -> bool:
     """Whether a tensor takes part in merging: floating point ones do, integer buffers are copied."""
     return tensor.is_floating_point()
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no entry is NaN or infinite. The sum shows most of them and costs less than a look at each entry."""
+    return math.isfinite(float(tensor.sum(dtype=torch.float64))) or bool(torch.isfinite(tensor).all())
 
 
 def task_vector(pretrained: StateDict, finetuned: StateDict, key: str) -> Tensor:

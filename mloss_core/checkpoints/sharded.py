@@ -83,9 +83,13 @@ def read_index(path: Path) -> dict[str, Path]:
 
 def _weight_map(path: Path) -> Mapping[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"an index of shards must be a regular file; {path} is none.")
         if path.stat().st_size > _MAX_INDEX_BYTES:
             raise CheckpointError(f"{path.name} is larger than any index of shards; it is something else.")
-        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        values = json.loads(path.read_bytes(), object_pairs_hook=_once)
+    except CheckpointError:
+        raise
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:

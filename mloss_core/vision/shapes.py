@@ -41,10 +41,9 @@ def _positions(shape: tuple[int, ...] | None, width: int) -> list[str]:
     patches = shape[0] - 1
     if patches >= 1 and math.isqrt(patches) ** 2 == patches:
         return []
-    lacks = math.isqrt(shape[0]) ** 2 == shape[0]
-    hint = ": the place of the class token seems to be missing" if lacks else ": images must be square"
     return [
-        f"positional_embedding must hold the class token and a square grid of patches; it has {shape[0]} rows{hint}."
+        f"positional_embedding must hold the class token and a square grid of patches; it has {shape[0]} rows: the "
+        "grid is not square, or the class token's row is missing."
     ]
 
 

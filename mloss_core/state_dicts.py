@@ -28,7 +28,7 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
         problems += [f"{name} lacks {_some(missing)}"] * bool(missing)
         problems += [f"{name} has unexpected {_some(extra)}"] * bool(extra)
         problems += [
-            f"{name}: {key} is {tuple(state[key].shape)}, the pretrained one is {tuple(pretrained[key].shape)}"
+            f"{name}: {_shown(key)} is {tuple(state[key].shape)}, the pretrained one is {tuple(pretrained[key].shape)}"
             for key in shapes[:5]
         ]
     if problems:
@@ -39,7 +39,13 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
 
 def _some(keys: list[str], limit: int = 5) -> str:
     rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return ", ".join(keys[:limit]) + rest
+    return ", ".join(map(_shown, keys[:limit])) + rest
+
+
+def _shown(key: str, most: int = 100) -> str:
+    """A tensor's name as it can be printed: files may hold any letters."""
+    text = key if key.isprintable() else ascii(key)
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def tensor_digest(tensor: Tensor) -> str:

@@ -73,11 +73,11 @@ def test_names_inside_the_tower_may_be_wrapped(wrapper, tmp_path):
         ({"student": NAMED, "teacher": OTHER}, "holds several models, below student, teacher; save one of them alone"),
         (
             {"a": 1, "b": "x"},
-            "holds a dict without tensors: not a model. Its keys are a, b. Weights are looked for below state_dict",
+            "holds a dict without .*: not a model. Its keys are a, b. Weights are looked for below state_dict",
         ),
         (
             {"model": {key: value.numpy()[:2] for key, value in NAMED.items()}},
-            "holds a dict of NumPy arrays.*Its keys are model",
+            "holds .* NumPy arrays.*Its keys are model",
         ),
         ([1, 2], "holds a list without tensors"),
     ],

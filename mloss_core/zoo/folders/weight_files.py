@@ -94,10 +94,12 @@ def why_not_read(path: Path) -> str | None:
     if ending is not None:
         whole = name[: -len(ending)]
         return "a download that is not complete" if _looks_like_weights(whole) else None
+    gone = path.is_symlink() and not path.exists()
+    # A link without an ending led to a folder, perhaps of a model.
+    if gone and (_looks_like_weights(name) or not path.suffix):
+        return "a link whose target is gone"
     if not _looks_like_weights(name) or path.is_dir():
         return None
-    if path.is_symlink() and not path.exists():
-        return "a link whose target is gone"
     if not path.is_file():
         return "no regular file"
     if Path(lower).suffix in _OTHER_FORMATS:

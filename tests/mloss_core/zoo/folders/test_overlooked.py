@@ -65,9 +65,10 @@ def test_what_is_passed_over_is_named_with_a_reason(files, words, tmp_path):
 def test_links_to_nowhere_and_pipes_are_named(tmp_path):
     _make(tmp_path, "zeroshot.pt", "cars.pt")
     (tmp_path / "dtd.pt").symlink_to(tmp_path / "gone.pt")
+    (tmp_path / "gtsrb").symlink_to(tmp_path / "gone")
     os.mkfifo(tmp_path / "svhn.pt")
     notes = discover(tmp_path).notes
-    assert "not read, a link whose target is gone: dtd.pt." in notes
+    assert "not read, a link whose target is gone: dtd.pt, gtsrb." in notes
     assert "not read, no regular file: svhn.pt." in notes
 
 

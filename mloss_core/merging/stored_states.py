@@ -1,7 +1,7 @@
 """Weight files of any architecture as state dicts: read lazily, under the names that the pretrained file has."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -77,7 +77,7 @@ class StoredState(Mapping[str, Tensor]):
         self._stored.close()
 
 
-def _without_prefix(keys: list[str]):
+def _without_prefix(keys: list[str]) -> Callable[[str], str]:
     """Takes the first part of names off that have it, if all of `keys` share one."""
     first = {key.split(".")[0] for key in keys}
     prefix = f"{first.pop()}." if len(first) == 1 else "\0"

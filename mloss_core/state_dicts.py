@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -27,7 +28,7 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
         problems += [f"{name} lacks {_some(missing)}"] * bool(missing)
         problems += [f"{name} has unexpected {_some(extra)}"] * bool(extra)
         problems += [
-            f"{name}: {key} is {tuple(state[key].shape)}, the pretrained one is {tuple(pretrained[key].shape)}"
+            f"{name}: {_shown(key)} is {tuple(state[key].shape)}, the pretrained one is {tuple(pretrained[key].shape)}"
             for key in shapes[:5]
         ]
     if problems:
@@ -38,7 +39,13 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
 
 def _some(keys: list[str], limit: int = 5) -> str:
     rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return ", ".join(keys[:limit]) + rest
+    return ", ".join(map(_shown, keys[:limit])) + rest
+
+
+def _shown(key: str, most: int = 100) -> str:
+    """A tensor's name as it can be printed: files may hold any letters."""
+    text = key if key.isprintable() else ascii(key)
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def tensor_digest(tensor: Tensor) -> str:
@@ -71,6 +78,11 @@ def combine_digests(digests: Mapping[str, str]) -> str:
 def is_merged_tensor(tensor: Tensor) -> bool:
     """Whether a tensor takes part in merging: floating point ones do, integer buffers are copied."""
     return tensor.is_floating_point()
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no entry is NaN or infinite. The sum shows most of them and costs less than a look at each entry."""
+    return math.isfinite(float(tensor.sum(dtype=torch.float64))) or bool(torch.isfinite(tensor).all())
 
 
 def task_vector(pretrained: StateDict, finetuned: StateDict, key: str) -> Tensor:

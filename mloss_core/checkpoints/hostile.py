@@ -29,6 +29,8 @@ _MODULES = (
     "pip",
 )
 _TORCH_MODULES = ("torch.hub", "torch.jit", "torch.serialization", "torch.utils.cpp_extension", "torch.package")
+_HARMLESS = {Global("torch.serialization", "_get_layout")}
+"""What sparse tensors name below a module that has no place in a checkpoint otherwise."""
 _BUILTINS = {
     "set",
     "frozenset",
@@ -69,6 +71,8 @@ def refuse_hostile(names: Iterable[Global], file: str) -> None:
 
 def _is_hostile(name: Global) -> bool:
     module, first = name.module, name.module.split(".")[0]
+    if name in _HARMLESS:
+        return False
     if first in _MODULES or module.startswith(_TORCH_MODULES):
         return True
     if module in {"builtins", "__builtin__"}:

@@ -47,6 +47,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--models", nargs="+", metavar="FILE", help="with --pretrained: the files to merge")
     parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16", "bfloat16", "float64"),
+        help="with --models: of the floating tensors written (default: the pretrained file's)",
+    )
+    parser.add_argument(
         "--out", required=True, metavar="FILE", help="the safetensors file to write; masks go to a .npz"
     )
     parser.add_argument(
@@ -78,6 +83,8 @@ def run(options: argparse.Namespace) -> None:
         return
     from mloss_core.merging import merge
 
+    if options.dtype is not None:
+        raise InvalidOptionError("--dtype is for files merged with --models; merged encoders of a zoo are float32.")
     options.zoo = options.zoo or DEFAULT_ZOO
     zoo = opened_zoo(options)
     with progress_bar() as progress:
@@ -110,12 +117,15 @@ def _merge_files(options: argparse.Namespace, recipe: Recipe, out: Path) -> None
     files = [Path(options.pretrained), *map(Path, options.models)]
     spare(out, files)
     with progress_bar() as progress:
-        digest = merge_files(files[0], files[1:], recipe, out, progress)
+        merged = merge_files(files[0], files[1:], recipe, out, progress, options.dtype)
     if options.json:
-        emit({"recipe": recipe.to_dict(), "out": str(out), "digest": digest, "models": list(options.models)})
+        answer = {"recipe": recipe.to_dict(), "out": str(out), "digest": merged.digest, "models": list(options.models)}
+        emit({**answer, "notes": list(merged.notes)})
         return
     print(f"{recipe.method} of {len(files) - 1} files: {out}")
-    print(f"digest {digest}")
+    print(f"digest {merged.digest}")
+    for note in merged.notes:
+        print(f"note: {note}")
 
 
 def _check_masks_file(recipe: "Recipe", out: Path, format: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mloss_core.errors import CheckpointError, LayerNotFoundError
 from mloss_core.types import StateDict
+from mloss_core.vision.shapes import shape_problems
 
 LINEAR_MAPS = ("attn.in_proj_weight", "attn.out_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 """Weights of the linear maps of one block, in the order in which tokens meet them."""
@@ -91,8 +92,10 @@ def infer_architecture(state: StateDict, *, heads: int | None = None, **facts: A
         facts: fields that the checkpoint records: activation, layer_norm_eps, mean, std.
 
     Raises:
-        CheckpointError: a tensor that every CLIP vision tower has is missing.
+        CheckpointError: a tensor that every CLIP vision tower has is missing, the shapes do not fit each other, or
+            the heads do not divide the width.
     """
+    problems = shape_problems({key: tuple(state[key].shape) for key in state})
     try:
         width, _, patch, _ = state["conv1.weight"].shape
         tokens = state["positional_embedding"].shape[0]
@@ -100,9 +103,15 @@ def infer_architecture(state: StateDict, *, heads: int | None = None, **facts: A
         embed_dim = state["proj"].shape[1]
     except KeyError as error:
         raise CheckpointError(f"no CLIP vision tower: the weights lack {error.args[0]}.") from error
+    if problems:
+        raise CheckpointError(f"the vision tower's weights must fit each other: {' '.join(problems[:3])}")
     layers = sum(1 for key in state if key.endswith(".mlp.c_fc.weight"))
     if heads is None:
-        heads = 16 if width >= 1280 else max(1, width // 64)
+        heads = guessed_heads(width)
+    if width % heads:
+        raise CheckpointError(
+            f"attention heads must divide the width; found {heads} heads and a width of {width}. Tell their number."
+        )
     query, ln_pre = state.get("attn_pool.query"), "ln_pre.weight" in state
     kind = {
         "ln_pre": ln_pre,
@@ -121,6 +130,11 @@ def infer_architecture(state: StateDict, *, heads: int | None = None, **facts: A
         embed_dim=embed_dim,
         **(kind | facts),
     )
+
+
+def guessed_heads(width: int) -> int:
+    """How many attention heads a tower of this width usually has; shapes do not show it."""
+    return 16 if width >= 1280 else max(1, width // 64)
 
 
 def weight_key(site: str) -> str:

@@ -91,7 +91,7 @@ class Zoo:
 
         Raises:
             UnknownNameError: a task that this zoo lacks.
-            ZooError: an empty choice.
+            ZooError: an empty choice, or a task twice.
         """
         if tasks is None:
             return self.tasks
@@ -100,6 +100,9 @@ class Zoo:
                 raise unknown_name("task", task, self.tasks)
         if not tasks:
             raise ZooError(f"at least one task must be chosen; this zoo has {', '.join(self.tasks)}.")
+        twice = sorted({task for task in tasks if tasks.count(task) > 1})
+        if twice:
+            raise ZooError(f"each task must be chosen once; found {', '.join(twice)} more than once.")
         return tuple(task for task in self.tasks if task in set(tasks))
 
     def require_datasets(self, tasks: Sequence[str] | None, purpose: str) -> None:

@@ -20,10 +20,10 @@ def scale_option(default: float) -> Any:
         default,
         label="Scale",
         letter="λ",
-        minimum=0.0,
+        minimum=-5.0,
         maximum=5.0,
         step=0.05,
-        help="Factor of the merged update; 0 gives the pretrained model back.",
+        help="Factor of the merged update; 0 gives the pretrained model back, below 0 makes it forget.",
     )
 
 

@@ -72,7 +72,8 @@ def base_zoo(
 
 
 def _architecture(member: Member, activation: str | None) -> tuple[Architecture, list[str]]:
-    facts, notes, problems = shared_facts((member,), activation, member.path.resolve().parent.name)
+    said = {} if activation is None else {"activation": activation}
+    facts, notes, problems = shared_facts((member,), said, member.path.resolve().parent.name)
     if problems:
         raise ZooError(" ".join(problems))
     return infer_architecture(member.weights, **facts), notes

@@ -4,53 +4,54 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mloss_core.caching import Cache, digest_of
+from mloss_core.checkpoints.facts import ACTIVATIONS
 from mloss_core.checkpoints.validating import Validation, validate_set
 from mloss_core.state_dicts import state_digest
-from mloss_core.vision.architecture import Architecture, infer_architecture
+from mloss_core.vision.architecture import Architecture, guessed_heads, infer_architecture
 from mloss_core.zoo.folders.members import Member
 
-CHECK_VERSION = 2
+CHECK_VERSION = 3
 """Raise when the checks change, so that kept results are not used."""
 _DEFAULT_ACTIVATION = "quick_gelu"
 _AGREED = {
     "activation": "the activation",
     "heads": "the number of attention heads",
     "layer_norm_eps": "the layer-norm epsilon",
+    "mean": "the mean of the pixels",
+    "std": "the deviation of the pixels",
 }
+_SPELLED = {"heads": "attention_heads"}
+"""What `zoo.json` calls a fact where it calls it otherwise."""
+_SAME_COLOUR = 5e-4
+"""Means and deviations that differ by less were rounded, by less than a sixth of a step of an image of 8 bits."""
 
 
 def shared_facts(
-    members: Sequence[Member], activation: str | None, folder: str
+    members: Sequence[Member], said: Mapping[str, Any], folder: str
 ) -> tuple[dict[str, Any], list[str], list[str]]:
     """What the files say of their common architecture, for `infer_architecture`.
 
     Args:
         members: all models, the pretrained one first.
-        activation: what the user says, which wins.
+        said: facts that the user states, which win.
         folder: name of the zoo's folder; `-quickgelu` in it tells the activation.
 
     Returns:
         The facts, what the user should know, and the contradictions.
     """
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = dict(said)
     notes: list[str] = []
     problems: list[str] = []
     for name, words in _AGREED.items():
-        said = {member.label: member.facts[name] for member in members if name in member.facts}
-        if name == "activation":
-            said, overruled = _activations(said, members, activation, folder)
-            notes += overruled
-        if len(set(said.values())) > 1:
-            problems.append(f"the files disagree about {words}: {_voices(said)}.")
-        elif said:
-            facts[name] = next(iter(said.values()))
-    for name in ("mean", "std"):
-        value = next((member.facts[name] for member in members if name in member.facts), None)
-        if value is not None:
-            facts[name] = tuple(value)
-    width, heads = members[0].weights["conv1.weight"].shape[0], facts.get("heads", 1)
-    if width % heads:
-        problems.append(f"{heads} attention heads are recorded, which do not divide the width {width}.")
+        voices = _voiced(name, members, folder)
+        if name in said:
+            notes += _overruled(name, said[name], voices)
+        elif len(voices) > 1:
+            spelled = _SPELLED.get(name, name)
+            problems.append(f"the files disagree about {words}: {_listed(voices)}. Say it in zoo.json ({spelled}).")
+        elif voices:
+            facts[name] = next(iter(voices))
+    problems += _impossible(facts, members)
     if not problems:
         if "activation" not in facts:
             facts["activation"], note = _guessed(members, folder)
@@ -59,19 +60,53 @@ def shared_facts(
     return facts, notes, problems
 
 
-def _activations(
-    said: Mapping[str, Any], members: Sequence[Member], activation: str | None, folder: str
-) -> tuple[dict[str, Any], list[str]]:
-    """Who says what of the activation. What the user says settles a contradiction, and that is noted."""
-    voices = dict(said)
-    named = _quick_gelu_name(members, folder)
-    if said and named:
-        voices[f"the name {named}"] = "quick_gelu"
-    if activation is None:
-        return voices, []
-    others = {label: value for label, value in voices.items() if value != activation}
-    notes = [f"Activation {activation}, from zoo.json; it overrules {_voices(others)}."] if others else []
-    return {"zoo.json": activation}, notes
+def _voiced(name: str, members: Sequence[Member], folder: str) -> dict[Any, list[str]]:
+    """Who says what of one fact; nearly equal colours count as equal."""
+    voices: dict[Any, list[str]] = {}
+    for member in members:
+        if name in member.facts:
+            value = member.facts[name]
+            value = tuple(value) if isinstance(value, list) else value
+            voices.setdefault(next((known for known in voices if _alike(known, value)), value), []).append(member.label)
+    named = _quick_gelu_name(members, folder) if name == "activation" and voices else None
+    if named:
+        voices.setdefault("quick_gelu", []).append(f"the name {named}")
+    return voices
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return all(abs(a - b) < _SAME_COLOUR for a, b in zip(one, other, strict=True))
+    return one == other
+
+
+def _overruled(name: str, value: Any, voices: Mapping[Any, list[str]]) -> list[str]:
+    """What the user says settles a contradiction, and that is noted."""
+    others = {other: labels for other, labels in voices.items() if not _alike(other, value)}
+    word = {"mean": "Mean", "std": "Deviation"}.get(name, _SPELLED.get(name, name).replace("_", " ").capitalize())
+    return [f"{word} {_plain(value)}, from zoo.json; it overrules {_listed(others)}."] if others else []
+
+
+def _impossible(facts: Mapping[str, Any], members: Sequence[Member]) -> list[str]:
+    """What is recorded or guessed and cannot be run."""
+    problems = []
+    activation = facts.get("activation", ACTIVATIONS[0])
+    if activation not in ACTIVATIONS:
+        labels = ", ".join(member.label for member in members if member.facts.get("activation") == activation)
+        problems.append(
+            f"the activation must be one of {', '.join(ACTIVATIONS)}; {activation!r} is recorded in {labels}. If "
+            "that is not the image encoder's, say it in zoo.json (activation)."
+        )
+    width = members[0].weights["conv1.weight"].shape[0]
+    heads = facts.get("heads")
+    if heads is None and width % guessed_heads(width):
+        problems.append(
+            f"attention heads are not recorded, and {guessed_heads(width)}, usual for the width {width}, do not divide "
+            "it. Say it in zoo.json (attention_heads)."
+        )
+    elif heads is not None and width % heads:
+        problems.append(f"{heads} attention heads are recorded, which do not divide the width {width}.")
+    return problems
 
 
 def _quick_gelu_name(members: Sequence[Member], folder: str) -> str | None:
@@ -107,31 +142,42 @@ def _assumed(facts: Mapping[str, Any], base: Member) -> list[str]:
     return [" ".join(found)] if found else []
 
 
-def _voices(said: Mapping[str, Any]) -> str:
-    values: dict[Any, list[str]] = {}
-    for label, value in said.items():
-        values.setdefault(value, []).append(label)
-    return "; ".join(f"{value} in {', '.join(labels)}" for value, labels in values.items())
+def _listed(voices: Mapping[Any, Sequence[str]]) -> str:
+    return "; ".join(f"{_plain(value)} in {', '.join(labels)}" for value, labels in voices.items())
 
 
-def checked_set(base: Member, tuned: Sequence[Member], cache: Cache | None = None) -> tuple[Validation, dict[str, str]]:
+def _plain(value: Any) -> str:
+    return "/".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)
+
+
+def checked_set(
+    base: Member,
+    tuned: Sequence[Member],
+    cache: Cache | None = None,
+    *,
+    text_may_differ: bool = False,
+    far_from_base: bool = False,
+) -> tuple[Validation, dict[str, str]]:
     """`validate_set` on a zoo's models with the digest of each one's weights, kept for the next time it is opened.
 
-    Both read every weight, which takes seconds a model, and depend on the files' content alone.
+    Both read every weight, which takes seconds a model, and depend on the files' content and the two settings alone.
     """
-    key = digest_of("zoo", CHECK_VERSION, [[member.label, member.source_digest] for member in (base, *tuned)])
-    entry = (cache or Cache()).remember("zoo-checks", key, lambda: (_check(base, tuned), {}))
+    files = [[member.label, member.source_digest] for member in (base, *tuned)]
+    known = {"text_may_differ": text_may_differ, "far_from_base": far_from_base}
+    key = digest_of("zoo", CHECK_VERSION, files, known)
+    entry = (cache or Cache()).remember("zoo-checks", key, lambda: (_check(base, tuned, known), {}))
     found = entry.meta
     validation = Validation(tuple(found["problems"]), tuple(found["warnings"]), found["distances"])
     return validation, dict(found["digests"])
 
 
-def _check(base: Member, tuned: Sequence[Member]) -> dict[str, Any]:
+def _check(base: Member, tuned: Sequence[Member], known: Mapping[str, bool]) -> dict[str, Any]:
     fingerprints = {member.label: member.facts.get("left_out", {}) for member in tuned}
     validation = validate_set(
         base.weights,
         {member.label: member.weights for member in tuned},
         fingerprints={"base": base.facts.get("left_out", {}), **fingerprints},
+        **known,
     )
     digests = {} if validation.problems else {member.label: state_digest(member.weights) for member in (base, *tuned)}
     return {
@@ -144,7 +190,9 @@ def _check(base: Member, tuned: Sequence[Member]) -> dict[str, Any]:
 
 def _mixed_precision(members: Sequence[Member]) -> list[str]:
     """Files that hold lower precision than others: their task vectors carry rounding as well as learning."""
-    dtypes = {member.label: "/".join(member.facts.get("dtypes", [])) for member in members}
-    if len(set(dtypes.values())) < 2:
+    dtypes: dict[str, list[str]] = {}
+    for member in members:
+        dtypes.setdefault("/".join(member.facts.get("dtypes", [])), []).append(member.label)
+    if len(dtypes) < 2:
         return []
-    return [f"the files differ in precision: {_voices(dtypes)}; all are read as float32."]
+    return [f"the files differ in precision: {_listed(dtypes)}; all are read as float32."]

@@ -10,7 +10,19 @@ from mloss_core.parsing import parse_object, read_text
 
 NAME, YAML_NAME = "zoo.json", "zoo.yaml"
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu", "leaky_relu")
-_FIELDS = ("name", "pretrained", "finetuned", "heads", "activation", "datasets")
+_FACTS = ("activation", "attention_heads", "layer_norm_eps", "mean", "std")
+_FIELDS = (
+    "name",
+    "pretrained",
+    "finetuned",
+    "heads",
+    "datasets",
+    "dataset_of",
+    *_FACTS,
+    "text_may_differ",
+    "far_from_base",
+)
+_MOST = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,8 +34,11 @@ class Description:
         pretrained: file of the common ancestor.
         finetuned: file of each model by task, in the zoo's order.
         heads: file of each zero-shot head by task.
-        activation: of all models, instead of what their files say.
+        activation, attention_heads, layer_norm_eps, mean, std: of all models, instead of what their files say.
         datasets: folder of image datasets; relative to the zoo's folder unless absolute.
+        dataset_of: the dataset of a model whose name is another one, as where several were tuned on one dataset.
+        text_may_differ: tensors beside the vision towers were trained too, and nothing need be said of it.
+        far_from_base: models far from the pretrained one are no mistake.
     """
 
     name: str | None = None
@@ -31,7 +46,21 @@ class Description:
     finetuned: Mapping[str, Path] | None = None
     heads: Mapping[str, Path] | None = None
     activation: str | None = None
+    attention_heads: int | None = None
+    layer_norm_eps: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
     datasets: Path | None = None
+    dataset_of: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    text_may_differ: bool = False
+    far_from_base: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is said of the architecture, by the names that files have for it."""
+        said = {name: getattr(self, name) for name in ("activation", "layer_norm_eps", "mean", "std")}
+        said["heads"] = self.attention_heads
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def read_description(folder: Path) -> Description | None:
@@ -47,7 +76,8 @@ def read_description(folder: Path) -> Description | None:
     if len(there) > 1:
         raise ZooError(f"{folder} must hold one of {NAME} and {YAML_NAME}; it has both. Move one away.")
     try:
-        values = parse_object(read_text(path, "description"), str(path), yaml=path.name == YAML_NAME)
+        text = read_text(path, "description").removeprefix("\ufeff")
+        values = parse_object(text, str(path), yaml=path.name == YAML_NAME)
     except InvalidOptionError as error:
         raise ZooError(str(error)) from error
     unknown = sorted(set(values) - set(_FIELDS))
@@ -66,6 +96,13 @@ def _description(values: Mapping[str, Any], folder: Path, path: Path) -> Descrip
         finetuned=_files(values.get("finetuned"), "finetuned", folder, path),
         heads=_files(values.get("heads"), "heads", folder, path),
         activation=texts["activation"],
+        attention_heads=_number(values.get("attention_heads"), "attention_heads", path, whole=True),
+        layer_norm_eps=_number(values.get("layer_norm_eps"), "layer_norm_eps", path),
+        mean=_colours(values.get("mean"), "mean", path),
+        std=_colours(values.get("std"), "std", path, positive=True),
+        dataset_of=_names(values.get("dataset_of"), path),
+        text_may_differ=_flag(values.get("text_may_differ"), "text_may_differ", path),
+        far_from_base=_flag(values.get("far_from_base"), "far_from_base", path),
         datasets=None if texts["datasets"] is None else folder / texts["datasets"],
     )
 
@@ -74,6 +111,41 @@ def _text(value: Any, field: str, path: Path) -> str | None:
     if value is not None and (not isinstance(value, str) or not value):
         raise ZooError(f"{path}: {field} must be a text; found {value!r}.")
     return value
+
+
+def _number(value: Any, field: str, path: Path, *, whole: bool = False) -> Any:
+    if value is None:
+        return None
+    fits = type(value) is int and 1 <= value <= _MOST if whole else type(value) is float and 0 < value < 1
+    if not fits:
+        kind = f"a whole number from 1 to {_MOST}" if whole else "a number between 0 and 1"
+        raise ZooError(f"{path}: {field} must be {kind}; found {value!r:.80}.")
+    return value
+
+
+def _colours(value: Any, field: str, path: Path, *, positive: bool = False) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    numbers = isinstance(value, list) and len(value) == 3 and all(type(part) in (int, float) for part in value)
+    if not numbers or not all((0 < part if positive else -_MOST <= part) and part <= _MOST for part in value):
+        raise ZooError(
+            f"{path}: {field} must be three numbers, one a colour, pixels being 0 to 1; found {value!r:.80}."
+        )
+    return tuple(map(float, value))
+
+
+def _flag(value: Any, field: str, path: Path) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise ZooError(f"{path}: {field} must be true or false; found {value!r:.80}.")
+    return bool(value)
+
+
+def _names(value: Any, path: Path) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(name, str) and name for name in value.values()):
+        raise ZooError(f'{path}: dataset_of must name a dataset for models, such as {{"cars_2": "cars"}}.')
+    return {model.lower(): name.lower() for model, name in value.items()}
 
 
 def _files(value: Any, field: str, folder: Path, path: Path) -> dict[str, Path] | None:

@@ -4,18 +4,24 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mloss_core.checkpoints.formats import REPOSITORY_FILES
 from mloss_core.errors import CheckpointError, ZooError
 from mloss_core.zoo.folders.description import NAME, YAML_NAME, Description, read_description
-from mloss_core.zoo.folders.task_names import dataset_name, is_base_name, task_name
+from mloss_core.zoo.folders.overlooked import listing, overlooked
+from mloss_core.zoo.folders.task_names import is_base_name, task_name
+from mloss_core.zoo.folders.weight_files import (
+    folders,
+    is_head,
+    is_repository,
+    repository_weights,
+    snapshot_note,
+    stem,
+    weights,
+)
 
 MANIFEST = "manifest.json"
 """What 'demo build' writes beside the weights of a zoo."""
-SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".pkl", ".ckpt")
 _TUNED = ("finetuned", "nonlinear_finetuned")
 _BASES = ("zeroshot", "nonlinear_zeroshot")
-_REPOSITORY = (*REPOSITORY_FILES, "adapter_model.safetensors", "adapter_model.bin")
-_LISTED = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +35,7 @@ class FoundZoo:
         pretrained: files that hold the common ancestor; where there are several, all hold the same weights.
         finetuned: file of each model by task.
         heads: file of each zero-shot head by task.
-        activation: what `zoo.json` says of all models.
+        described: what `zoo.json` says; nothing where there is none.
         datasets: folder of datasets that `zoo.json` names.
         notes: what the user should know.
     """
@@ -40,7 +46,7 @@ class FoundZoo:
     pretrained: tuple[Path, ...]
     finetuned: Mapping[str, Path]
     heads: Mapping[str, Path]
-    activation: str | None = None
+    described: Description = dataclasses.field(default_factory=Description)
     datasets: Path | None = None
     notes: tuple[str, ...] = ()
 
@@ -51,12 +57,23 @@ class FoundZoo:
 
 @dataclasses.dataclass(frozen=True)
 class _Files:
-    """What one layout finds: its name, candidates for the base, each fine-tuned file by dataset, and merged files."""
+    """What one layout finds.
+
+    Args:
+        layout: its name.
+        bases: candidates for the base.
+        tuned: each fine-tuned file by dataset.
+        merged: files that a merge wrote.
+        rule: why files at other places are not read.
+        notes: what the user should know.
+    """
 
     layout: str
     bases: tuple[Path, ...]
     tuned: tuple[tuple[str, Path], ...]
     merged: tuple[Path, ...] = ()
+    rule: str = "not named in zoo.json"
+    notes: tuple[str, ...] = ()
 
 
 def discover(folder: Path) -> FoundZoo:
@@ -80,15 +97,9 @@ def looks_like_zoo(folder: Path) -> bool:
     Raises:
         OSError: the folder cannot be read.
     """
-    if any((folder / name).is_file() for name in (NAME, YAML_NAME, MANIFEST)) or any(True for _ in _weights(folder)):
+    if any((folder / name).is_file() for name in (NAME, YAML_NAME, MANIFEST)) or any(True for _ in weights(folder)):
         return True
-    return any(_named(child, _TUNED) or _is_repository(child) for child in _folders(folder))
-
-
-def _is_repository(folder: Path) -> bool:
-    return (folder / "snapshots").is_dir() or (
-        (folder / "config.json").is_file() and any(path.suffix in SUFFIXES for path in folder.iterdir())
-    )
+    return any(_named(child, _TUNED) or is_repository(child) for child in folders(folder))
 
 
 def _look(folder: Path) -> _Files | None:
@@ -98,45 +109,42 @@ def _look(folder: Path) -> _Files | None:
 
 def _by_dataset(folder: Path) -> _Files | None:
     """`<Dataset>/finetuned.pt` or `<Dataset>Val/nonlinear_finetuned.pt`; `zeroshot.pt` above or beside them."""
-    children = _folders(folder)
+    children = folders(folder)
     tuned = tuple((child.name, path) for child in children for path in _named(child, _TUNED))
     if not tuned:
         return None
     above = tuple(_named(folder, _BASES))
     beside = tuple(path for child in children for path in _named(child, _BASES))
-    return _Files("<Dataset>/finetuned.pt", above or beside or _loose_bases(folder), tuned)
+    bases = above or beside or _loose_bases(folder)
+    return _Files("<Dataset>/finetuned.pt", bases, tuned, rule=f"models here are called {' or '.join(_TUNED)}")
 
 
 def _repositories(folder: Path) -> _Files | None:
     """A folder of Hugging Face repositories, as cloned or as its cache keeps them (`models--<owner>--<name>`)."""
-    found = [(child.name.rpartition("--")[2], path) for child in _folders(folder) for path in _repository(child)]
-    if not found:
+    places = [(child, path) for child in folders(folder) if (path := repository_weights(child)) is not None]
+    if not places:
         return None
+    found = [(child.name.rpartition("--")[2], path) for child, path in places]
     bases = tuple(path for name, path in found if is_base_name(name))
     tuned = tuple((name, path) for name, path in found if not is_base_name(name))
-    return _Files("Hugging Face repositories", bases or _loose_bases(folder), tuned)
-
-
-def _repository(folder: Path) -> list[Path]:
-    """The weight file of a repository, or the index of its weight files."""
-    snapshots = folder / "snapshots"
-    places = [folder] if not snapshots.is_dir() else sorted(_folders(snapshots), key=lambda path: path.stat().st_mtime)
-    for place in reversed(places):
-        present = [place / name for name in _REPOSITORY if (place / name).is_file()]
-        if present:
-            return present[:1]
-    return []
+    return _Files(
+        "Hugging Face repositories",
+        bases or _loose_bases(folder),
+        tuned,
+        rule="not a repository's weights by its name",
+        notes=tuple(note for child, path in places if (note := snapshot_note(child, path))),
+    )
 
 
 def _flat(folder: Path) -> _Files | None:
     """Weight files side by side, one of them recognisable as the pretrained model."""
-    weights = [path for path in _weights(folder) if not _is_head(path)]
-    merged = tuple(path for path in weights if _is_merged(path))
-    if len(weights) == len(merged):
+    models = [path for path in weights(folder) if not is_head(path)]
+    merged = tuple(path for path in models if _is_merged(path))
+    if len(models) == len(merged):
         return None
-    bases = tuple(path for path in weights if is_base_name(path.stem))
-    tuned = tuple((path.stem, path) for path in weights if path not in {*bases, *merged})
-    return _Files("a folder of files", bases, tuned, merged)
+    bases = tuple(path for path in models if path not in merged and is_base_name(stem(path)))
+    tuned = tuple((stem(path), path) for path in models if path not in {*bases, *merged})
+    return _Files("a folder of files", bases, tuned, merged, rule="not beside the pretrained model")
 
 
 def _described(folder: Path) -> bool:
@@ -144,13 +152,13 @@ def _described(folder: Path) -> bool:
 
 
 def _only_zoo_below(folder: Path) -> Path:
-    zoos = [child for child in _folders(folder) if _described(child) or _look(child) is not None]
+    zoos = [child for child in folders(folder) if _described(child) or _look(child) is not None]
     if len(zoos) == 1:
         return zoos[0]
     if zoos:
-        names = _listing(child.name for child in zoos)
+        names = listing(child.name for child in zoos)
         raise ZooError(f"{folder} holds {len(zoos)} zoos: {names}. Open one of them, as in {folder / zoos[0].name}.")
-    found = _listing(f"{child.name}/" if child.is_dir() else child.name for child in sorted(folder.iterdir()))
+    found = listing(f"{child.name}/" if child.is_dir() else child.name for child in sorted(folder.iterdir()))
     raise ZooError(
         f"{folder} is no zoo: found {found or 'nothing'}. Expected <Dataset>/finetuned.pt and zeroshot.pt, folders of "
         f"Hugging Face models, weight files with one called zeroshot, pretrained or base, or a {NAME} that names them."
@@ -163,19 +171,27 @@ def _found(folder: Path, described: Description, files: _Files) -> FoundZoo:
     if tuned is None:
         tuned = _by_task(((name, path) for name, path in files.tuned if path not in pretrained), folder)
     heads = described.heads if described.heads is not None else _heads(folder)
-    _check_enough(folder, pretrained, tuned, files.layout)
-    strangers = sorted(set(heads) - set(tuned))
-    notes = [f"heads without a model here are left out: {', '.join(strangers)}."] if strangers else []
+    notes = [*files.notes]
+    if described.finetuned is None:
+        used = (*pretrained, *tuned.values(), *heads.values(), *files.merged)
+        notes += overlooked(folder, used, files.rule)
+    _check_enough(folder, pretrained, tuned, files.layout, notes)
+    strangers = sorted(set(described.dataset_of) - set(tuned))
+    if strangers:
+        raise ZooError(f"dataset_of in {NAME} must name models of the zoo; it has {', '.join(strangers)}.")
+    own_heads = {task: heads.get(task, heads.get(described.dataset_of.get(task, task))) for task in tuned}
+    unused = sorted(task for task, path in heads.items() if path not in own_heads.values())
+    notes += [f"heads without a model here are left out: {', '.join(unused)}."] if unused else []
     if described.finetuned is None and files.merged:
-        notes.append(f"merged files are left out: {_listing(_below(path, folder) for path in files.merged)}.")
+        notes.append(f"merged files are left out: {listing(_below(path, folder) for path in files.merged)}.")
     return FoundZoo(
         folder=folder,
         name=described.name or folder.resolve().name,
         layout=files.layout,
         pretrained=pretrained,
         finetuned=tuned,
-        heads={task: heads[task] for task in tuned if task in heads},
-        activation=described.activation,
+        heads={task: path for task, path in own_heads.items() if path is not None},
+        described=described,
         datasets=described.datasets,
         notes=tuple(notes),
     )
@@ -197,52 +213,41 @@ def _by_task(named: Iterable[tuple[str, Path]], folder: Path) -> dict[str, Path]
 def _heads(folder: Path) -> dict[str, Path]:
     """`head_<Dataset>.pt` beside the models or in `heads/`."""
     places = [folder, folder / "heads"]
-    files = [path for place in places if place.is_dir() for path in _weights(place) if _is_head(path)]
-    return _by_task(((path.stem.removeprefix("head_"), path) for path in files), folder)
+    files = [path for place in places if place.is_dir() for path in weights(place) if is_head(path)]
+    return _by_task(((stem(path).removeprefix("head_"), path) for path in files), folder)
 
 
-def _check_enough(folder: Path, pretrained: tuple[Path, ...], tuned: Mapping[str, Path], layout: str) -> None:
-    files = _listing(_below(path, folder) for path in tuned.values())
+def _check_enough(
+    folder: Path, pretrained: tuple[Path, ...], tuned: Mapping[str, Path], layout: str, notes: list[str]
+) -> None:
+    also = "".join(f" ({note.removesuffix('.')}.)" for note in notes)
+    files = listing(_below(path, folder) for path in tuned.values())
     if not pretrained:
         raise ZooError(
             f"{folder} lacks the pretrained model, which task vectors are measured from. Found {files}; expected "
-            f'zeroshot.pt, or a file with pretrained or base in its name, or "pretrained" in {NAME}.'
+            f'zeroshot.pt, or a file with pretrained or base in its name, or "pretrained" in {NAME}.{also}'
         )
     if len(pretrained) > 1 and layout == "a folder of files":
-        names = _listing(_below(path, folder) for path in pretrained)
+        names = listing(_below(path, folder) for path in pretrained)
         raise ZooError(f"{folder} holds several pretrained models: {names}. Name the right one in {NAME}.")
     if not tuned:
-        found = _listing(_below(path, folder) for path in pretrained)
-        raise ZooError(f"{folder} lacks fine-tuned models. Found {found}; expected <Dataset>/finetuned.pt or others.")
+        found = listing(_below(path, folder) for path in pretrained)
+        raise ZooError(
+            f"{folder} lacks fine-tuned models. Found {found}; expected <Dataset>/finetuned.pt or others.{also}"
+        )
 
 
 def _loose_bases(folder: Path) -> tuple[Path, ...]:
-    return tuple(path for path in _weights(folder) if not _is_head(path) and is_base_name(path.stem))
+    return tuple(path for path in weights(folder) if not is_head(path) and is_base_name(stem(path)))
 
 
 def _named(folder: Path, stems: tuple[str, ...]) -> list[Path]:
-    return [path for path in _weights(folder) if path.stem in stems]
-
-
-def _weights(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and _visible(path) and path.is_file())
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _visible(path) and path.is_dir())
-
-
-def _visible(path: Path) -> bool:
-    return not path.name.startswith(".")
-
-
-def _is_head(path: Path) -> bool:
-    return path.stem.startswith("head_") and bool(dataset_name(path.stem.removeprefix("head_")))
+    return [path for path in weights(folder) if stem(path) in stems]
 
 
 def _is_merged(path: Path) -> bool:
     """Whether a file says that a merge wrote it, so that results kept beside the models do not become models."""
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         return False
     from mloss_core.checkpoints.reading import read_safetensors
 
@@ -255,9 +260,3 @@ def _is_merged(path: Path) -> bool:
 
 def _below(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
-
-
-def _listing(names: Iterable[str]) -> str:
-    listed = list(names)
-    rest = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
-    return ", ".join(listed[:_LISTED]) + rest

@@ -9,7 +9,7 @@ from typing import Any
 
 from mloss_core.caching import Cache, digest_of
 from mloss_core.checkpoints.converting import CONVERTER_VERSION, Converted, convert
-from mloss_core.checkpoints.facts import config_facts
+from mloss_core.checkpoints.facts import with_config
 from mloss_core.checkpoints.keeping import mark_used
 from mloss_core.checkpoints.sharded import source_files
 from mloss_core.errors import CheckpointError, ZooError
@@ -87,6 +87,7 @@ def read_members(found: FoundZoo, progress: Progress = silent) -> Members:
     if len({base.source_digest for base in bases}) > 1:
         _check_same(bases, found.name)
     base, completed, notes = _with_projection(bases[0], tuned, found.name)
+    notes = (*_file_notes([*bases, *tuned]), *notes)
     return Members(base=base, tuned=completed, notes=notes, problems=tuple(problems))
 
 
@@ -104,7 +105,7 @@ def read_member(name: str, path: Path, label: str, progress: Progress = silent) 
         label=label,
         weights=MappingProxyType(converted.open()),
         source_digest=converted.source_digest,
-        facts=_facts(converted, path),
+        facts=with_config(converted.facts, path),
     )
 
 
@@ -128,11 +129,13 @@ def _converted(path: Path, cache: Cache, progress: Progress) -> Converted:
     return found
 
 
-def _facts(converted: Converted, path: Path) -> dict[str, Any]:
-    """The file's own facts, with those of a `config.json` that may have come, changed or gone since the conversion."""
-    gone = {*converted.facts.get("beside", ()), "beside"}
-    beside = config_facts(path) if str(converted.facts.get("format")).endswith(":hf") else {}
-    return {name: value for name, value in converted.facts.items() if name not in gone} | beside
+def _file_notes(members: Sequence[Member]) -> list[str]:
+    """What reading the files showed, one line for all files of which it is true."""
+    voices: dict[str, list[str]] = {}
+    for member in members:
+        for note in member.facts.get("notes", ()):
+            voices.setdefault(note, []).append(member.label)
+    return [f"{', '.join(labels)}: {note}" for note, labels in voices.items()]
 
 
 def _worded(error: CheckpointError, path: Path, label: str) -> str:

@@ -13,7 +13,7 @@ from mloss_core.data.datasets import Dataset
 from mloss_core.data.head_files import read_head
 from mloss_core.errors import CheckpointError
 from mloss_core.types import Progress, silent
-from mloss_core.vision.architecture import infer_architecture
+from mloss_core.vision.architecture import Architecture, infer_architecture
 from mloss_core.zoo.folders.checking import checked_set, shared_facts
 from mloss_core.zoo.folders.datasets import datasets_of
 from mloss_core.zoo.folders.discovery import FoundZoo, discover
@@ -37,14 +37,19 @@ def open_folder(folder: str | Path, device: torch.device = CPU, progress: Progre
     read = read_members(found, progress)
     base, tuned = read.base, read.tuned
     members = (base, *tuned.values())
-    facts, guesses, problems = shared_facts(members, found.activation, str(Path(folder).resolve().name))
-    validation, digests = checked_set(base, tuple(tuned.values()))
+    facts, guesses, problems = shared_facts(members, found.described.facts, str(Path(folder).resolve().name))
+    validation, digests = checked_set(
+        base,
+        tuple(tuned.values()),
+        text_may_differ=found.described.text_may_differ,
+        far_from_base=found.described.far_from_base,
+    )
     heads, head_notes, bad_heads = _read_heads(found, base.weights[PROJECTION].shape[1])
     problems = [*read.problems, *problems, *validation.problems, *bad_heads]
     if problems:
         raise report(found.name, problems)
     architecture = infer_architecture(base.weights, **facts)
-    datasets, data_notes, searched = datasets_of(tuple(tuned), found.datasets, architecture)
+    datasets, data_notes, searched = _datasets(found, tuple(tuned), architecture)
     heads, fit_notes = _fitting(heads, datasets)
     return Zoo(
         name=found.name,
@@ -77,6 +82,15 @@ def _read_heads(found: FoundZoo, embed_dim: int) -> tuple[dict[str, Tensor], lis
         except CheckpointError as error:
             problems.append(str(error))
     return heads, notes, problems
+
+
+def _datasets(
+    found: FoundZoo, tasks: tuple[str, ...], architecture: Architecture
+) -> tuple[dict[str, Dataset], tuple[str, ...], str]:
+    """`datasets_of` the tasks, each by the name of its dataset: several models may share one."""
+    names = {task: found.described.dataset_of.get(task, task) for task in tasks}
+    datasets, notes, searched = datasets_of(tuple(dict.fromkeys(names.values())), found.datasets, architecture)
+    return {task: datasets[name] for task, name in names.items() if name in datasets}, notes, searched
 
 
 def _fitting(heads: Mapping[str, Tensor], datasets: Mapping[str, Dataset]) -> tuple[dict[str, Tensor], list[str]]:

@@ -8,6 +8,12 @@ _MODEL = re.compile(
     re.IGNORECASE,
 )
 _FILLER = re.compile(r"(?:^|(?<=[-_. ]))(non-?linear|fine-?tuned?|ft)(?=$|[-_. ])", re.IGNORECASE)
+_TRAINING_DATA = re.compile(
+    r"(?:^|(?<=[-_. ]))(laion|datacomp|commonpool|openai|metaclip|dfn)[a-z0-9]*(\.[a-z]{1,2}(?![a-z]))?"
+    r"([-_][sbe]\d+[bkm]?(?![a-z0-9]))*(?=$|[-_. ])",
+    re.IGNORECASE,
+)
+"""What a model was pretrained on, as `laion2B-s32B-b82K` or `DataComp.XL-s13B-b90K`."""
 _BASE_WORDS = {"zeroshot", "pretrained", "base", "openai"}
 _BASE_STARTS = ("laion", "datacomp")
 _SEPARATORS = "-_. "
@@ -44,4 +50,4 @@ def is_base_name(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return _FILLER.sub("", text).strip(_SEPARATORS)
+    return _FILLER.sub("", _TRAINING_DATA.sub("", text)).strip(_SEPARATORS)

@@ -47,12 +47,36 @@ def test_without_one_and_with_all_fields(tmp_path):
         ('{"pretrained": "w/\\ud800.pt"}', "must be text; found half a letter"),
         ('{"heads": {"a": "b\\\\c.pt"}}', "must lie below its folder"),
         ('{"heads": {"a": "C:/c.pt"}}', "must lie below its folder"),
+        ('{"attention_heads": 0}', "attention_heads must be a whole number from 1 to 1000; found 0"),
+        ('{"attention_heads": true}', "attention_heads must be a whole number"),
+        ('{"layer_norm_eps": 1}', "layer_norm_eps must be a number between 0 and 1; found 1"),
+        ('{"mean": [0.5, 0.5]}', "mean must be three numbers, one a colour"),
+        ('{"std": [0.5, 0.5, 0]}', "std must be three numbers"),
+        ('{"mean": [1e999, 0, 0]}', "mean must be three numbers"),
+        ('{"text_may_differ": 1}', "text_may_differ must be true or false; found 1"),
+        ('{"far_from_base": "yes"}', "far_from_base must be true or false"),
+        ('{"dataset_of": {"a": 1}}', "dataset_of must name a dataset for models"),
     ],
 )
 def test_what_is_refused(text, words, tmp_path):
     (tmp_path / "zoo.json").write_text(text)
     with pytest.raises(ZooError, match=words):
         read_description(tmp_path)
+
+
+def test_facts_and_permissions_and_a_byte_order_mark(tmp_path):
+    fields = {
+        "attention_heads": 12,
+        "layer_norm_eps": 1e-6,
+        "mean": [0, 0.5, 0.5],
+        "std": [1, 0.5, 0.5],
+        "text_may_differ": True,
+        "dataset_of": {"Cars_2": "Cars"},
+    }
+    (tmp_path / "zoo.json").write_text(json.dumps(fields), encoding="utf-8-sig")
+    found = read_description(tmp_path)
+    assert found.facts == {"heads": 12, "layer_norm_eps": 1e-6, "mean": (0.0, 0.5, 0.5), "std": (1.0, 0.5, 0.5)}
+    assert (found.text_may_differ, found.far_from_base, found.dataset_of) == (True, False, {"cars_2": "cars"})
 
 
 def test_undecodable_text(tmp_path):

@@ -39,7 +39,10 @@ def test_task_vectors(tmp_path):
     )
     tuned = {"cars": "Cars/finetuned.pt", "dtd": "DTD/finetuned.pt"}
     assert found(tmp_path) == (["zeroshot.pt"], tuned, {"cars": "head_Cars.pt", "dtd": "head_DTD.pt"})
-    assert discover(tmp_path).notes == ("heads without a model here are left out: mnist.",)
+    assert discover(tmp_path).notes == (
+        "not read, models here are called finetuned or nonlinear_finetuned: Cars/checkpoint_100.pt, DTD/zeroshot.pt.",
+        "heads without a model here are left out: mnist.",
+    )
 
 
 def test_tall_masks_with_the_base_beside_a_model(tmp_path):
@@ -86,7 +89,7 @@ def test_a_zoo_json_names_all_or_only_what_is_unclear(tmp_path):
     assert found(tmp_path) == (["x.pt"], {"b": "b.pt", "a": "a.pt"}, {"a": "h.pt"})
     describe(tmp_path, pretrained="x.pt", activation="gelu", name="mine")
     assert found(tmp_path) == (["x.pt"], {"a": "a.pt", "b": "b.pt", "h": "h.pt"}, {})
-    assert (discover(tmp_path).activation, discover(tmp_path).name) == ("gelu", "mine")
+    assert (discover(tmp_path).described.activation, discover(tmp_path).name) == ("gelu", "mine")
 
 
 def test_the_only_zoo_below(tmp_path):

@@ -21,6 +21,11 @@ from mloss_core.zoo.folders.task_names import is_base_name, task_name
         ("cars_ViT-B-32", "cars"),
         ("ViT-B-32_finetuned", "finetuned"),
         ("vit-b-32x", "vit-b-32x"),
+        ("CLIP-ViT-L-14-laion2B-s32B-b82K_cars", "cars"),
+        ("CLIP-ViT-B-32-DataComp.XL-s13B-b90K-dtd", "dtd"),
+        ("laion2b_e16_svhn", "svhn"),
+        ("ViT-B-32-openai-gtsrb", "gtsrb"),
+        ("openaircraft", "openaircraft"),
     ],
 )
 def test_datasets(text, task):
@@ -42,6 +47,10 @@ def test_datasets(text, task):
         "openai__clip-vit-large-patch14",
         "ViT-B-32-base",
         "laion__CLIP-ViT-B-32-laion2B-s34B",
+        "CLIP-ViT-L-14-laion2B-s32B-b82K",
+        "CLIP-ViT-B-32-DataComp.XL-s13B-b90K",
+        "laion400m_e32",
+        "ViT-B-32-openai",
     ],
 )
 def test_bases(text):

@@ -131,11 +131,11 @@ def hugging_face_parts(inside: list[str], prefix: str, file: str) -> dict[str, P
             extra.append(name)
     if extra:
         raise _unknown(extra, file)
-    for block, kind in {(block, kind) for block, kind, _ in qkv}:
-        lacking = [letter for letter in "qkv" if (block, kind, letter) not in qkv]
+    for number, kind in {(number, kind) for number, kind, _ in qkv}:
+        lacking = [letter for letter in "qkv" if (number, kind, letter) not in qkv]
         if lacking:
-            raise CheckpointError(f"{file}: block {block} lacks {lacking[0]}_proj.{kind}.")
-        parts[f"transformer.resblocks.{block}.attn.in_proj_{kind}"] = Part(tuple(qkv[(block, kind, x)] for x in "qkv"))
+            raise CheckpointError(f"{file}: block {number} lacks {lacking[0]}_proj.{kind}.")
+        parts[f"transformer.resblocks.{number}.attn.in_proj_{kind}"] = Part(tuple(qkv[number, kind, x] for x in "qkv"))
     return parts
 
 

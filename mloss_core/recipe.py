@@ -1,6 +1,7 @@
 """What was asked for, as data: how M-Loss is measured and how a merge is made. Both survive a JSON round trip."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -223,9 +224,9 @@ class Recipe:
         """
         return cls.from_dict(parse_object(text, "a recipe", yaml=True))
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
+        """SHA-256 of the canonical JSON, computed once: a recipe never changes."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

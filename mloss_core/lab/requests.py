@@ -5,7 +5,7 @@ import hashlib
 import importlib
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,6 +241,33 @@ def canonical(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
         found = f"unknown {', '.join(unknown)}" if unknown else f"no {', '.join(missing)}"
         raise InvalidOptionError(f"{kind} takes {', '.join(readers)}; found {found}.")
     return {name: readers[name](name, value) for name, value in given.items()}
+
+
+def baseline_request(zoo: str, split: str, limit: int | None = None) -> dict[str, Any]:
+    """The parameters of `baselines`: the rows that every comparison has.
+
+    Args:
+        zoo: its name. split: `test` or `val`. limit: images of each task at most; all by default.
+    """
+    return {"zoo": zoo, "tasks": None, "split": split} | limited(limit)
+
+
+def recipe_request(
+    zoo: str, recipe: Recipe, split: str, limit: int | None = None, tasks: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The parameters of `recipe`: the row of a merge.
+
+    Args:
+        zoo, split, limit: as in `baseline_request`.
+        tasks: all of the zoo's, on which a merge of fewer models is evaluated too, so that its row compares.
+    """
+    params = {"zoo": zoo, "recipe": recipe.to_dict(), "split": split} | limited(limit)
+    return params if recipe.tasks is None else {**params, "tasks": list(tasks)}
+
+
+def limited(limit: int | None) -> dict[str, int]:
+    """The part of a request that keeps an evaluation to so many images of each task."""
+    return {} if limit is None else {"limit": limit}
 
 
 def zoo_name(name: str) -> str:

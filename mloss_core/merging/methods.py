@@ -1,6 +1,7 @@
 """The registry of merging methods: frozen records from which forms, command line and tests grow. Imports no torch."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.merging.record import Method, register
 from mloss_core.options import build_options
 from mloss_core.recipe import Recipe
+
+_REMEMBERED = 1024
+"""Recipes whose check is remembered."""
 
 METHODS = MethodTable(register(family_records()))
 """All methods by name: the built-in ones, and from the first use on those of plugins (`mloss_core.merging.plugins`)."""
@@ -47,11 +51,23 @@ def plugin_digest(method: str) -> str | None:
 def check_recipe(recipe: Recipe) -> tuple[Method, Any]:
     """The method of a recipe and its options, checked as far as that is possible without a zoo.
 
+    A recipe is checked once: asking again costs a look at the registry, where its method may be a plugin that changed.
+
     Raises:
         UnknownNameError: unknown method or processor.
         InvalidOptionError: a bad option, or blocks for a method without M-Loss keep rates.
     """
     method = get_method(recipe.method)
+    try:
+        hash(recipe)
+    except (TypeError, ValueError):
+        # Values that no JSON holds, which the check refuses by name.
+        return _checked.__wrapped__(recipe, method)
+    return _checked(recipe, method)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _checked(recipe: Recipe, method: Method) -> tuple[Method, Any]:
     options = build_options(method.options_type, recipe.options)
     before = [read_processor(BEFORE, text)[0] for text in recipe.pre]
     after = [read_processor(AFTER, text)[0] for text in recipe.post]
@@ -78,7 +94,12 @@ def guides(recipe: Recipe) -> tuple[Any, ...]:
 
 def tidy(recipe: Recipe) -> Recipe:
     """The same merge with options at their defaults left out, so that equal merges are equal recipes."""
-    method, options = check_recipe(recipe)
+    return _tidied(recipe, get_method(recipe.method))
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _tidied(recipe: Recipe, method: Method) -> Recipe:
+    _, options = _checked(recipe, method)
     defaults = {field.name: field.default for field in dataclasses.fields(method.options_type)}
     kept = {name: getattr(options, name) for name in defaults if getattr(options, name) != defaults[name]}
     return recipe.replace(options=kept)

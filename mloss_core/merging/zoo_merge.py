@@ -26,7 +26,7 @@ from mloss_core.placement import resolve_device
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
 from mloss_core.types import Progress, part, silent
-from mloss_core.vision.architecture import check_blocks, weight_key
+from mloss_core.vision.architecture import check_blocks, scored_weight
 from mloss_core.zoo.model import Zoo
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _guide(
 
 
 def _weights(blocks: tuple[int, ...]) -> list[str]:
-    return [weight_key(_site(block)) for block in blocks]
+    return [scored_weight(block) for block in blocks]
 
 
 def _site(block: int) -> str:

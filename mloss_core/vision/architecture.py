@@ -142,6 +142,11 @@ def weight_key(site: str) -> str:
     return site.replace("blocks.", "transformer.resblocks.", 1) + ".weight"
 
 
+def scored_weight(block: int) -> str:
+    """State-dict key of the weight whose rows M-Loss scores in a block."""
+    return weight_key(f"blocks.{block}.mlp.c_fc")
+
+
 def site_block(site: str) -> int:
     """Block index of a site: `blocks.8.mlp.c_fc` -> 8."""
     return int(site.split(".")[1])

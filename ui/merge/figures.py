@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from mloss_core.evaluation.paired import task_difference
 from mloss_core.evaluation.rows import EvaluationRow
+from mloss_core.vision.architecture import scored_weight
 from ui import formats, theme
-from ui.merge.keep import weight_name
 
 MAX_BARS = 8
 """More rows than this side by side cannot be told apart."""
@@ -60,7 +60,7 @@ def realised_lines(rows: Sequence[EvaluationRow], layers: int, height: int = 280
     """What each merge really kept in the scored layer of every block."""
     fig = theme.figure("Kept in the scored layer of each block", x="Block", y="Weights kept, %", height=height)
     for row, colour in zip(rows[:MAX_BARS], _colours(rows), strict=False):
-        kept = [row.realised.get(weight_name(block)) for block in range(layers)]
+        kept = [row.realised.get(scored_weight(block)) for block in range(layers)]
         fig.add_scatter(
             name=row.model,
             x=list(range(layers)),

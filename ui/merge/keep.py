@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mloss_core.merging.sparsifiers.keep_rates import keep_rate_profile
+from mloss_core.vision.architecture import scored_weight
 from ui import formats, theme
 
 COLUMNS = 64
@@ -61,18 +62,13 @@ def keep_profile(
             options.ranking,
             options.schedule,
             seed=seed,
-            key=weight_name(block),
+            key=scored_weight(block),
         )
         if block in guided
         else np.full(len(values), options.keep_rate)
         for block, values in scores.items()
     }
     return KeepProfile(rates, scores, guided, options.keep_rate)
-
-
-def weight_name(block: int) -> str:
-    """The scored weight of a block, whose name keys the random ranking."""
-    return f"transformer.resblocks.{block}.mlp.c_fc.weight"
 
 
 def budget_sentence(profile: KeepProfile) -> str:

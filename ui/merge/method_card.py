@@ -3,13 +3,12 @@
 import streamlit as st
 
 from mloss_core.evaluation.published.averages import published_results, published_sources
+from mloss_core.lab.requests import recipe_request
 from mloss_core.merging.methods import tidy
 from mloss_core.merging.record import Method
 from mloss_core.recipe import Recipe
 from ui import jobs
 from ui.merge import state as merge_state
-from ui.merge.entries import Entry
-from ui.merge.results import recipe_request
 from ui.zoo.facts import ZooFacts
 
 _SPLITS = ("test", "val")
@@ -47,7 +46,9 @@ def measured_seconds(zoo: ZooFacts, recipe: Recipe | None) -> float | None:
     if recipe is None:
         return None
     for split in _SPLITS:
-        payload = jobs.known("recipe", recipe_request(zoo, Entry(tidy(recipe)), split, merge_state.held_limit(zoo)))
+        payload = jobs.known(
+            "recipe", recipe_request(zoo.name, tidy(recipe), split, merge_state.held_limit(zoo), zoo.tasks)
+        )
         if payload is not None and payload.meta.get("seconds") is not None:
             return float(payload.meta["seconds"])
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mloss_core.errors import MLossCoreError
 from mloss_core.evaluation.ranking import ordered
 from mloss_core.evaluation.rows import BASELINE_NAMES, EvaluationRow
+from mloss_core.lab.requests import baseline_request, recipe_request
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from ui import jobs
@@ -78,30 +79,18 @@ def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | No
     rows = []
     for entry in sorted(entries, key=lambda entry: recorded[entry.key] is not None):
         label = labels[entry.key]
-        payload = gathering.ask("recipe", recipe_request(zoo, entry, split, limit), label, entry.key)
+        payload = gathering.ask(
+            "recipe", recipe_request(zoo.name, entry.recipe, split, limit, zoo.tasks), label, entry.key
+        )
         stand_in = recorded[entry.key] or _waiting_row(entry, label, gathering.status)
         rows.append((entry, stand_in if payload is None else recipe_row(payload, entry, label)))
     rows.sort(key=lambda pair: entries.index(pair[0]))
-    payload = gathering.ask(BASELINES, baseline_request(zoo, split, limit), "Zero-shot, Individual and Ensemble", None)
+    payload = gathering.ask(
+        BASELINES, baseline_request(zoo.name, split, limit), "Zero-shot, Individual and Ensemble", None
+    )
     baselines = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
     found = baselines + [row for _, row in rows]
     return Comparison(tuple(ordered(found)), tuple(gathering.active), tuple(gathering.problems))
-
-
-def baseline_request(zoo: ZooFacts, split: str, limit: int | None = None) -> dict[str, Any]:
-    """The request for the rows that every comparison has."""
-    return {"zoo": zoo.name, "tasks": None, "split": split} | limited(limit)
-
-
-def limited(limit: int | None) -> dict[str, int]:
-    """The part of a request that keeps an evaluation to so many images of each task."""
-    return {} if limit is None else {"limit": limit}
-
-
-def recipe_request(zoo: ZooFacts, entry: Entry, split: str, limit: int | None = None) -> dict[str, Any]:
-    """The request for a recipe's row, on all tasks of the zoo, so that rows of merges of fewer models compare too."""
-    params = {"zoo": zoo.name, "recipe": entry.recipe.to_dict(), "split": split} | limited(limit)
-    return params if entry.recipe.tasks is None else {**params, "tasks": list(zoo.tasks)}
 
 
 def baseline_rows(payload: "Payload") -> list[EvaluationRow]:

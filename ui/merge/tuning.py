@@ -6,12 +6,12 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from mloss_core.lab.requests import limited
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from ui import jobs, state, theme
 from ui.merge import state as merge_state
 from ui.merge.draft import Draft
-from ui.merge.results import limited
 from ui.options_form import widget_key
 from ui.zoo.facts import ZooFacts
 

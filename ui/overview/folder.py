@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from mloss_core.evaluation.rows import BASELINE_NAMES
+from mloss_core.lab.requests import baseline_request
 from mloss_core.wording import listing
 from ui import jobs, state, theme
 from ui.formats import count, percent, short_digest, size
-from ui.merge.results import baseline_request
 from ui.overview.card import standard_error
 from ui.overview.dumbbell import Answerer, dumbbell_figure
 from ui.overview.samples import Sampled
@@ -68,7 +68,7 @@ def accuracies(zoo: ZooFacts) -> None:
     )
     if not wanted:
         return
-    params = baseline_request(zoo, split, LIMIT)
+    params = baseline_request(zoo.name, split, LIMIT)
     payload = jobs.job_payload("baselines", params, label="Zero-shot, Individual and Ensemble")
     if payload is not None:
         _story(zoo, payload.meta, split)

@@ -12,9 +12,10 @@ from mloss_core.merging.methods import check_recipe
 from mloss_core.mloss.report import MLossReport
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import silent
+from mloss_core.vision.architecture import scored_weight
 from tests.zoos import tiny_zoo
 from ui.merge.entries import Entry
-from ui.merge.keep import keep_profile, weight_name
+from ui.merge.keep import keep_profile
 from ui.merge.results import BASELINES, baseline_rows, recipe_row
 from ui.mergeability.choices import pair_view
 from ui.mergeability.view import read_pairs
@@ -49,7 +50,7 @@ def test_baselines_and_a_recipe_become_rows_that_compare_pairwise(zoo):
     row = recipe_row(payload, Entry(RECIPE), "mine")
     assert set(row.accuracy) == set(zoo.tasks) == set(row.counts)
     assert 0 < row.kept < 1 and 0 <= row.agreement <= 1 and row.kl >= 0 and row.seconds > 0
-    assert row.realised[weight_name(1)] < row.realised[weight_name(0)]
+    assert row.realised[scored_weight(1)] < row.realised[scored_weight(0)]
     assert difference(row, find(rows, "ensemble")).paired
 
 
@@ -60,7 +61,7 @@ def test_a_measured_map_gives_the_rates_that_the_merge_realises(zoo):
     profile = keep_profile(scores, check_recipe(RECIPE)[1], RECIPE.blocks, RECIPE.seed)
     merged = answer(zoo, "recipe", {"zoo": "x", "recipe": RECIPE.to_dict(), "split": "test"})
     for block in measured.blocks:
-        realised = merged.meta["realised_keep"][weight_name(block)]
+        realised = merged.meta["realised_keep"][scored_weight(block)]
         # A row of 16 weights keeps whole weights: up to 1/16 less than its rate.
         assert profile.rates[block].mean() - 1 / 16 <= realised <= profile.rates[block].mean() + 1e-6
 

@@ -3,11 +3,12 @@ import pytest
 
 from mloss_core.evaluation.paired import difference
 from mloss_core.evaluation.ranking import find
+from mloss_core.lab.requests import recipe_request
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from tests.pages.merge_lab import TASKS, FakeLab, zoo
 from ui.merge.entries import Entry
-from ui.merge.results import BASELINES, baseline_rows, compare, recipe_request, recipe_row
+from ui.merge.results import BASELINES, baseline_rows, compare, recipe_row
 
 ENTRY = Entry(tidy(Recipe(method="ties", options={"keep_rate": 0.4})), "mine")
 
@@ -32,7 +33,9 @@ def test_baselines_are_four_rows_with_their_answers(lab):
 
 
 def test_a_recipe_row_carries_what_its_job_found(lab):
-    row = recipe_row(lab.payload_of(lab.submit("recipe", recipe_request(zoo(), ENTRY, "val"))), ENTRY, "mine")
+    row = recipe_row(
+        lab.payload_of(lab.submit("recipe", recipe_request("demo", ENTRY.recipe, "val", None, TASKS))), ENTRY, "mine"
+    )
     assert row.key == ENTRY.recipe.digest[:10] and row.model == "mine" and row.recipe == ENTRY.recipe.to_dict()
     assert (row.kept, row.agreement, row.kl, row.seconds) == (0.7, 0.7, 0.4, 1.5)
     assert row.realised["transformer.resblocks.3.mlp.c_fc.weight"] == 0.75
@@ -46,8 +49,8 @@ def test_baselines_are_asked_for_last_and_the_recipe_goes_out_whole(lab):
 
 def test_a_merge_of_fewer_models_is_evaluated_on_all_tasks():
     few = Entry(Recipe(method="ties", tasks=("digits", "shapes")))
-    assert recipe_request(zoo(), few, "test")["tasks"] == list(TASKS)
-    assert "tasks" not in recipe_request(zoo(), ENTRY, "test")
+    assert recipe_request("demo", few.recipe, "test", None, TASKS)["tasks"] == list(TASKS)
+    assert "tasks" not in recipe_request("demo", ENTRY.recipe, "test", None, TASKS)
 
 
 @pytest.mark.parametrize(("status", "word"), [("queued", "waiting"), ("running", "running")])

@@ -58,7 +58,7 @@ def banded_digest(dtype: torch.dtype, shape: tuple[int, ...], bands: Iterable[Te
     digest = hashlib.sha256(f"{dtype}{shape}".encode())
     for band in bands:
         # The hash reads the tensor's own memory: a copy of an embedding would be a tenth of a gigabyte.
-        digest.update(band.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(band.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -111,8 +111,8 @@ def average(states: Sequence[StateDict], weights: Sequence[float] | None = None)
         if not is_merged_tensor(tensor):
             merged[key] = tensor
             continue
-        total = sum(weight * state[key].to(torch.float32) for weight, state in zip(share, states, strict=True))
-        merged[key] = total.to(tensor.dtype)
+        terms = (weight * state[key].to(torch.float32) for weight, state in zip(share, states, strict=True))
+        merged[key] = functools.reduce(torch.add, terms).to(tensor.dtype)
     return merged
 
 

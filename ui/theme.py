@@ -133,7 +133,11 @@ def fade(fig: go.Figure) -> go.Figure:
 
 
 def click_layer(
-    x: Sequence[Any], y: Sequence[Any], text: Sequence[str], ids: Sequence[Any], size: int = 18
+    x: "Sequence[Any] | np.ndarray",
+    y: "Sequence[Any] | np.ndarray",
+    text: Sequence[str],
+    ids: "Sequence[Any] | np.ndarray",
+    size: int = 18,
 ) -> go.Scatter:
     """Invisible points over the cells of a heatmap: they carry its hover text and can be clicked, which cells cannot.
 

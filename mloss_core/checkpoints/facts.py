@@ -98,7 +98,9 @@ def _hugging_face_facts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _open_clip_facts(values: Mapping[str, Any]) -> dict[str, Any]:
     images, model = values.get("preprocess_cfg"), values.get("model_cfg")
-    facts = _colours(images.get("mean"), images.get("std")) if isinstance(images, Mapping) else {}
+    facts: dict[str, Any] = {}
+    if isinstance(images, Mapping):
+        facts |= _colours(images.get("mean"), images.get("std"))
     vision = model.get("vision_cfg") if isinstance(model, Mapping) else None
     # A tower that open_clip borrows from timm is described there.
     if not isinstance(model, Mapping) or not isinstance(vision, Mapping) or "timm_model_name" in vision:
@@ -115,7 +117,9 @@ def _open_clip_facts(values: Mapping[str, Any]) -> dict[str, Any]:
 def _timm_facts(values: Mapping[str, Any]) -> dict[str, Any]:
     """timm's own `config.json`: normalisation, and the activation that its name tells."""
     name, images = values.get("architecture"), values.get("pretrained_cfg")
-    facts = _colours(images.get("mean"), images.get("std")) if isinstance(images, Mapping) else {}
+    facts: dict[str, Any] = {}
+    if isinstance(images, Mapping):
+        facts |= _colours(images.get("mean"), images.get("std"))
     if isinstance(name, str) and "_clip_" in name:
         facts["activation"] = "quick_gelu" if "quickgelu" in name else "gelu"
     return facts

@@ -181,7 +181,8 @@ def _trained_beside(digests: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 def _duplicates(models: Mapping[str, StateDict]) -> list[str]:
-    problems, seen = [], {}
+    problems: list[str] = []
+    seen: dict[str, str] = {}
     for name, state in models.items():
         digest = state_digest(state)
         if digest in seen:

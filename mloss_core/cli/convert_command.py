@@ -35,17 +35,17 @@ def run(options: argparse.Namespace) -> None:
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
                 converted = convert(source, folder=Path(folder), progress=progress)
                 place = converted.path.replace(out)
+    facts = with_config(converted.facts, weight_file(source))
     answer = {
         "source": str(source),
         "source_digest": converted.source_digest,
         "out": str(place),
         "bytes": place.stat().st_size,
-        "facts": with_config(converted.facts, weight_file(source)),
+        "facts": facts,
     }
     if options.json:
         emit(answer)
         return
-    facts = answer["facts"]
     print(f"{source} ({facts['format']}, {'/'.join(facts['dtypes'])}): {place}")
     print(f"activation {facts.get('activation', 'not recorded')}, heads {facts.get('heads', 'not recorded')}")
     print(f"left out: {len(facts['left_out'])} tensors that are no part of the image encoder")

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
         few = zoo.limited(options.limit)
         rows = evaluate_rows(few, results, options.split, tasks, progress=part(progress, start + 0.2, 1))
     if options.json:
-        tuning = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
+        tuning: dict[str, Any] = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
         tuning |= {"scales": scales} if options.no_data else {}
         emit(
             {
@@ -120,7 +120,7 @@ def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
             *(percent(row.accuracy[task]) for task in tasks),
             f"{percent(row.average)} ± {percent(row.standard_error)}",
             percent(row.normalised),
-            f"{1e4 * row.variance:.0f}",
+            f"{1e4 * row.figure('variance'):.0f}",
             percent(row.worst),
         ]
         for row in rows

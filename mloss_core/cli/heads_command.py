@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
         return
     print(f"{out}: {len(classes)} classes, {len(templates)} templates, logit scale {tower.logit_scale:.2f}")
     print(f"digest {digest}")
-    for note in answer["notes"]:
+    for note in (*tower.notes, *about):
         print(f"note: {note}")
 
 

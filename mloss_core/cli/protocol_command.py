@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _print(rows: "list[ProtocolRow]", beside: bool) -> None:
-    for number in sorted({row.published.table for row in rows}):
+    for number in sorted({row.published.table for row in rows if row.published.table is not None}):
         print(TITLES[number])
         tasks = list(rows[0].measured.accuracy)
         extra = ["published", "published variance"] if beside else []
@@ -85,6 +85,6 @@ def _print(rows: "list[ProtocolRow]", beside: bool) -> None:
 def _cells(row: "ProtocolRow", tasks: list[str], beside: bool) -> list[str]:
     found, page = row.measured, row.published
     cells = [page.method, page.setting, page.blocks or "-", *(percent(found.accuracy[task]) for task in tasks)]
-    cells += [f"{percent(found.average)} ± {percent(found.standard_error)}", f"{1e4 * found.variance:.0f}"]
+    cells += [f"{percent(found.average)} ± {percent(found.standard_error)}", f"{1e4 * found.figure('variance'):.0f}"]
     cells.append("-" if row.seconds is None else f"{row.seconds:.1f}")
     return [*cells, percent(page.average, 2), f"{1e4 * page.variance:.0f}"] if beside else cells

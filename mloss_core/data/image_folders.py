@@ -48,7 +48,8 @@ class ImageFolderDataset(SplitDataset):
                 found, splits[split] = class_folders(folder, root)
                 if found != folder_names:
                     raise DatasetError(_other_classes(root, split, folder_names, found))
-        notes, rule = (), "folders"
+        notes: tuple[str, ...] = ()
+        rule = "folders"
         if "val" not in splits:
             splits["train"], splits["val"] = held_out(pictures)
             notes = (_set_apart(name, root, len(splits["val"].labels), len(pictures.labels)),)

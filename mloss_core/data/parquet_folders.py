@@ -57,7 +57,7 @@ class ParquetPictures:
         cell = _group(str(path), group, self._image)[index - start]
         content = cell.get("bytes") if isinstance(cell, dict) else cell
         try:
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content or b"")) as image:
                 return image.convert("RGB")
         except (OSError, TypeError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise DatasetError(f"row {index - start} of {path} must hold the bytes of an image: {error}.") from error

@@ -70,7 +70,7 @@ class PictureArrays:
         source: the file that the array comes from.
     """
 
-    def __init__(self, read: Callable[[], np.ndarray], labels: Sequence[int], source: Path) -> None:
+    def __init__(self, read: Callable[[], np.ndarray], labels: "Sequence[int] | np.ndarray", source: Path) -> None:
         self.labels, self._read, self._source = tuple(int(label) for label in labels), read, source
 
     @functools.cached_property

@@ -124,7 +124,7 @@ def _logit_scale(stored: StoredTensors, prefix: str, file: str) -> float:
 def _activation(said: str | None, stored: StoredTensors, path: Path) -> tuple[str, tuple[str, ...]]:
     file, recorded = path.name, with_config(stored.facts, path).get("activation")
     if said or recorded:
-        return said or recorded, ()
+        return str(said or recorded), ()
     if stored.container == "torchscript" or "quickgelu" in file.lower():
         return "quick_gelu", ()
     return _DEFAULT_ACTIVATION, (

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from mloss_core.placement import resolve_device
 from mloss_core.training.loops import CaptionedImages, TrainingOptions, finetune, jitter, pretrain
 from mloss_core.types import Progress, part, silent
 from mloss_core.vision.towers import build_tower
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 PRETRAINING = TrainingOptions(
     steps=2000, batch=256, learning_rate=2e-3, warmup=150, weight_decay=0.05, clip=5.0, beta2=0.98
@@ -123,7 +126,7 @@ def _pretrained(
     return clip.cpu().eval().requires_grad_(False), {"pretraining": losses}
 
 
-def _write_base(folder: Path, clip: nn.Module) -> dict[str, Tensor]:
+def _write_base(folder: Path, clip: "CLIP") -> dict[str, Tensor]:
     """Write both towers and the heads; returns the heads."""
     state = _half(clip.state_dict())
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
@@ -135,7 +138,7 @@ def _write_base(folder: Path, clip: nn.Module) -> dict[str, Tensor]:
 
 
 def _finetuned(
-    clip: nn.Module,
+    clip: "CLIP",
     head: Tensor,
     dataset: ProceduralDataset,
     seed: int,

@@ -59,7 +59,7 @@ def _tuned(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
 def _best(zoo: Zoo, recipes: Sequence[Recipe], progress: Progress) -> MergeResult:
     results = [merge(zoo, recipe) for recipe in recipes]
     rows = evaluate_rows(zoo, results, "val", progress=progress)[1 : 1 + len(results)]
-    return results[int(np.argmax([row.average for row in rows]))]
+    return results[int(np.argmax([row.figure("average") for row in rows]))]
 
 
 def _table(zoo: Zoo, results: Mapping[str, MergeResult], split: str, progress: Progress) -> dict[str, EvaluationRow]:
@@ -70,7 +70,7 @@ def _table(zoo: Zoo, results: Mapping[str, MergeResult], split: str, progress: P
 
 
 def _summary(row: EvaluationRow) -> dict[str, float]:
-    return {"average": row.average, "standard_error": row.standard_error, "normalised": row.normalised}
+    return {name: row.figure(name) for name in ("average", "standard_error", "normalised")}
 
 
 def _control_rows(

@@ -145,6 +145,17 @@ class EvaluationRow:
         share = self.accuracy[task]
         return math.sqrt(share * (1 - share) / self.counts[task])
 
+    def figure(self, name: str) -> float:
+        """One of `NUMBERS`, of a row that has it.
+
+        Raises:
+            ValueError: a row without figures, or a number that is not defined for it.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise ValueError(f"{self.model} must have a figure for {name}; it is {self.status}.")
+        return float(value)
+
     def numbers(self) -> dict[str, float | None]:
         """average, standard_error, normalised, variance, worst."""
         return {name: getattr(self, name) for name in NUMBERS}

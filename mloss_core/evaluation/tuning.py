@@ -233,6 +233,6 @@ class _Search:
         )
         self.counts = row.counts
         normalised = math.nan if row.normalised is None else row.normalised
-        point = ScalePoint(scale, row.average, normalised, row.standard_error)
+        point = ScalePoint(scale, row.figure("average"), normalised, row.figure("standard_error"))
         self.points[scale] = point
         return point

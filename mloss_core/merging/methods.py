@@ -68,7 +68,7 @@ def check_recipe(recipe: Recipe) -> tuple[Method, Any]:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _checked(recipe: Recipe, method: Method) -> tuple[Method, Any]:
-    options = build_options(method.options_type, recipe.options)
+    options: Any = build_options(method.options_type, recipe.options)
     before = [read_processor(BEFORE, text)[0] for text in recipe.pre]
     after = [read_processor(AFTER, text)[0] for text in recipe.post]
     if after and method.output != "single":

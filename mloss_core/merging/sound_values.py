@@ -29,7 +29,8 @@ def check_kinds(base: StoredState, models: Mapping[str, StoredState]) -> list[st
     Raises:
         IncompatibleStateDictsError: weights of integers that differ, or that are integers in one file alone.
     """
-    problems, copied = [], {}
+    problems: list[str] = []
+    copied: dict[str, str] = {}
     for key in base:
         for name, model in models.items():
             kinds = base.dtype(key), model.dtype(key)

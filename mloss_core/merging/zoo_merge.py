@@ -90,8 +90,8 @@ def merge(
     inputs = inputs.with_moving_keys()
     rule = method.function(inputs, options, part(rest, 0.0, 0.5))
     if isinstance(rule, PerTaskRule):
-        facts = {"recipe": recipe, "inputs_digests": input_digests(chosen)}
-        return per_task_result(inputs, rule, started, part(rest, 0.5, 1.0), **facts)
+        step = part(rest, 0.5, 1.0)
+        return per_task_result(inputs, rule, started, step, recipe=recipe, inputs_digests=input_digests(chosen))
     rule = finish(inputs, rule, recipe.post)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
     update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)

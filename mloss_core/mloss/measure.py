@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def measure_mloss(
         DatasetError, ZooError: too few images, or none.
     """
     chosen = options or (preset if isinstance(preset, MLossOptions) else MLossOptions.preset(preset or "paper"))
-    changes = {"samples_per_task": samples_per_task, "seed": seed}
+    changes: dict[str, Any] = {"samples_per_task": samples_per_task, "seed": seed}
     chosen = dataclasses.replace(chosen, **{name: value for name, value in changes.items() if value is not None})
     chosen_zoo = chosen_models(zoo, tasks, chosen)
     wanted = check_blocks(None if blocks is None else tuple(sorted(set(blocks))), zoo.architecture.layers)

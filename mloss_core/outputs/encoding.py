@@ -1,6 +1,7 @@
 """Features of encoders on the images of a dataset, computed once for each content and kept in the cache."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -100,8 +101,13 @@ def features_of_images(
     computed = _run(zoo, list(missing.values()), images, progress)
     for (key, encoder), found in zip(missing.items(), computed, strict=True):
         _check_finite(found, encoder, images)
-        entries[key] = cache.remember("features", key, lambda found=found: (images.identity, {"features": found}))
-    return [torch.from_numpy(entries[key].arrays["features"]) for key in keys]
+        entries[key] = cache.remember("features", key, functools.partial(_entry_of, images, found))
+    known = {key: entry.arrays["features"] for key, entry in entries.items() if entry is not None}
+    return [torch.from_numpy(known[key]) for key in keys]
+
+
+def _entry_of(images: "Images", found: np.ndarray) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
+    return images.identity, {"features": found}
 
 
 def batch_size(zoo: Zoo) -> int:

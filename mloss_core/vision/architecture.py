@@ -80,7 +80,8 @@ class Architecture:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Architecture":
         """The architecture of `to_dict`."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+        return cls(**fields)
 
 
 def infer_architecture(state: StateDict, *, heads: int | None = None, **facts: Any) -> Architecture:

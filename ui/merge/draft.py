@@ -97,7 +97,7 @@ def make_draft(
     guided = is_guided(method, pre)
     blocks = blocks if guided else None
     try:
-        options = build_options(method.options_type, values)
+        options: Any = build_options(method.options_type, values)
     except MLossCoreError as error:
         return Draft(method, None, blocks, None, str(error))
     if len(tasks) < 2:

@@ -148,7 +148,7 @@ def _check_against_zoo(recipe: Recipe, tasks: Sequence[str], layers: int | None)
     if missing:
         raise InvalidOptionError(f"this zoo has no task {missing[0]!r}; it has {', '.join(tasks)}.")
     beyond = [block for block in recipe.blocks or () if layers is not None and not 0 <= block < layers]
-    if beyond:
+    if beyond and layers is not None:
         raise InvalidOptionError(f"block {beyond[0]} does not exist; this encoder has blocks 0 to {layers - 1}.")
 
 

@@ -46,7 +46,7 @@ def preset_label(name: str) -> str:
 
 def preset_note(recipe: Recipe | None) -> None:
     """What the chosen preset is, and whether the builder still holds it."""
-    name = st.session_state.get(PRESET)
+    name = str(st.session_state.get(PRESET))
     if name not in PRESETS:
         return
     preset = PRESETS[name]
@@ -68,7 +68,7 @@ def same_merge(preset: Recipe, recipe: Recipe) -> bool:
 
 
 def _load() -> None:
-    name = st.session_state.get(PRESET)
+    name = str(st.session_state.get(PRESET))
     if name in PRESETS:
         recipe = PRESETS[name].recipe
         merge_state.open_in_builder(recipe, METHODS[recipe.method].options_type)

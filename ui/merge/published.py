@@ -192,7 +192,7 @@ def measured_here(
         recipe = recipes.get(id(row))
         key = None if id(row) not in recipes else "ensemble_features" if recipe is None else row_key(recipe)
         beside = None if key is None else find(rows, key)
-        found.append(100 * beside.average if beside is not None and beside.done else None)
+        found.append(100 * beside.figure("average") if beside is not None and beside.done else None)
     merged = [value for row, value in zip(published, found, strict=True) if recipes.get(id(row)) is not None]
     return found if any(value is not None for value in merged) else []
 

@@ -76,20 +76,20 @@ def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | No
         return Comparison(tuple(ordered(rows)), (), ())
     gathering = _Gathering()
     recorded = {e.key: recorded_merge(zoo.card, split, e, row_key(e.recipe), labels[e.key]) for e in entries}
-    rows = []
+    merges: list[tuple[Entry, EvaluationRow]] = []
     for entry in sorted(entries, key=lambda entry: recorded[entry.key] is not None):
         label = labels[entry.key]
         payload = gathering.ask(
             "recipe", recipe_request(zoo.name, entry.recipe, split, limit, zoo.tasks), label, entry.key
         )
         stand_in = recorded[entry.key] or _waiting_row(entry, label, gathering.status)
-        rows.append((entry, stand_in if payload is None else recipe_row(payload, entry, label)))
-    rows.sort(key=lambda pair: entries.index(pair[0]))
+        merges.append((entry, stand_in if payload is None else recipe_row(payload, entry, label)))
+    merges.sort(key=lambda pair: entries.index(pair[0]))
     payload = gathering.ask(
         BASELINES, baseline_request(zoo.name, split, limit), "Zero-shot, Individual and Ensemble", None
     )
     baselines = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
-    found = baselines + [row for _, row in rows]
+    found = baselines + [row for _, row in merges]
     return Comparison(tuple(ordered(found)), tuple(gathering.active), tuple(gathering.problems))
 
 

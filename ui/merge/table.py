@@ -51,7 +51,7 @@ def styled(frame: pd.DataFrame, rows: Sequence[EvaluationRow], tasks: Sequence[s
 def columns(tasks: Sequence[str], baseline: EvaluationRow | None) -> dict[str, Any]:
     """Headings, formats and help of the table's columns."""
     number, against = st.column_config.NumberColumn, baseline.model if baseline else "the Ensemble"
-    percent = {"format": "%.1f", "width": _NARROW}
+    percent: dict[str, Any] = {"format": "%.1f", "width": _NARROW}
     return {
         "model": st.column_config.TextColumn("Model", pinned=True, width=_WIDE),
         "average": number("Average", help="Mean of the task accuracies.", **percent),

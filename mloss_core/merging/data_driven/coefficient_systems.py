@@ -35,7 +35,7 @@ def coefficient_systems(
     networks = feeding_networks(zoo, mode, [1 / models] * models)
     _, phi = activation_of(zoo, options)
     found: dict[int, _Sums] = {}
-    loaded, layers, base = -1, [], None
+    loaded, layers, base = -1, list[Linear](), _pretrained_layer(zoo, 0)
     blocks = range(zoo.architecture.layers)
     for batch in site_inputs(zoo, networks, images, blocks, options.tokens):
         if batch.block != loaded:

@@ -1,7 +1,8 @@
 """Iso-IASAD: Iso-C of models that were each reduced to a low-rank and a sparse part, as inputs weigh them."""
 
+import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -57,15 +58,15 @@ def reduced_sum(
     """
     fork, rows = options.mode == "fork", inputs_are_rows(deltas.key)
     centre = deltas.total() / deltas.models if options.center or fork else None
-    summed = None
-    for matrix, strength in zip(deltas, strengths, strict=True):
-        matrix = matrix.double() if centre is None else matrix.double() - centre
-        part = (
-            reduced(matrix.T, strength, decomposer, options).T
-            if rows
-            else (reduced(matrix, strength, decomposer, options))
-        )
-        summed = part if summed is None else summed + part
+
+    def parts() -> Iterator[Tensor]:
+        for matrix, strength in zip(deltas, strengths, strict=True):
+            matrix = matrix.double() if centre is None else matrix.double() - centre
+            turned = matrix.T if rows else matrix
+            part = reduced(turned, strength, decomposer, options)
+            yield part.T if rows else part
+
+    summed = functools.reduce(torch.add, parts())
     if centre is not None and options.restore_mean and not fork:
         summed = summed + deltas.models * centre
     return summed
@@ -85,7 +86,7 @@ def reduced(matrix: Tensor, strength: Tensor | None, decomposer: Decomposer, opt
     scales = torch.ones(matrix.shape[1]) if strength is None else (strength.double() + _LEAST).sqrt()
     scales = scales.to(matrix)
     target = matrix * scales
-    rank, zeroed = budget(*matrix.shape, options.sparsity, options.rank_ratio)
+    rank, zeroed = budget(matrix.shape[0], matrix.shape[1], options.sparsity, options.rank_ratio)
     sparse = torch.zeros_like(target)
     for _ in range(options.num_iters):
         sparse = pruned(target - _low_rank(target - sparse, rank, decomposer), zeroed, options.prune_level)

@@ -1,5 +1,6 @@
 """M-Weights: how much of each model goes into each block, from the difference between merging and ensembling there."""
 
+import functools
 from collections.abc import Mapping
 
 import torch
@@ -76,12 +77,8 @@ class _Weighted:
         """The merged update of one tensor."""
         shares = self._shares(key)
         vectors = self._inputs.counted(key)
-        summed = None
-        for model, vector in enumerate(vectors):
-            share = shares[..., model].to(vector)
-            term = vector * (share.view(-1, *[1] * (vector.ndim - 1)) if share.ndim else share)
-            summed = term if summed is None else summed + term
-        return MergedTensor.of(summed, vectors)
+        terms = (_weighted(vector, shares[..., model]) for model, vector in enumerate(vectors))
+        return MergedTensor.of(functools.reduce(torch.add, terms), vectors)
 
     def _shares(self, key: str) -> Tensor:
         """Coefficients of a tensor, (model,), or of each of its rows, (row, model)."""
@@ -101,6 +98,12 @@ class _Weighted:
                 f"activations of {prefix.rstrip('.')} must be finite; found NaN or infinity. Look for a damaged or "
                 "diverged checkpoint."
             )
+
+
+def _weighted(vector: Tensor, shares: Tensor) -> Tensor:
+    """A task vector times one number, or times one for each of its rows."""
+    share = shares.to(vector)
+    return vector * (share.view(-1, *[1] * (vector.ndim - 1)) if share.ndim else share)
 
 
 def _of_block(system: CoefficientSystem, ridge: float) -> Tensor:

@@ -16,7 +16,7 @@ from mloss_core.outputs.calibration import CalibrationSet, draw_calibration
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, StateDict, silent
 from mloss_core.vision.architecture import LINEAR_MAPS, PROJECTION, block_prefix
-from mloss_core.vision.blocks import build_block, image_embedder
+from mloss_core.vision.blocks import Block, build_block, image_embedder
 from mloss_core.zoo.model import Zoo
 
 _LOG = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class ZooStatistics:
             progress(position / len(self._zoo.tasks), f"inputs of {task}")
             facts = [self._zoo.pretrained.digest, self._zoo.architecture.to_dict(), self._drawn_key(task, images)]
             key = digest_of("input squares", _REVISION, facts)
-            entry = self._cache.remember(KIND, key, lambda task=task: ({}, self._squares(task, images)))
+            entry = self._cache.remember(KIND, key, functools.partial(self._squares_entry, task, images))
             found.append({name: torch.from_numpy(array) for name, array in entry.arrays.items()})
         return {key: [squares[key] for squares in found] for key in found[0]}
 
@@ -148,10 +148,14 @@ class ZooStatistics:
             _LOG.warning("%s has %d training images, fewer than the %d asked for: all are used.", task, there, images)
         return min(images, there)
 
+    def _squares_entry(self, task: str, images: int) -> tuple[dict, dict]:
+        return {}, self._squares(task, images)
+
     @torch.no_grad()
     def _squares(self, task: str, images: int) -> dict:
         zoo, shape, net = self._zoo, self._zoo.architecture, self._zoo.pretrained.weights
-        drawn, sums = self.drawn(task, images).images, {}
+        drawn = self.drawn(task, images).images
+        sums: dict[str, Tensor] = {}
 
         def add(key: str, inputs: Tensor) -> None:
             found = inputs.double().square().sum((0, 1))
@@ -176,7 +180,7 @@ class ZooStatistics:
         return [embed(pixels[span]) for span in parts(len(pixels), batch_size(self._zoo))]
 
     @staticmethod
-    def _advance(layer: torch.nn.Module, hidden: list[list[Tensor]]) -> None:
+    def _advance(layer: Block, hidden: list[list[Tensor]]) -> None:
         for batches in hidden:
             for place, tokens in enumerate(batches):
                 batches[place] = linear_inputs(layer, tokens)[1]
@@ -186,7 +190,8 @@ class _Grams:
     """Second moments of several maps' inputs, added up over batches."""
 
     def __init__(self, prefix: str) -> None:
-        self._prefix, self._sums, self._images = prefix, {}, 0
+        self._prefix, self._images = prefix, 0
+        self._sums: dict[str, Tensor] = {}
 
     def add(self, inputs: Mapping[str, Tensor], images: int) -> None:
         self._images += images

@@ -111,7 +111,8 @@ def write_masks(result: MergeResult, path: "str | Path", progress: Progress = si
     }
     file = io.BytesIO()
     text = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
-    np.savez(file, **{_MANIFEST: text}, **{_name(place): bits[task] for place, task in enumerate(bits)})
+    arrays: dict[str, Any] = {_MANIFEST: text, **{_name(place): bits[task] for place, task in enumerate(bits)}}
+    np.savez(file, **arrays)
     try:
         write_atomically(Path(path), file.getvalue())
     except CacheError as error:

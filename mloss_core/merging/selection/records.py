@@ -1,10 +1,17 @@
 """Records of the selection methods, each with its card. Imports no torch."""
 
+from typing import Any
+
 from mloss_core.merging.record import Method, MethodCard
 from mloss_core.merging.selection import options
 
 _MLOSS = "https://arxiv.org/abs/2602.08564"
-_GUIDED = {"family": "M-Loss guided", "needs": frozenset({"mloss"}), "uses_blocks": True, "paper_url": _MLOSS}
+_GUIDED: dict[str, Any] = {
+    "family": "M-Loss guided",
+    "needs": frozenset({"mloss"}),
+    "uses_blocks": True,
+    "paper_url": _MLOSS,
+}
 
 METHODS: tuple[Method, ...] = (
     Method(

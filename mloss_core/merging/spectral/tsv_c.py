@@ -89,4 +89,4 @@ class _Whole(Mapping[str, Tensor]):
         return sum(1 for _ in self)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._state and not self._cut(key)
+        return isinstance(key, str) and key in self._state and not self._cut(key)

@@ -1,5 +1,6 @@
 """Merging by singular values: TSV-M, Iso-C and Iso-CTS, one matrix at a time; all other tensors by a simple rule."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterator
 
@@ -173,7 +174,7 @@ class _Spectral:
         decomposer = Decomposer(precision, self._options.rank, self._inputs.cache)
         updates = []
         for rows in self._policy.pieces(key, like):
-            deltas = Deltas(lambda model, rows=rows: read(model)[rows], self._models, key)
+            deltas = Deltas(functools.partial(_rows_of, read, rows), self._models, key)
             update = self._merge(deltas, decomposer, torch.Size((rows.stop - rows.start, like.shape[1])))
             if update is None:
                 _LOG.warning(
@@ -195,6 +196,10 @@ class _Spectral:
                 "left out.",
                 key,
             )
+
+
+def _rows_of(read: Callable[[int], Tensor], rows: slice, model: int) -> Tensor:
+    return read(model)[rows]
 
 
 def warn_of_coarse_types(inputs: MergeInputs) -> None:

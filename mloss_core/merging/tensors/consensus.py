@@ -53,11 +53,10 @@ def elect_and_take_largest(vectors: Iterable[Tensor]) -> Tensor:
         >>> elect_and_take_largest(torch.tensor([[1.0, -3.0, 2.0, 0.0], [3.0, 1.0, -2.0, 0.0]])).tolist()
         [3.0, -3.0, 2.0, 0.0]
     """
-    summed, high, low = None, None, None
-    for vector in vectors:
-        summed = vector if summed is None else summed + vector
-        high = vector if high is None else torch.maximum(high, vector)
-        low = vector if low is None else torch.minimum(low, vector)
+    iterator = iter(vectors)
+    summed = high = low = next(iterator)
+    for vector in iterator:
+        summed, high, low = summed + vector, torch.maximum(high, vector), torch.minimum(low, vector)
     return torch.where(summed >= 0, high.clamp(min=0), low.clamp(max=0))
 
 
@@ -68,10 +67,10 @@ def largest(vectors: Iterable[Tensor]) -> Tensor:
         >>> largest(torch.tensor([[1.0, -3.0, -2.0, 0.0], [3.0, 1.0, 2.0, 0.0]])).tolist()
         [3.0, -3.0, 2.0, 0.0]
     """
-    high, low = None, None
-    for vector in vectors:
-        high = vector if high is None else torch.maximum(high, vector)
-        low = vector if low is None else torch.minimum(low, vector)
+    iterator = iter(vectors)
+    high = low = next(iterator)
+    for vector in iterator:
+        high, low = torch.maximum(high, vector), torch.minimum(low, vector)
     return torch.where(high >= -low, high, low)
 
 

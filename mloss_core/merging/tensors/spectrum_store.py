@@ -35,7 +35,8 @@ class Factors:
 
     def first(self, count: int) -> "Factors":
         """The same with `count` vectors a side, in memory of their own."""
-        return Factors(self.values.contiguous(), _columns(self.narrow, count), _columns(self.long, count))
+        long = None if self.long is None else _columns(self.long, count)
+        return Factors(self.values.contiguous(), _columns(self.narrow, count), long)
 
     def to(self, device: torch.device | str) -> "Factors":
         """The same on a device."""
@@ -95,5 +96,5 @@ def _bytes(factors: Factors) -> int:
     return sum(tensor.nbytes for tensor in factors.tensors().values())
 
 
-def _columns(matrix: Tensor | None, count: int) -> Tensor | None:
-    return None if matrix is None else matrix[:, :count].clone(memory_format=torch.contiguous_format)
+def _columns(matrix: Tensor, count: int) -> Tensor:
+    return matrix[:, :count].clone(memory_format=torch.contiguous_format)

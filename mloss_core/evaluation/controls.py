@@ -56,14 +56,14 @@ class CardControl:
         return self.recipe.options.get("ranking") == "uniform"
 
 
-_CARD_KEEP_RATES = (0.8, 0.2)
-_RANDOM_SEEDS = 5
+CARD_KEEP_RATES = (0.8, 0.2)
+CARD_SEEDS = 5
 
 
 def card_controls() -> tuple[CardControl, ...]:
     """M-TIES at the paper's keep rate and at a hard one, and what it must beat, as model cards record them."""
     listed = []
-    for keep in _CARD_KEEP_RATES:
+    for keep in CARD_KEEP_RATES:
         base = Recipe(method="m_ties", options={"keep_rate": keep, "span": 0.1})
         main = f"m_ties k={keep:g} e=0.1"
         named = {
@@ -76,7 +76,7 @@ def card_controls() -> tuple[CardControl, ...]:
         }
         named |= {
             f"{main}, random rank {seed}": _with(base, ranking="random").replace(seed=seed)
-            for seed in range(_RANDOM_SEEDS)
+            for seed in range(CARD_SEEDS)
         }
         listed += [CardControl(name, keep, main, recipe) for name, recipe in named.items()]
     return tuple(listed)

@@ -7,6 +7,7 @@ from mloss_core import open_zoo
 from mloss_core.demo import MANIFEST_NAME, card
 from mloss_core.demo.build import build_demo_zoo
 from mloss_core.demo.tasks import TASKS
+from mloss_core.evaluation import controls
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +19,8 @@ def built(tmp_path_factory):
         patch.setattr(card, "TASK_ARITHMETIC_SCALES", (0.2,))
         patch.setattr(card, "TIES_KEEP_RATES", (0.5,))
         patch.setattr(card, "TIES_SCALES", (1.0,))
-        patch.setattr(card, "KEEP_RATES", (0.8,))
-        patch.setattr(card, "RANDOM_SEEDS", 1)
+        patch.setattr(controls, "CARD_KEEP_RATES", (0.8,))
+        patch.setattr(controls, "CARD_SEEDS", 1)
         manifest = build_demo_zoo(
             folder, seed=5, scale=0.001, device="cpu", progress=lambda f, m="": told.append((f, m))
         )

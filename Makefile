@@ -6,6 +6,7 @@
 #                                           smaller downloads on a machine without a GPU
 PYTHON ?= python3
 PORT ?= 8501
+WORKERS ?= 2
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,13 +18,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FL
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
+# Each test process takes one thread; two of them fill two cores.
 test: check browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -52,5 +55,5 @@ browser: $(VENV)/.installed-dev
 	echo "!!! NO BROWSER: the browser tests will be SKIPPED. Install chromium to run them. !!!" >&2
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

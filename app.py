@@ -1,4 +1,4 @@
-"""M-Loss Lab: `streamlit run app.py`."""
+"""M-Loss Lab: `streamlit run app.py`. A page is a row of `PAGES`, a file in `pages` and a folder in `ui`."""
 
 from pathlib import Path
 
@@ -12,13 +12,11 @@ PAGES = {
         ("mloss_map", "M-Loss map", "grid_on", "Where the models disagree, block by block and node by node."),
         ("mergeability", "Mergeability", "scatter_plot", "Which pairs of models get along before they are merged."),
     ],
-    "Merge": [
-        ("merge", "Merge", "merge", "Build merges and compare them with the Ensemble."),
-    ],
-    "Understand": [
-        ("theory", "Theory", "function", "What M-Loss means for one node, with sliders."),
-    ],
+    "Merge": [("merge", "Merge", "merge", "Build merges and compare them with the Ensemble.")],
+    "Understand": [("theory", "Theory", "function", "What M-Loss means for one node, with sliders.")],
 }
+"""By heading of the navigation: name of the file, title, icon, and help. The first page is the one that `/` opens."""
+FIRST = next(iter(PAGES.values()))[0][0]
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 
@@ -28,7 +26,14 @@ st.set_page_config(page_title="M-Loss Lab", page_icon=ASSETS / "icon.svg", layou
 def main() -> None:
     """Draw the frame and the chosen page in it."""
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
-    chosen = st.navigation({group: [_page(*row) for row in rows] for group, rows in PAGES.items()}, expanded=True)
+    pages = {heading: [_page(*row) for row in rows] for heading, rows in PAGES.items()}
+    first = next(iter(pages.values()))
+    # Streamlit serves the default page at `/` alone. A link that names it must open it as well.
+    by_name = st.Page(lambda: None, title=first[0].title, url_path=FIRST, visibility="hidden")
+    first.append(by_name)
+    chosen = st.navigation(pages, expanded=True)
+    if chosen is by_name:
+        st.switch_page(first[0], query_params=st.query_params.to_dict())
     frame.start_worker()
     frame.zoo_panel()
     if frame.zoo_is_open():
@@ -38,13 +43,14 @@ def main() -> None:
 
 
 def _page(name: str, title: str, icon: str, words: str) -> "st.Page":
+    default = name == FIRST
     return st.Page(
         f"pages/{name}.py",
         title=title,
         icon=f":material/{icon}:",
-        url_path=name,
+        url_path="" if default else name,
         help=words,
-        default=name == "overview",
+        default=default,
     )
 
 

@@ -18,8 +18,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mloss_core.merging import METHODS, merge_state_dicts
-from mloss_core.merging.keep_rates import keep_rates
-from mloss_core.merging.sparsify import trim_rows
+from mloss_core.merging.sparsifiers.keep_rates import keep_rates
+from mloss_core.merging.sparsifiers.sparsify import trim_rows
 
 StateDict = dict[str, Tensor]
 
@@ -30,10 +30,13 @@ def encoder(width: int, layers: int, draw: torch.Generator) -> StateDict:
     for block in range(layers):
         prefix = f"transformer.resblocks.{block}."
         shapes |= {
-            prefix + "attn.in_proj_weight": (3 * width, width), prefix + "attn.out_proj.weight": (width, width),
-            prefix + "mlp.c_fc.weight": (4 * width, width), prefix + "mlp.c_fc.bias": (4 * width,),
-            prefix + "mlp.c_proj.weight": (width, 4 * width), prefix + "ln_1.weight": (width,),
-        }  # fmt: skip
+            prefix + "attn.in_proj_weight": (3 * width, width),
+            prefix + "attn.out_proj.weight": (width, width),
+            prefix + "mlp.c_fc.weight": (4 * width, width),
+            prefix + "mlp.c_fc.bias": (4 * width,),
+            prefix + "mlp.c_proj.weight": (width, 4 * width),
+            prefix + "ln_1.weight": (width,),
+        }
     return {key: torch.randn(shape, generator=draw) for key, shape in shapes.items()}
 
 

@@ -22,12 +22,12 @@ from torch import Tensor
 from benchmarks.measuring import Measured, measured
 from mloss_core import Recipe, merge, open_zoo
 from mloss_core.checkpoints import read_safetensors
-from mloss_core.merging.keep_rates import keep_rates
+from mloss_core.merging.sparsifiers.keep_rates import keep_rates
 from mloss_core.mloss import MLossReport
 from mloss_core.recipe import MLossOptions
-from mloss_core.vision import weight_key
-from mloss_core.zoo import Zoo
-from mloss_core.zoo_folders.discovery import discover
+from mloss_core.vision.architecture import weight_key
+from mloss_core.zoo.folders.discovery import discover
+from mloss_core.zoo.model import Zoo
 
 KEEP, SPAN, TIES_KEEP = 0.8, 0.1, 0.2
 
@@ -50,11 +50,18 @@ def scores(rows: int, block: int) -> Tensor:
 def random_report(zoo: Zoo) -> MLossReport:
     """A report as if M-Loss had been measured."""
     shape = zoo.architecture
-    node = {shape.sites[block]: scores(shape.mlp_width, block) for block in chosen_blocks(shape.layers)}
+    values = {shape.sites[block]: scores(shape.mlp_width, block).numpy() for block in chosen_blocks(shape.layers)}
     return MLossReport(
-        options=MLossOptions(), activation=shape.activation, tasks=zoo.tasks, zoo_digest=zoo.digest, node=node,
-        node_standard_error=node, layers=pd.DataFrame(), image_task=np.zeros(0), image_index=np.zeros(0),
-    )  # fmt: skip
+        options=MLossOptions(),
+        activation=shape.activation,
+        tasks=zoo.tasks,
+        zoo_digest=zoo.digest,
+        node_values=values,
+        node_errors=values,
+        layers=pd.DataFrame(),
+        image_task=np.zeros(0),
+        image_index=np.zeros(0),
+    )
 
 
 def ours(folder: Path, models: int, method: str, out: Path) -> None:

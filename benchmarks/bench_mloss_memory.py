@@ -21,8 +21,8 @@ from benchmarks.make_checkpoints import base_tower
 from benchmarks.measuring import measured
 from mloss_core import MLossOptions, measure_mloss
 from mloss_core.caching import Cache
-from mloss_core.vision import infer_architecture
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.vision.architecture import infer_architecture
+from mloss_core.zoo.model import Encoder, Zoo
 from tests.zoos import TASKS
 
 
@@ -70,11 +70,13 @@ def random_zoo(architecture: str, blocks: int, models: int, images: int) -> Zoo:
     shape = infer_architecture(base, activation="quick_gelu")
     names = TASKS[:models]
     return Zoo(
-        name=architecture, architecture=shape, pretrained=Encoder("pretrained", base, "base"),
+        name=architecture,
+        architecture=shape,
+        pretrained=Encoder("pretrained", base, "base"),
         finetuned=MappingProxyType({n: Encoder(n, FineTuned(base, s), n) for s, n in enumerate(names)}),
         heads=MappingProxyType({}),
         datasets=MappingProxyType({name: RandomImages(name, shape.image_size, images) for name in names}),
-    )  # fmt: skip
+    )
 
 
 def run(architecture: str, blocks: int, models: int, images: int) -> dict[str, float]:

@@ -19,7 +19,7 @@ from benchmarks.bench_merge_memory import prepare
 from benchmarks.measuring import Measured, measured
 from mloss_core import Recipe, merge, open_zoo
 from mloss_core.caching import Cache
-from mloss_core.merging.tensor_policy import MATRIX, TensorPolicy
+from mloss_core.merging.tensors.tensor_policy import MATRIX, TensorPolicy
 from mloss_core.state_dicts import task_vector
 
 

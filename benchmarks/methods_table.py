@@ -21,8 +21,9 @@ from mloss_core.evaluation import check_tunable, evaluate_weights, tune
 from mloss_core.merging import METHODS
 
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
-    "ties": ({}, {"keep_rate": 0.8}), "wudi": ({}, {"solver": "least_squares"}),
-}  # fmt: skip
+    "ties": ({}, {"keep_rate": 0.8}),
+    "wudi": ({}, {"solver": "least_squares"}),
+}
 """Options beside the defaults that deserve a row of their own."""
 COLUMNS = ("method", "chosen on val", "val", "test", "normalised", "worst task", "merge, s", "memory, MB")
 
@@ -94,10 +95,20 @@ def main() -> None:
     print(line(COLUMNS))
     print(line("---" for _ in COLUMNS))
     for found, memory in rows:
-        print(line((
-            found.name, found.chosen, f"{100 * found.val:.1f}", f"{100 * found.test:.1f} ± {100 * found.error:.1f}",
-            f"{100 * found.normalised:.1f}", f"{100 * found.worst:.1f}", f"{found.seconds:.1f}", f"{memory / 1e6:.0f}",
-        )))  # fmt: skip
+        print(
+            line(
+                (
+                    found.name,
+                    found.chosen,
+                    f"{100 * found.val:.1f}",
+                    f"{100 * found.test:.1f} ± {100 * found.error:.1f}",
+                    f"{100 * found.normalised:.1f}",
+                    f"{100 * found.worst:.1f}",
+                    f"{found.seconds:.1f}",
+                    f"{memory / 1e6:.0f}",
+                )
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -8,32 +8,36 @@
 Names load on first use: importing the package imports no torch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mloss_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mloss_core.evaluation import evaluate
     from mloss_core.merging import merge, merge_state_dicts
     from mloss_core.mloss import measure_mloss
+    from mloss_core.opening import open_zoo
     from mloss_core.recipe import MLossOptions, Recipe
-    from mloss_core.zoo import open_zoo
 
 __version__ = "0.1.0"
 __all__ = [
-    "MLossOptions", "Recipe", "__version__", "evaluate", "measure_mloss", "merge", "merge_state_dicts", "open_zoo",
-]  # fmt: skip
+    "MLossOptions",
+    "Recipe",
+    "__version__",
+    "evaluate",
+    "measure_mloss",
+    "merge",
+    "merge_state_dicts",
+    "open_zoo",
+]
 
-_HOMES = {
-    "MLossOptions": "recipe", "Recipe": "recipe", "evaluate": "evaluation", "measure_mloss": "mloss",
-    "merge": "merging", "merge_state_dicts": "merging", "open_zoo": "zoo",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "recipe": ("MLossOptions", "Recipe"),
+        "evaluation": ("evaluate",),
+        "mloss": ("measure_mloss",),
+        "merging": ("merge", "merge_state_dicts"),
+        "opening": ("open_zoo",),
+    },
+)

@@ -29,8 +29,17 @@ DEFAULT_LIMIT = 8 * 2**30
 CONVERTED = "converted"
 """Kind of the weights that `mloss_core.checkpoints.converting` keeps below the same folder; they have another bound."""
 KINDS = (
-    CONVERTED, "features", "images", "jobs-results", "merged", "mloss", "pairs", "sources", "spectra", "zoo-checks",
-)  # fmt: skip
+    CONVERTED,
+    "features",
+    "images",
+    "jobs-results",
+    "merged",
+    "mloss",
+    "pairs",
+    "sources",
+    "spectra",
+    "zoo-checks",
+)
 """What the cache may hold."""
 _SUFFIX = ".safetensors"
 _WRITING = ".writing-"
@@ -59,8 +68,14 @@ def digest_of(*parts: Any) -> str:
 
 
 def cache_root() -> Path:
-    """`$MLOSS_CACHE`, else the `cache/` folder beside the code."""
-    return Path(os.environ.get("MLOSS_CACHE") or Path(__file__).resolve().parent.parent / "cache")
+    """`$MLOSS_CACHE`, else the checkout's `cache/` folder; an installed library takes the user's cache folder."""
+    named = os.environ.get("MLOSS_CACHE")
+    if named:
+        return Path(named)
+    beside = Path(__file__).resolve().parent.parent / "cache"
+    if (beside / "README.md").is_file():
+        return beside
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mloss-lab"
 
 
 def cache_limit() -> int:

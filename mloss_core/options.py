@@ -35,9 +35,15 @@ def option(
         advanced: shown behind "more" in a form.
     """
     meta = {
-        "label": label, "help": help, "letter": letter, "minimum": minimum, "maximum": maximum,
-        "step": step, "choices": choices, "advanced": advanced,
-    }  # fmt: skip
+        "label": label,
+        "help": help,
+        "letter": letter,
+        "minimum": minimum,
+        "maximum": maximum,
+        "step": step,
+        "choices": choices,
+        "advanced": advanced,
+    }
     return dataclasses.field(default=default, metadata=meta)
 
 
@@ -105,9 +111,13 @@ def _kinds(hint: Any) -> tuple[type, ...]:
 
 def _kind_words(kinds: tuple[type, ...]) -> str:
     words = {
-        tuple: "numbers with commas between", float: "a number", int: "a whole number", bool: "true or false",
-        str: "a word", type(None): "none",
-    }  # fmt: skip
+        tuple: "numbers with commas between",
+        float: "a number",
+        int: "a whole number",
+        bool: "true or false",
+        str: "a word",
+        type(None): "none",
+    }
     return " or ".join(words.get(kind, kind.__name__) for kind in kinds)
 
 
@@ -143,7 +153,9 @@ def _check_number(name: str, value: Any, *, whole: bool, low: float | None, high
         kind = "a whole number" if whole else "a finite number"
         raise InvalidOptionError(f"{name} must be {kind}; found {value!r}.")
     if (low is not None and value < low) or (high is not None and value > high):
-        span = f"from {low:g} to {high:g}" if low is not None and high is not None else (
-            f"at least {low:g}" if low is not None else f"at most {high:g}"
-        )  # fmt: skip
+        span = (
+            f"from {low:g} to {high:g}"
+            if low is not None and high is not None
+            else (f"at least {low:g}" if low is not None else f"at most {high:g}")
+        )
         raise InvalidOptionError(f"{name} must be {span}; found {value:g}.")

@@ -2,11 +2,12 @@
 
 import dataclasses
 import threading
-from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
+from mloss_core.errors import InvalidOptionError
+from mloss_core.lazy_state import LazyState
 from mloss_core.types import StateDict
 
 SHARE = 0.6
@@ -32,24 +33,16 @@ class Room:
         return fits
 
 
-class ResidentWeights(Mapping[str, Tensor]):
+class ResidentWeights(LazyState):
     """A model's weights; float32 ones that were used on the room's device stay there while there is room.
 
     Reading by name gives them as they are in the file.
     """
 
     def __init__(self, weights: StateDict, room: Room) -> None:
+        super().__init__(weights, weights.__getitem__)
         self._weights, self._room = weights, room
         self._kept: dict[str, Tensor] = {}
-
-    def __getitem__(self, key: str) -> Tensor:
-        return self._weights[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._weights)
-
-    def __len__(self) -> int:
-        return len(self._weights)
 
     def resident(self, key: str, device: torch.device) -> Tensor | None:
         """A weight as it is kept on the device, or None where it cannot be. Never change it."""
@@ -99,3 +92,22 @@ def free_room(device: torch.device) -> Room | None:
     if device.type != "cuda":
         return None
     return Room(device, int(SHARE * torch.cuda.mem_get_info(device)[0]))
+
+
+def resolve_device(device: "str | torch.device" = "auto") -> torch.device:
+    """`auto` is the first GPU, or the CPU where there is none; else the named device.
+
+    Raises:
+        InvalidOptionError: no such device here.
+    """
+    if str(device) == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InvalidOptionError(f"device must be auto, cpu or cuda:N; found {str(device)!r}.") from error
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise InvalidOptionError(f"device {chosen} does not exist here: {torch.cuda.device_count()} GPUs were found.")
+    if chosen.type not in {"cpu", "cuda"}:
+        raise InvalidOptionError(f"device must be auto, cpu or cuda:N; found {str(device)!r}.")
+    return chosen

@@ -1,6 +1,7 @@
 """What was asked for, as data: how M-Loss is measured and how a merge is made. Both survive a JSON round trip."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from typing import Any, Self
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.options import build_options, check_options, option
-from mloss_core.structured import parse_object
+from mloss_core.parsing import parse_object
 
 ACTIVATIONS = ("auto", "gelu", "gelu_tanh", "quick_gelu", "relu", "leaky_relu")
 INPUT_MODES = ("progressive", "pretrained", "own")
@@ -24,40 +25,66 @@ class MLossOptions:
     """
 
     input_mode: str = option(
-        "progressive", label="Layer inputs", choices=INPUT_MODES,
+        "progressive",
+        label="Layer inputs",
+        choices=INPUT_MODES,
         help="Which network feeds each block: the Simple Average of the chosen models (progressive), the pretrained "
         "encoder, or every model its own.",
-    )  # fmt: skip
+    )
     activation: str = option(
-        "auto", label="Activation", choices=ACTIVATIONS,
-        help="The non-linearity inside M-Loss; auto takes the one the encoder was trained with.", advanced=True,
-    )  # fmt: skip
+        "auto",
+        label="Activation",
+        choices=ACTIVATIONS,
+        help="The non-linearity inside M-Loss; auto takes the one the encoder was trained with.",
+        advanced=True,
+    )
     slope: float = option(
-        0.01, label="Leaky slope", minimum=0.0, maximum=1.0, step=0.01,
-        help="Slope below zero, for leaky_relu only.", advanced=True,
-    )  # fmt: skip
+        0.01,
+        label="Leaky slope",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.01,
+        help="Slope below zero, for leaky_relu only.",
+        advanced=True,
+    )
     tokens: str = option(
-        "all", label="Tokens", choices=("all", "class", "patches"),
-        help="Which tokens are averaged: all, the class token alone, or the image patches alone.", advanced=True,
-    )  # fmt: skip
+        "all",
+        label="Tokens",
+        choices=("all", "class", "patches"),
+        help="Which tokens are averaged: all, the class token alone, or the image patches alone.",
+        advanced=True,
+    )
     reduction: str = option(
-        "mean_square", label="Reduction", choices=("mean_square", "root_mean_square"), advanced=True,
+        "mean_square",
+        label="Reduction",
+        choices=("mean_square", "root_mean_square"),
+        advanced=True,
         help="mean_square: the mean over tokens of the squared difference. root_mean_square: its root, the norm of the "
         "paper's figure. Ranks, and so keep rates, are the same.",
-    )  # fmt: skip
+    )
     samples_per_task: int = option(
-        16, label="Images per task", minimum=1, maximum=4096, step=8,
+        16,
+        label="Images per task",
+        minimum=1,
+        maximum=4096,
+        step=8,
         help="Unlabeled training images drawn from each task; the paper uses 16.",
-    )  # fmt: skip
+    )
     sampling: str = option(
-        "balanced", label="Sampling", choices=("balanced", "reference"), advanced=True,
+        "balanced",
+        label="Sampling",
+        choices=("balanced", "reference"),
+        advanced=True,
         help="balanced: the same number from every task. reference: the published code's pool, 1 % of each training "
         "split held between 100 and 500 images, 1024 drawn for each layer.",
-    )  # fmt: skip
+    )
     preprocess: str = option(
-        "model", label="Preprocessing", choices=("model", "stretch"), advanced=True,
+        "model",
+        label="Preprocessing",
+        choices=("model", "stretch"),
+        advanced=True,
         help="model: the encoder's own normalisation. stretch: resized and unnormalised, as the published code does.",
-    )  # fmt: skip
+    )
     weights: tuple[float, ...] | None = None
     """Weight of each model, in task order, summing to 1; None means equal weights."""
     seed: int = option(0, label="Seed", minimum=0, maximum=2**31 - 1, help="Seed of the image draw.", advanced=True)
@@ -79,8 +106,11 @@ class MLossOptions:
         if name not in PRESETS:
             raise unknown_name("preset", name, PRESETS)
         reference = {
-            "input_mode": "pretrained", "activation": "gelu_tanh", "sampling": "reference", "preprocess": "stretch",
-        }  # fmt: skip
+            "input_mode": "pretrained",
+            "activation": "gelu_tanh",
+            "sampling": "reference",
+            "preprocess": "stretch",
+        }
         return build_options(cls, {**(reference if name == "reference" else {}), **changes})
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,11 +179,15 @@ class Recipe:
         """Plain values, ready for JSON."""
         options = {name: list(value) if isinstance(value, tuple) else value for name, value in self.options.items()}
         return {
-            "method": self.method, "options": options,
+            "method": self.method,
+            "options": options,
             "tasks": None if self.tasks is None else list(self.tasks),
             "blocks": None if self.blocks is None else list(self.blocks),
-            "mloss": self.mloss.to_dict(), "pre": list(self.pre), "post": list(self.post), "seed": self.seed,
-        }  # fmt: skip
+            "mloss": self.mloss.to_dict(),
+            "pre": list(self.pre),
+            "post": list(self.post),
+            "seed": self.seed,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
@@ -190,9 +224,9 @@ class Recipe:
         """
         return cls.from_dict(parse_object(text, "a recipe", yaml=True))
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
+        """SHA-256 of the canonical JSON, computed once: a recipe never changes."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -2,12 +2,14 @@
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from mloss_core.errors import IncompatibleStateDictsError
+from mloss_core.lazy_state import LazyState
 from mloss_core.placement import resident
 from mloss_core.types import StateDict
 
@@ -26,7 +28,7 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
         problems += [f"{name} lacks {_some(missing)}"] * bool(missing)
         problems += [f"{name} has unexpected {_some(extra)}"] * bool(extra)
         problems += [
-            f"{name}: {key} is {tuple(state[key].shape)}, the pretrained one is {tuple(pretrained[key].shape)}"
+            f"{name}: {_shown(key)} is {tuple(state[key].shape)}, the pretrained one is {tuple(pretrained[key].shape)}"
             for key in shapes[:5]
         ]
     if problems:
@@ -37,7 +39,13 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
 
 def _some(keys: list[str], limit: int = 5) -> str:
     rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return ", ".join(keys[:limit]) + rest
+    return ", ".join(map(_shown, keys[:limit])) + rest
+
+
+def _shown(key: str, most: int = 100) -> str:
+    """A tensor's name as it can be printed: files may hold any letters."""
+    text = key if key.isprintable() else ascii(key)
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def tensor_digest(tensor: Tensor) -> str:
@@ -50,7 +58,7 @@ def banded_digest(dtype: torch.dtype, shape: tuple[int, ...], bands: Iterable[Te
     digest = hashlib.sha256(f"{dtype}{shape}".encode())
     for band in bands:
         # The hash reads the tensor's own memory: a copy of an embedding would be a tenth of a gigabyte.
-        digest.update(band.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(band.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -70,6 +78,11 @@ def combine_digests(digests: Mapping[str, str]) -> str:
 def is_merged_tensor(tensor: Tensor) -> bool:
     """Whether a tensor takes part in merging: floating point ones do, integer buffers are copied."""
     return tensor.is_floating_point()
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no entry is NaN or infinite. The sum shows most of them and costs less than a look at each entry."""
+    return math.isfinite(float(tensor.sum(dtype=torch.float64))) or bool(torch.isfinite(tensor).all())
 
 
 def task_vector(pretrained: StateDict, finetuned: StateDict, key: str) -> Tensor:
@@ -98,19 +111,18 @@ def average(states: Sequence[StateDict], weights: Sequence[float] | None = None)
         if not is_merged_tensor(tensor):
             merged[key] = tensor
             continue
-        total = sum(weight * state[key].to(torch.float32) for weight, state in zip(share, states, strict=True))
-        merged[key] = total.to(tensor.dtype)
+        terms = (weight * state[key].to(torch.float32) for weight, state in zip(share, states, strict=True))
+        merged[key] = functools.reduce(torch.add, terms).to(tensor.dtype)
     return merged
 
 
-class LazyAverage(Mapping[str, Tensor]):
-    """The `average` of state dicts, each tensor computed when it is read: nothing of it stays in memory."""
+class LazyAverage(LazyState):
+    """The `average` of state dicts, a tensor at a time."""
 
     def __init__(self, states: Sequence[StateDict], weights: Sequence[float] | None = None) -> None:
-        self._states, self._weights = tuple(states), weights
-
-    def __getitem__(self, key: str) -> Tensor:
-        return average([{key: state[key]} for state in self._states], self._weights)[key]
+        states = tuple(states)
+        super().__init__(states[0], lambda key: average([{key: state[key]} for state in states], weights)[key])
+        self._states, self._weights = states, weights
 
     def resident(self, key: str, device: torch.device) -> Tensor | None:
         """The average of what stays on this GPU, or None where a state's weight does not."""
@@ -118,9 +130,3 @@ class LazyAverage(Mapping[str, Tensor]):
         share = self._weights or [1 / len(kept)] * len(kept)
         terms = [weight * tensor for weight, tensor in zip(share, kept, strict=True) if tensor is not None]
         return functools.reduce(torch.add, terms) if len(terms) == len(kept) else None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._states[0])
-
-    def __len__(self) -> int:
-        return len(self._states[0])

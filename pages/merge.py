@@ -1,20 +1,6 @@
-"""The Merge page: build recipes on the left, compare what they give with the Ensemble on the right."""
+"""Merge: build recipes, and compare what they give with the Ensemble."""
 
-import streamlit as st
+from ui import frame
+from ui.merge.page import merge_page
 
-from ui import frame, merge_state
-from ui.errors import guard
-from ui.merge_builder import builder
-from ui.merge_comparison import comparison
-
-zoo = frame.page("Merge", "How close does one merged model come to the Ensemble of all of them?")
-entries = merge_state.entries(zoo)
-merge_state.mirror(zoo)
-note = merge_state.take_note()
-if note:
-    st.warning(note, icon=":material/link_off:")
-left, right = st.columns([0.3, 0.7], gap="medium")
-with left, guard():
-    draft, profile = builder(zoo, entries)
-    with right, guard():
-        comparison(zoo, entries, draft, profile)
+merge_page(frame.page("Merge", "How close does one merged model come to the Ensemble of all of them?"))

@@ -1,7 +1,6 @@
 """M-Loss map: where the models disagree, block by block and node by node."""
 
 from ui import frame
-from ui.mloss_map_page import mloss_map
+from ui.mloss_map.page import mloss_map
 
-zoo = frame.page("M-Loss map", "Where do the fine-tuned models disagree, and how sure can we be of it?")
-mloss_map(zoo)
+mloss_map(frame.page("M-Loss map", "Where do the fine-tuned models disagree, and how sure can we be of it?"))

@@ -114,13 +114,19 @@ def save_torchscript(path: Path, tower: VisionTransformer) -> None:
 def hugging_face_state(tower: VisionTransformer, prefix: str = "vision_model.", projection: bool = True) -> dict:
     """The tower under transformers' names; `prefix` is empty for version 5's CLIPVisionModel."""
     names = {
-        "ln_1": "layer_norm1", "ln_2": "layer_norm2", "attn.out_proj": "self_attn.out_proj", "mlp.c_fc": "mlp.fc1",
-        "mlp.c_proj": "mlp.fc2", "ln_pre": "pre_layrnorm", "ln_post": "post_layernorm",
-    }  # fmt: skip
+        "ln_1": "layer_norm1",
+        "ln_2": "layer_norm2",
+        "attn.out_proj": "self_attn.out_proj",
+        "mlp.c_fc": "mlp.fc1",
+        "mlp.c_proj": "mlp.fc2",
+        "ln_pre": "pre_layrnorm",
+        "ln_post": "post_layernorm",
+    }
     top = {
-        "class_embedding": "embeddings.class_embedding", "conv1.weight": "embeddings.patch_embedding.weight",
+        "class_embedding": "embeddings.class_embedding",
+        "conv1.weight": "embeddings.patch_embedding.weight",
         "positional_embedding": "embeddings.position_embedding.weight",
-    }  # fmt: skip
+    }
     state = {}
     for key, value in tower.state_dict().items():
         if key == "proj":
@@ -142,10 +148,17 @@ def hugging_face_state(tower: VisionTransformer, prefix: str = "vision_model.", 
 def timm_state(tower: VisionTransformer) -> dict:
     """The tower under timm's names."""
     names = {
-        "transformer.resblocks.": "blocks.", "ln_1.": "norm1.", "ln_2.": "norm2.", "attn.in_proj_": "attn.qkv.",
-        "attn.out_proj.": "attn.proj.", "mlp.c_fc.": "mlp.fc1.", "mlp.c_proj.": "mlp.fc2.", "ln_pre.": "norm_pre.",
-        "ln_post.": "norm.", "conv1.": "patch_embed.proj.",
-    }  # fmt: skip
+        "transformer.resblocks.": "blocks.",
+        "ln_1.": "norm1.",
+        "ln_2.": "norm2.",
+        "attn.in_proj_": "attn.qkv.",
+        "attn.out_proj.": "attn.proj.",
+        "mlp.c_fc.": "mlp.fc1.",
+        "mlp.c_proj.": "mlp.fc2.",
+        "ln_pre.": "norm_pre.",
+        "ln_post.": "norm.",
+        "conv1.": "patch_embed.proj.",
+    }
     state = {}
     for key, value in tower.state_dict().items():
         new = key

@@ -22,9 +22,19 @@ _NAMED: Mapping[str, Callable[[VisionTransformer], State]] = {
     "timm": timm_state,
 }
 KINDS = (
-    "zip", "legacy", "pickle", "torchscript", "state dict", "wrapped", "bare", "lightning",
-    *(f"safetensors:{name}" for name in _NAMED), "bin:hf4", "bin:hf5", "bin:open_clip",
-)  # fmt: skip
+    "zip",
+    "legacy",
+    "pickle",
+    "torchscript",
+    "state dict",
+    "wrapped",
+    "bare",
+    "lightning",
+    *(f"safetensors:{name}" for name in _NAMED),
+    "bin:hf4",
+    "bin:hf5",
+    "bin:open_clip",
+)
 """What `write_checkpoint` takes: a container of a whole module, of a state dict, or container and names."""
 SHARDED = ("safetensors:hf4", "safetensors:hf5", "bin:hf4")
 """What `write_shards` takes."""
@@ -70,11 +80,7 @@ def write_shards(folder: Path, tower: VisionTransformer, kind: str = "safetensor
 def write_config(folder: Path, tower: VisionTransformer, activation: str = "quick_gelu") -> None:
     """The config.json of a repository: activation, heads and epsilon."""
     block = tower.transformer.resblocks[0]
-    config = {
-        "hidden_act": activation,
-        "num_attention_heads": block.attn.num_heads,
-        "layer_norm_eps": block.ln_1.eps,
-    }
+    config = {"hidden_act": activation, "num_attention_heads": block.attn.num_heads, "layer_norm_eps": block.ln_1.eps}
     (folder / "config.json").write_text(json.dumps(config))
 
 

@@ -73,9 +73,11 @@ def cars(root: Path) -> Path:
             name = f"{place + 1:05d}.jpg"
             picture(folder / f"cars_{split}" / name, place)
             rows[0, place] = (np.array([[1]]), np.array([[place % 196 + 1]]), np.array([name]))
-        place = folder / "devkit" / "cars_train_annos.mat" if split == "train" else (
-            folder / "cars_test_annos_withlabels.mat"
-        )  # fmt: skip
+        place = (
+            folder / "devkit" / "cars_train_annos.mat"
+            if split == "train"
+            else (folder / "cars_test_annos_withlabels.mat")
+        )
         place.parent.mkdir(parents=True, exist_ok=True)
         savemat(place, {"annotations": rows})
     return folder
@@ -144,9 +146,15 @@ def sun397(root: Path, lists: bool = False) -> Path:
 
 
 CORE: dict[str, Callable[[Path], Path]] = {
-    "cars": cars, "dtd": dtd, "eurosat": eurosat, "gtsrb": gtsrb, "mnist": mnist, "resisc45": resisc45, "svhn": svhn,
+    "cars": cars,
+    "dtd": dtd,
+    "eurosat": eurosat,
+    "gtsrb": gtsrb,
+    "mnist": mnist,
+    "resisc45": resisc45,
+    "svhn": svhn,
     "sun397": sun397,
-}  # fmt: skip
+}
 """Makers of the eight core datasets; each returns the dataset's folder."""
 
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,14 @@ def test_the_first_page_is_the_overview_with_the_open_zoo_beside_it(store):
 
 
 def test_every_page_of_the_navigation_has_its_file():
-    names = [line.split('("')[1].split('"')[0] for line in (ROOT / "app.py").read_text().splitlines()
-             if line.startswith('        ("')]  # fmt: skip
+    names = re.findall(r'\(\s*"(\w+)",\s*"[A-Z]', (ROOT / "app.py").read_text())
     assert sorted(names) == sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)
+def test_a_page_is_a_title_and_one_call_into_its_folder(path):
+    assert len(path.read_text().splitlines()) < 10
+    assert (ROOT / "ui" / path.stem).is_dir() and f"from ui.{path.stem}." in path.read_text()
 
 
 def test_pages_are_reached_from_the_navigation(store):

@@ -15,9 +15,13 @@ CHECK = "from importlinter.cli import lint_imports_command; lint_imports_command
 
 def lint_imports(folder):
     return subprocess.run(
-        [sys.executable, "-c", CHECK, "--no-cache", "--no-logo"], cwd=folder, capture_output=True, text=True,
-        timeout=60, env={**os.environ, "PYTHONPATH": str(folder)},
-    )  # fmt: skip
+        [sys.executable, "-c", CHECK, "--no-cache", "--no-logo"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )
 
 
 def test_imports_go_downward_and_the_core_draws_nothing():
@@ -29,9 +33,13 @@ def test_imports_go_downward_and_the_core_draws_nothing():
 def copy(tmp_path):
     """The sources and contracts, to be broken."""
     for package in ("mloss_core", "ui"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=lambda folder, names: [
-            name for name in names if not (name.endswith(".py") or (Path(folder) / name).is_dir())
-        ])  # fmt: skip
+        shutil.copytree(
+            ROOT / package,
+            tmp_path / package,
+            ignore=lambda folder, names: [
+                name for name in names if not (name.endswith(".py") or (Path(folder) / name).is_dir())
+            ],
+        )
     shutil.copy(ROOT / ".importlinter", tmp_path)
     return tmp_path
 
@@ -39,10 +47,10 @@ def copy(tmp_path):
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("zoo.py", "import streamlit", "The core knows no user interface BROKEN"),
-        ("vision.py", "def f():\n    import plotly.graph_objects", "The core knows no user interface BROKEN"),
-        ("caching.py", "from mloss_core import zoo", "Rooms import downward only BROKEN"),
-        ("merging/labels.py", "import mloss_core.evaluation.published", "Rooms import downward only BROKEN"),
+        ("zoo/model.py", "import streamlit", "The core knows no user interface BROKEN"),
+        ("vision/towers.py", "def f():\n    import plotly.graph_objects", "The core knows no user interface BROKEN"),
+        ("caching.py", "from mloss_core.zoo import model", "Rooms import downward only BROKEN"),
+        ("merging/labels.py", "import mloss_core.evaluation.published.tables", "Rooms import downward only BROKEN"),
     ],
 )
 def test_the_contracts_can_break(copy, module, line, contract):

@@ -121,9 +121,13 @@ def named(folder: Path) -> Path:
 
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
-    "task_vectors": task_vectors, "tall_masks": tall_masks, "hugging_face": hugging_face,
-    "sharded": sharded, "flat": flat, "named": named,
-}  # fmt: skip
+    "task_vectors": task_vectors,
+    "tall_masks": tall_masks,
+    "hugging_face": hugging_face,
+    "sharded": sharded,
+    "flat": flat,
+    "named": named,
+}
 
 
 def describe(folder: Path, **fields: object) -> Path:

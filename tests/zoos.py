@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mloss_core.data.datasets import check_split, normalise
 from mloss_core.state_dicts import state_digest
-from mloss_core.vision import Architecture, infer_architecture
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.vision.architecture import Architecture, infer_architecture
+from mloss_core.zoo.model import Encoder, Zoo
 
 TASKS = ("apples", "boats", "clouds", "doors", "eagles", "ferns", "gates", "hills")
 
@@ -51,9 +51,10 @@ class NoiseDataset:
 
 
 KINDS = {
-    "clipa": {"no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True}, "scaled": {"ls_init_value": 0.5},
+    "clipa": {"no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True},
+    "scaled": {"ls_init_value": 0.5},
     "coca": {"attentional_pool": True, "attn_pooler_queries": 3},
-}  # fmt: skip
+}
 """Options of open_clip's vision transformer that make another kind of tower than OpenAI's."""
 
 
@@ -78,9 +79,16 @@ def tiny_architecture(weights: dict[str, Tensor], activation: str = "gelu") -> A
 
 
 def tiny_zoo(
-    tasks: int = 3, width: int = 16, layers: int = 4, *, spread: float = 0.1, images: int = 40, seed: int = 0,
-    activation: str = "gelu", kind: Mapping[str, Any] = MappingProxyType({}),
-) -> Zoo:  # fmt: skip
+    tasks: int = 3,
+    width: int = 16,
+    layers: int = 4,
+    *,
+    spread: float = 0.1,
+    images: int = 40,
+    seed: int = 0,
+    activation: str = "gelu",
+    kind: Mapping[str, Any] = MappingProxyType({}),
+) -> Zoo:
     """A zoo of `tasks` random perturbations (relative size `spread`) of one random tower. Seeded, quick, in memory."""
     base = tiny_weights(width, layers, seed, kind)
     sizes = {"train": images, "val": images // 2, "test": images}
@@ -97,7 +105,10 @@ def tiny_zoo(
         heads[name] = 10 * head
         datasets[name] = NoiseDataset(name, classes, 16, sizes, seed)
     return Zoo(
-        name="tiny", architecture=tiny_architecture(base, activation),
+        name="tiny",
+        architecture=tiny_architecture(base, activation),
         pretrained=Encoder("pretrained", base, state_digest(base), 4 * sum(v.numel() for v in base.values())),
-        finetuned=MappingProxyType(finetuned), heads=MappingProxyType(heads), datasets=MappingProxyType(datasets),
-    )  # fmt: skip
+        finetuned=MappingProxyType(finetuned),
+        heads=MappingProxyType(heads),
+        datasets=MappingProxyType(datasets),
+    )

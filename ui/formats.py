@@ -2,6 +2,16 @@
 
 import math
 
+from mloss_core.wording import listing
+
+ACTIVATION_WORDS = {
+    "gelu": "GELU",
+    "gelu_tanh": "GELU (tanh form)",
+    "quick_gelu": "QuickGELU",
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+}
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NOTHING = "–"
 
@@ -96,12 +106,6 @@ def count(number: int) -> str:
 def short_digest(digest: str, length: int = 10) -> str:
     """The first characters of a digest, enough to tell files apart by eye."""
     return digest[:length]
-
-
-def listing(words: "list[str] | tuple[str, ...]", last: str = "and") -> str:
-    """Words as a sentence has them: `a`, `a and b`, `a, b and c`."""
-    words = list(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
 
 
 def span(numbers: "list[int] | tuple[int, ...]") -> str:

@@ -8,19 +8,16 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from mloss_core.errors import MLossCoreError, ZooError
-from mloss_core.lab.identity import lane
-from ui import jobs, zoo_choice
-from ui.cached import ZooFacts, devices, zoo_facts
+from mloss_core.lab.devices import device_queue, devices
+from mloss_core.zoo.embedded import DEFAULT_ZOO
+from ui import jobs
 from ui.errors import stop
 from ui.formats import count
 from ui.state import BIND, DEVICE
+from ui.zoo import choice as zoo_choice
+from ui.zoo.facts import ZooFacts, zoo_facts
 
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
-_JOB_WORDS = {
-    "measure": "M-Loss", "node": "One node", "baselines": "Baselines", "recipe": "Merge", "pairs": "Pairs",
-    "merged_file": "Merged file", "samples": "Images", "tune": "Scale",
-    "zoo": "Opening a zoo", "spectra": "Spectra",
-}  # fmt: skip
 
 
 def current_zoo() -> ZooFacts:
@@ -52,7 +49,7 @@ def zoo_is_open() -> bool:
 
 def _facts() -> ZooFacts | None:
     zoo = zoo_choice.chosen()
-    return zoo_facts(zoo_choice.DEMO) if zoo is None else zoo_choice.opened(zoo)
+    return zoo_facts(DEFAULT_ZOO) if zoo is None else zoo_choice.opened(zoo)
 
 
 def page(title: str, question: str = "") -> ZooFacts:
@@ -120,13 +117,17 @@ def _run_under_app() -> None:
 
 
 def _device_choice() -> None:
-    found = devices()
-    if len(found) > 1:
+    names = devices()
+    if len(names) > 1:
         st.selectbox(
-            "Device", ["auto", *found], key=DEVICE, bind=BIND, format_func=device_words,
+            "Device",
+            ["auto", *names],
+            key=DEVICE,
+            bind=BIND,
+            format_func=device_words,
             help="Where encoders run. Automatic takes the first GPU.",
-        )  # fmt: skip
-    st.badge(device_words(lane(jobs.device())), icon=":material/memory:", color="gray")
+        )
+    st.badge(device_words(device_queue(jobs.device())), icon=":material/memory:", color="gray")
 
 
 def device_words(name: str) -> str:
@@ -154,7 +155,6 @@ def _jobs_live() -> None:
         st.rerun()
     st.caption("Running jobs")
     for job in active:
-        words = _JOB_WORDS.get(job.kind, job.kind.replace("_", " ").capitalize())
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{words} · {jobs.remaining(job)}")
+            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{jobs.title(job)} · {jobs.remaining(job)}")
             st.button("Cancel", key=f"panel_cancel_{job.key}", type="tertiary", on_click=jobs.cancel, args=(job.key,))

@@ -19,8 +19,8 @@ from ui.formats import seconds
 from ui.state import DEVICE, JOBS, RESULTS
 
 if TYPE_CHECKING:
-    from mloss_core.lab.jobs import Job, JobStore
-    from mloss_core.lab.kinds import Payload
+    from mloss_core.lab.jobs.store import Job, JobStore
+    from mloss_core.lab.requests import Payload
 
 PATIENCE = 0.35
 """Seconds a page waits for a quick job before it shows a progress line."""
@@ -47,7 +47,7 @@ class Result:
 @st.cache_resource(show_spinner=False)
 def store() -> "JobStore":
     """The record of jobs that all sessions share."""
-    from mloss_core.lab.jobs import JobStore
+    from mloss_core.lab.jobs.store import JobStore
 
     return JobStore()
 
@@ -81,8 +81,7 @@ def prefetch(kind: str, params: Mapping[str, Any]) -> None:
 
 def known(kind: str, params: Mapping[str, Any]) -> "Payload | None":
     """The answer to a request if it is there already; nothing is asked for."""
-    from mloss_core.lab.identity import request_key
-    from mloss_core.lab.kinds import canonical
+    from mloss_core.lab.requests import canonical, request_key
 
     with contextlib.suppress(MLossCoreError):
         job = store().job(request_key(kind, canonical(kind, params), device()))
@@ -111,7 +110,7 @@ def job_payload(
     """The answer to a request, or None while it is computed, failed or was cancelled, which is then shown in place.
 
     Args:
-        kind: a kind of job, such as `measure`.
+        kind: a type of job in `mloss_core.lab.requests`, such as `measure`.
         params: its plain values.
         label: what is going on in a few words, for the progress line: `Measuring M-Loss`.
         on: another device than the sidebar's.
@@ -127,9 +126,17 @@ def job_payload(
 
 
 def job_result(
-    name: str, kind: str, params: Mapping[str, Any], *, label: str, on: str | None = None,
-    patience: float = PATIENCE, aside: Any = None, reserve: int = 0, awaited: "Callable[[], Any] | None" = None,
-) -> Result:  # fmt: skip
+    name: str,
+    kind: str,
+    params: Mapping[str, Any],
+    *,
+    label: str,
+    on: str | None = None,
+    patience: float = PATIENCE,
+    aside: Any = None,
+    reserve: int = 0,
+    awaited: "Callable[[], Any] | None" = None,
+) -> Result:
     """Like `job_payload`, but keeps the last answer of this `name` while a new one is on its way.
 
     Args:
@@ -165,13 +172,21 @@ def watch(jobs: "Sequence[Job]", labels: Sequence[str]) -> None:
         _watch([job.key for job in jobs], list(labels))
 
 
+def title(job: "Job") -> str:
+    """What a job is, in a few words."""
+    from mloss_core.lab.requests import JOB_TYPES
+
+    # A record may come from another version, with a type of job that this one does not know.
+    return JOB_TYPES[job.kind].title if job.kind in JOB_TYPES else job.kind.replace("_", " ").capitalize()
+
+
 def remaining(job: "Job") -> str:
     """How far a job is, in words: its message and the time left, or its place in the queue."""
     if job.status == "queued":
         place = job.queue_position or 0
         return "starting" if place <= 1 else f"waiting, {place - 1} before it"
     left = f"about {seconds(job.seconds_left)} left" if job.seconds_left else ""
-    return " · ".join(part for part in (job.message, left) if part) or "running"
+    return " · ".join(filter(None, (job.message, left))) or "running"
 
 
 def cancel(key: str) -> None:
@@ -207,7 +222,7 @@ def _ask(kind: str, params: Mapping[str, Any], on: str | None, patience: float) 
 
 
 def _request(kind: str, params: Mapping[str, Any], on: str | None) -> str:
-    from mloss_core.lab.identity import plugin_of
+    from mloss_core.lab.requests import plugin_of
 
     # A plugin that changed makes another request of the same words.
     return digest_of(kind, dict(params), on or device(), plugin_of(params))

@@ -26,6 +26,7 @@ class FormField:
         kind: `slider`, `number`, `whole` (typed whole number), `choice`, `flag`, `numbers` (with commas between) or
             `text`.
         label: words with the papers' letter, such as "Keep rate k".
+        minimum, maximum, step: numbers, or None where there is no such bound.
         optional: None is a legal value and means "decided by the method".
     """
 
@@ -34,9 +35,9 @@ class FormField:
     help: str
     kind: str
     default: Any
-    minimum: float | None
-    maximum: float | None
-    step: float | None
+    minimum: Any
+    maximum: Any
+    step: Any
     choices: tuple[str, ...]
     advanced: bool
     optional: bool
@@ -161,10 +162,14 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
 
 
 def _draw(field: FormField, key: str) -> Any:
-    shared = {"key": widget_key(key, field.name), "help": field.help, "bind": "query-params"}
+    shared: dict[str, Any] = {"key": widget_key(key, field.name), "help": field.help, "bind": "query-params"}
     drawers: dict[str, Callable[[FormField, dict[str, Any]], Any]] = {
-        "slider": _slider, "number": _number, "whole": _number, "choice": _choice, "numbers": _numbers,
-    }  # fmt: skip
+        "slider": _slider,
+        "number": _number,
+        "whole": _number,
+        "choice": _choice,
+        "numbers": _numbers,
+    }
     if field.kind in drawers:
         return drawers[field.kind](field, shared)
     if field.kind == "flag":
@@ -173,22 +178,33 @@ def _draw(field: FormField, key: str) -> Any:
 
 
 def _slider(field: FormField, shared: dict[str, Any]) -> float | int:
-    kind = int if all(isinstance(end, int) for end in (field.default, field.minimum, field.step)) else float
+    kind: type = int if all(isinstance(end, int) for end in (field.default, field.minimum, field.step)) else float
     value = st.slider(
-        field.label, kind(field.minimum), kind(field.maximum), kind(field.default), kind(field.step),
-        format="%d" if kind is int else f"%.{decimals(field.step)}f", **shared,
-    )  # fmt: skip
+        field.label,
+        kind(field.minimum),
+        kind(field.maximum),
+        kind(field.default),
+        kind(field.step),
+        format="%d" if kind is int else f"%.{decimals(field.step)}f",
+        **shared,
+    )
     return value if kind is int else round(value, 6)
 
 
 def _number(field: FormField, shared: dict[str, Any]) -> float | int | None:
-    kind = int if field.kind == "whole" else float
+    kind: type = int if field.kind == "whole" else float
     low, high, step = (None if end is None else kind(end) for end in (field.minimum, field.maximum, field.step))
     default = None if field.default is None else kind(field.default)
     value = st.number_input(
-        field.label, low, high, default, step, format="%d" if kind is int else "%g",
-        placeholder="decided by the method" if field.optional else None, **shared,
-    )  # fmt: skip
+        field.label,
+        low,
+        high,
+        default,
+        step,
+        format="%d" if kind is int else "%g",
+        placeholder="decided by the method" if field.optional else None,
+        **shared,
+    )
     if value is None and not field.optional:
         return field.default
     return value if value is None or kind is int else round(value, 9)

@@ -5,6 +5,7 @@ no widget holds, such as a clicked node. Values that come from a link are untrus
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ DEVICE = "device"
 JOBS = "_jobs"
 RESULTS = "_results"
 
-BIND = "query-params"
+BIND: Literal["query-params"] = "query-params"
 """Pass as `bind=` to a widget whose `key` is made by `key()`."""
 
 

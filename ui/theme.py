@@ -107,7 +107,7 @@ def show(
     key: str,
     alt: str,
     on_select: "Literal['rerun', 'ignore'] | Callable[..., None]" = "ignore",
-    selection_mode: "Sequence[str] | str" = ("points",),
+    selection_mode: Any = ("points",),
     stale: bool = False,
 ) -> Any:
     """Draw a figure of `figure()`; returns the selection when `on_select` asks for one.
@@ -133,7 +133,11 @@ def fade(fig: go.Figure) -> go.Figure:
 
 
 def click_layer(
-    x: Sequence[Any], y: Sequence[Any], text: Sequence[str], ids: Sequence[Any], size: int = 18
+    x: "Sequence[Any] | np.ndarray",
+    y: "Sequence[Any] | np.ndarray",
+    text: Sequence[str],
+    ids: "Sequence[Any] | np.ndarray",
+    size: int = 18,
 ) -> go.Scatter:
     """Invisible points over the cells of a heatmap: they carry its hover text and can be clicked, which cells cannot.
 
@@ -144,11 +148,18 @@ def click_layer(
         size: side of the square that reacts, in pixels.
     """
     return go.Scatter(
-        x=np.asarray(x), y=np.asarray(y), customdata=np.array([[item] for item in ids], dtype=object),
-        text=np.array(text, dtype=object), mode="markers", opacity=0,
-        marker={"symbol": "square", "size": size}, hovertemplate="%{text}<extra></extra>", showlegend=False,
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
+        x=np.asarray(x),
+        y=np.asarray(y),
+        customdata=np.array([[item] for item in ids], dtype=object),
+        text=np.array(text, dtype=object),
+        mode="markers",
+        opacity=0,
+        marker={"symbol": "square", "size": size},
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+    )
 
 
 def selected_id(event: Any) -> Any | None:

@@ -1,7 +1,8 @@
 """Weight files: safe lazy reading of every format, atomic streaming writing, digests. Names load on first use."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mloss_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mloss_core.checkpoints.lazy import LazyCheckpoint
@@ -18,16 +19,12 @@ __all__ = [
     "write_safetensors",
 ]
 
-_HOMES = {
-    "lazy": ("LazyCheckpoint",),
-    "opening": ("open_checkpoint",),
-    "reading": ("SafetensorsFile", "read_safetensors"),
-    "writing": ("SafetensorsWriter", "write_safetensors"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "lazy": ("LazyCheckpoint",),
+        "opening": ("open_checkpoint",),
+        "reading": ("SafetensorsFile", "read_safetensors"),
+        "writing": ("SafetensorsWriter", "write_safetensors"),
+    },
+)

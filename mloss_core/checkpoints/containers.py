@@ -3,6 +3,7 @@
 import dataclasses
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from mloss_core.errors import CheckpointError
 
 _LOCAL_HEADER = 30
 _MAX_ENTRIES = 200_000
+_CHUNK = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Place:
     offset: int
     length: int
     dtype: str
+    checksum: int = 0
+    """CRC-32 of the bytes; 0 where the container has none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +45,7 @@ class PickleFile:
         """Where the tensor's storage lies.
 
         Raises:
-            CheckpointError: the storage is missing, or shorter than the tensor needs.
+            CheckpointError: the storage is missing, of another size than the pickle says, or too small for the tensor.
         """
         if isinstance(record.storage, Blob):
             place = _nested_storage(file, record.storage, name)
@@ -49,12 +53,36 @@ class PickleFile:
             place = self.storages[record.storage]
         else:
             raise CheckpointError(f"{name}: its storage {record.storage!r} is not in the file; the file is damaged.")
+        # OpenAI's archives are older than the habit of writing a storage's own size.
+        exact = self.kind != "torchscript"
+        if exact and record.storage_bytes not in (-1, place.length):
+            raise CheckpointError(
+                f"{name}: its storage must have {record.storage_bytes} bytes, as the file says; it has {place.length}."
+            )
         dtype = record.dtype or place.dtype
         extent = sum((size - 1) * step for size, step in zip(record.shape, record.stride, strict=True))
         needed = (record.offset + extent + 1) * ITEM_BYTES[dtype] if record.numel else 0
         if needed > place.length:
             raise CheckpointError(f"{name}: the tensor needs {needed} bytes, its storage holds {place.length}.")
-        return Place(place.offset, place.length, dtype)
+        if record.numel * ITEM_BYTES[dtype] > 4 * place.length:
+            raise CheckpointError(f"{name}: a tensor of {record.numel} entries over {place.length} stored bytes.")
+        return dataclasses.replace(place, dtype=dtype)
+
+
+def check_bytes(file: BinaryIO, place: Place, what: str) -> None:
+    """Compare the bytes with their checksum, where there is one.
+
+    Raises:
+        CheckpointError: they differ.
+    """
+    if not place.checksum:
+        return
+    file.seek(place.offset)
+    found, left = 0, place.length
+    while left and (piece := file.read(min(left, _CHUNK))):
+        found, left = zlib.crc32(piece, found), left - len(piece)
+    if left or found != place.checksum:
+        raise CheckpointError(f"the bytes of {what} are damaged: their checksum is another one. Download it again.")
 
 
 def read_container(path: Path, kind: str) -> PickleFile:
@@ -75,23 +103,21 @@ def _read_zip(file: BinaryIO, path: Path) -> PickleFile:
         raise CheckpointError(f"{path.name} is a zip archive without one data.pkl: not a PyTorch checkpoint.")
     root = pickles[0].removesuffix("data.pkl")
     if f"{root}byteorder" in entries:
-        start, length = entries[f"{root}byteorder"]
-        file.seek(start)
-        if file.read(min(length, 16)) != b"little":
+        order = entries[f"{root}byteorder"]
+        file.seek(order.offset)
+        if file.read(min(order.length, 16)) != b"little":
             raise CheckpointError(f"{path.name} was written on a big-endian machine; re-save it on a usual one.")
-    start, length = entries[pickles[0]]
-    value, names = read_pickle(Window(file, start, start + length))
-    storages = {
-        name.removeprefix(f"{root}data/"): Place(offset, size, "")
-        for name, (offset, size) in entries.items()
-        if name.startswith(f"{root}data/")
-    }
+    tree = entries[pickles[0]]
+    check_bytes(file, tree, "data.pkl")
+    value, names = read_pickle(Window(file, tree.offset, tree.offset + tree.length))
+    data = f"{root}data/"
+    storages = {name.removeprefix(data): place for name, place in entries.items() if name.startswith(data)}
     script = f"{root}constants.pkl" in entries or any(name.startswith(f"{root}code/") for name in entries)
     return PickleFile("torchscript" if script else "zip", value, frozenset(names), storages)
 
 
-def _zip_entries(file: BinaryIO, path: Path) -> dict[str, tuple[int, int]]:
-    """Offset and length of every stored `data*` entry, and of the names beside them."""
+def _zip_entries(file: BinaryIO, path: Path) -> dict[str, Place]:
+    """Where every stored `data*` entry lies, and the names beside them."""
     size = path.stat().st_size
     try:
         infos = zipfile.ZipFile(file).infolist()
@@ -106,13 +132,15 @@ def _zip_entries(file: BinaryIO, path: Path) -> dict[str, tuple[int, int]]:
         data = info.filename.partition("/")[2].startswith("data")
         if data and (info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1):
             raise CheckpointError(f"{path.name}: {info.filename} is compressed; re-save the file with torch.save.")
-        entries[info.filename] = (_data_offset(file, info, path), info.file_size)
-        if data and entries[info.filename][0] + info.file_size > size:
+        place = entries[info.filename] = Place(_data_offset(file, info, path), info.file_size, "", info.CRC)
+        if data and place.offset + place.length > size:
             raise CheckpointError(f"{path.name}: {info.filename} reaches past the end of the file: it was cut.")
     return entries
 
 
 def _data_offset(file: BinaryIO, info: zipfile.ZipInfo, path: Path) -> int:
+    if info.header_offset < 0:
+        raise CheckpointError(f"{path.name}: a piece of the zip archive is missing; download it again.")
     file.seek(info.header_offset)
     header = file.read(_LOCAL_HEADER)
     if len(header) < _LOCAL_HEADER or not header.startswith(b"PK\x03\x04"):

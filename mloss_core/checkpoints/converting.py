@@ -10,7 +10,6 @@ import torch
 from filelock import FileLock
 
 from mloss_core.caching import CONVERTED, cache_root
-from mloss_core.checkpoints.facts import config_facts
 from mloss_core.checkpoints.keeping import converted_limit, keep_within_bound, mark_used
 from mloss_core.checkpoints.lazy import LazyCheckpoint
 from mloss_core.checkpoints.opening import open_checkpoint
@@ -20,7 +19,7 @@ from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CacheError, CheckpointError
 from mloss_core.types import Progress, silent
 
-CONVERTER_VERSION = 1
+CONVERTER_VERSION = 2
 _FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
 
@@ -32,7 +31,7 @@ class Converted:
         path: the safetensors file in the cache.
         source_digest: SHA-256 of the source file, or of an index and its shards.
         facts: what the source told of its model: container, root class, activation, heads, normalisation, the digests
-            of tensors that are no part of the tower (equal ones name a common ancestor).
+            of tensors that are no part of the tower (equal ones were not trained).
     """
 
     path: Path
@@ -84,11 +83,15 @@ def _write(source: LazyCheckpoint, path: Path, digest: str, target: Path, progre
         if source.dtype(name) not in _FLOATS:
             raise CheckpointError(f"{path.name}: {name} is {source.dtype(name)}; only float tensors can be merged.")
     facts = {
-        "source": path.name, "source_digest": digest, "format": source.format, "prefix": source.prefix,
-        "dtypes": sorted({source.dtype(name) for name in source}), "left_out": _left_out(source), **source.facts,
-        # What the config.json beside the file says may change without it; openers ask that file again.
-        "beside": sorted(config_facts(path)),
-    }  # fmt: skip
+        "source": path.name,
+        "source_digest": digest,
+        "format": source.format,
+        "prefix": source.prefix,
+        "dtypes": sorted({source.dtype(name) for name in source}),
+        "left_out": _left_out(source),
+        # What a configuration beside the file says may change without it; openers ask that again.
+        **source.own_facts,
+    }
     layout = {name: (torch.float32, source.shape(name)) for name in source}
     metadata = {"facts": json.dumps(facts, default=list), "converter": str(CONVERTER_VERSION)}
     with SafetensorsWriter(target, layout, metadata) as writer:
@@ -98,8 +101,8 @@ def _write(source: LazyCheckpoint, path: Path, digest: str, target: Path, progre
 
 
 def _left_out(source: LazyCheckpoint) -> dict[str, str]:
-    """Digests of the tensors beside the tower: fine-tunes of one base share them bit for bit."""
-    return {name: source.stored_digest(name) for name in source.left_out}
+    """Digests of the tensors beside the tower, by value whatever the precision: equal ones were not trained."""
+    return {name: source.stored_digest(name, torch.float32) for name in source.left_out}
 
 
 def _facts(target: Path) -> dict[str, Any]:

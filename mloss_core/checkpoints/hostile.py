@@ -6,14 +6,50 @@ from mloss_core.checkpoints.pickle_data import Global
 from mloss_core.errors import CheckpointError
 
 _MODULES = (
-    "os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "shutil", "socket", "ctypes", "pickle", "_pickle",
-    "marshal", "code", "pty", "webbrowser", "asyncio", "multiprocessing", "commands", "platform", "pip",
-)  # fmt: skip
+    "os",
+    "posix",
+    "nt",
+    "subprocess",
+    "sys",
+    "importlib",
+    "runpy",
+    "shutil",
+    "socket",
+    "ctypes",
+    "pickle",
+    "_pickle",
+    "marshal",
+    "code",
+    "pty",
+    "webbrowser",
+    "asyncio",
+    "multiprocessing",
+    "commands",
+    "platform",
+    "pip",
+)
 _TORCH_MODULES = ("torch.hub", "torch.jit", "torch.serialization", "torch.utils.cpp_extension", "torch.package")
+_HARMLESS = {Global("torch.serialization", "_get_layout")}
+"""What sparse tensors name below a module that has no place in a checkpoint otherwise."""
 _BUILTINS = {
-    "set", "frozenset", "complex", "slice", "range", "bytearray", "object", "list", "dict", "tuple", "int", "float",
-    "str", "bool", "bytes", "getattr", "print",
-}  # fmt: skip
+    "set",
+    "frozenset",
+    "complex",
+    "slice",
+    "range",
+    "bytearray",
+    "object",
+    "list",
+    "dict",
+    "tuple",
+    "int",
+    "float",
+    "str",
+    "bool",
+    "bytes",
+    "getattr",
+    "print",
+}
 
 
 def refuse_hostile(names: Iterable[Global], file: str) -> None:
@@ -35,6 +71,8 @@ def refuse_hostile(names: Iterable[Global], file: str) -> None:
 
 def _is_hostile(name: Global) -> bool:
     module, first = name.module, name.module.split(".")[0]
+    if name in _HARMLESS:
+        return False
     if first in _MODULES or module.startswith(_TORCH_MODULES):
         return True
     if module in {"builtins", "__builtin__"}:

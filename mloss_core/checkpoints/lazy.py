@@ -4,52 +4,27 @@ import dataclasses
 import hashlib
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import torch
 from torch import Tensor
 
-from mloss_core.checkpoints.containers import PickleFile, Place, read_container
-from mloss_core.checkpoints.facts import config_facts, module_facts, scalar_entries
+from mloss_core.checkpoints.containers import PickleFile, Place, check_bytes, read_container
+from mloss_core.checkpoints.facts import module_facts, scalar_entries, with_config, with_note
+from mloss_core.checkpoints.guarding import file_errors
 from mloss_core.checkpoints.hostile import refuse_hostile
 from mloss_core.checkpoints.layouts import Layout, find_layout
-from mloss_core.checkpoints.pickle_data import Obj
-from mloss_core.checkpoints.records import (
-    ITEM_BYTES,
-    TensorRecord,
-    as_tensor,
-    dict_tensors,
-    inline_tensors,
-    is_module,
-    module_tensors,
-    pairs,
-)  # fmt: skip
+from mloss_core.checkpoints.records import ITEM_BYTES, Entries, TensorRecord, inline_tensors, is_module
+from mloss_core.checkpoints.stored import StoredTensors, unwrapped
+from mloss_core.checkpoints.wrappers import find_weights
 from mloss_core.errors import CheckpointError
 from mloss_core.state_dicts import banded_digest, state_digest, tensor_digest
+from mloss_core.vision.shapes import shape_problems
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
 _CHUNK = 1 << 22
 _BAND_BYTES = 1 << 24
-BARE = "tensor"
-"""Name of the tensor of a file that holds a single one, without a name."""
-
-
-@dataclasses.dataclass
-class StoredTensors:
-    """The tensors of one file under the names it gives them: shapes without reading, and readers of one tensor.
-
-    `read_rows` gives the rows from a first to before a last one, without reading the others.
-    """
-
-    shapes: Mapping[str, tuple[int, ...]]
-    dtypes: Mapping[str, str]
-    read: Callable[[str], Tensor]
-    read_rows: Callable[[str, int, int], Tensor]
-    facts: dict[str, Any]
-    container: str
-    close: Callable[[], None]
 
 
 class LazyCheckpoint(Mapping[str, Tensor]):
@@ -57,14 +32,19 @@ class LazyCheckpoint(Mapping[str, Tensor]):
 
     Attributes:
         format: container and layout, such as `zip:open_clip` or `safetensors:hf`.
-        facts: what the file says of its model (`activation`, `heads`, `layer_norm_eps`, `mean`, `std`), where it does.
+        facts: what the file, or else a configuration beside it, says of its model (`activation`, `heads`,
+            `layer_norm_eps`, `mean`, `std`), where one does; and `notes`.
+        own_facts: the file's alone.
         left_out: stored names that are no part of the vision tower.
     """
 
     def __init__(self, path: Path, stored: StoredTensors, layout: Layout) -> None:
         self.path, self._stored, self._layout = path, stored, layout
         self.format = f"{stored.container}:{layout.family}"
-        self.facts = stored.facts
+        self.own_facts = stored.facts
+        if layout.passed_over:
+            self.own_facts = with_note(stored.facts, f"{_quoted(layout.passed_over)} were passed over.")
+        self.facts = with_config(self.own_facts, path)
         self.left_out = layout.left_out
         self.prefix = layout.prefix
         self._digest: str | None = None
@@ -78,6 +58,9 @@ class LazyCheckpoint(Mapping[str, Tensor]):
         if part.form == "squeezed":
             return tensor.reshape(self.shape(name))
         return tensor
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._layout.parts
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layout.parts)
@@ -105,16 +88,20 @@ class LazyCheckpoint(Mapping[str, Tensor]):
         """A tensor that is no part of the tower, by its stored name (see `left_out`)."""
         return self._stored.read(key)
 
-    def stored_digest(self, key: str) -> str:
-        """The `tensor_digest` of a stored tensor. A large one, such as a text embedding, is read in bands of rows."""
-        shape = self._stored.shapes[key]
-        dtype = getattr(torch, self._stored.dtypes[key])
+    def stored_digest(self, key: str, floats: torch.dtype | None = None) -> str:
+        """The `tensor_digest` of a stored tensor. A large one, such as a text embedding, is read in bands of rows.
+
+        Args:
+            floats: what floating values are read as, so that equal ones have one digest in every precision.
+        """
+        shape, stored = self._stored.shapes[key], getattr(torch, self._stored.dtypes[key])
+        dtype = floats if floats is not None and stored.is_floating_point else stored
         rows, size = (shape[0], math.prod(shape[1:])) if shape else (1, 1)
         band = max(1, _BAND_BYTES // max(1, size * dtype.itemsize))
         if rows <= band:
-            return tensor_digest(self._stored.read(key))
+            return tensor_digest(self._stored.read(key).to(dtype))
         bands = (self._stored.read_rows(key, start, min(start + band, rows)) for start in range(0, rows, band))
-        return banded_digest(dtype, shape, bands)
+        return banded_digest(dtype, shape, (part.to(dtype) for part in bands))
 
     @property
     def digest(self) -> str:
@@ -134,6 +121,10 @@ class LazyCheckpoint(Mapping[str, Tensor]):
         self.close()
 
 
+def _quoted(places: tuple[str, ...]) -> str:
+    return f"the weights below {', '.join(map(repr, places))}"
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, read in pieces."""
     digest = hashlib.sha256()
@@ -144,12 +135,25 @@ def file_digest(path: Path) -> str:
 
 
 def open_layout(path: Path, stored: StoredTensors) -> LazyCheckpoint:
-    """The canonical view of a file's tensors; the file is closed again when it holds no vision tower."""
+    """The canonical view of a file's tensors; the file is closed again when it holds no vision tower that runs."""
+    stored = unwrapped(stored)
     try:
-        return LazyCheckpoint(path, stored, find_layout(list(stored.shapes), stored.shapes, path.name))
-    except CheckpointError:
+        layout = find_layout(list(stored.shapes), stored.shapes, path.name, stored.refused)
+        for key in layout.zero:
+            if stored.read(key).any():
+                raise CheckpointError(f"{path.name}: {key} is trained; a projection with a bias cannot be merged.")
+        checkpoint = LazyCheckpoint(path, stored, layout)
+        problems = shape_problems({name: checkpoint.shape(name) for name in checkpoint})
+        if problems:
+            rest = f" ({len(problems) - 1} more do not fit.)" if len(problems) > 1 else ""
+            raise CheckpointError(f"{path.name}: {problems[0]}{rest}")
+        for part in layout.parts.values():
+            for key in part.keys:
+                stored.check(key)
+    except BaseException:
         stored.close()
         raise
+    return checkpoint
 
 
 def open_pickled(path: Path, kind: str) -> StoredTensors:
@@ -158,47 +162,34 @@ def open_pickled(path: Path, kind: str) -> StoredTensors:
     Raises:
         CheckpointError: hostile, damaged, or without tensors.
     """
-    try:
+    with file_errors(path):
         container = read_container(path, kind)
         refuse_hostile(container.names, path.name)
-        records, facts = _tensors_of(container, path)
-    except CheckpointError as error:
-        if path.name in str(error):
-            raise
-        raise CheckpointError(f"{path.name}: {error}") from error
+        entries, facts = _entries_of(container, path)
     file = path.open("rb")
-    reader = _Reader(file, container, records, path.name)
+    reader = _Reader(file, container, entries.tensors, path.name)
     return StoredTensors(
-        shapes={key: record.shape for key, record in records.items()},
-        dtypes={key: record.dtype or "float32" for key, record in records.items()},
-        read=reader, read_rows=reader.rows, facts=facts, container=container.kind, close=file.close,
-    )  # fmt: skip
+        shapes={key: record.shape for key, record in entries.tensors.items()},
+        dtypes={key: record.dtype or "float32" for key, record in entries.tensors.items()},
+        read=reader,
+        read_rows=reader.rows,
+        facts=facts,
+        container=container.kind,
+        close=file.close,
+        refused=entries.refused,
+        check=reader.check,
+    )
 
 
-def _tensors_of(container: PickleFile, path: Path) -> tuple[dict[str, TensorRecord], dict[str, Any]]:
-    root = container.root
+def _entries_of(container: PickleFile, path: Path) -> tuple[Entries, dict[str, Any]]:
     if container.kind == "torchscript":
-        return inline_tensors(root), {}
-    if is_module(root):
-        return module_tensors(root), module_facts(root)
-    for _ in range(len(_WRAPPERS)):
-        nested = dict(pairs(root))
-        inner = next((nested[name] for name in _WRAPPERS if name in nested and _holds_tensors(nested[name])), None)
-        if inner is None:
-            break
-        if is_module(inner):
-            return module_tensors(inner), module_facts(inner)
-        root = inner
-    bare = as_tensor(root, "the tensor")
-    records = dict_tensors(root) if bare is None else {BARE: bare}
-    if not records:
-        what = f"an object of class {root.cls}" if isinstance(root, Obj) else f"a {type(root).__name__}"
-        raise CheckpointError(f"{path.name} holds {what} without tensors: not a model.")
-    return records, {**scalar_entries(root), **config_facts(path)}
-
-
-def _holds_tensors(value: Any) -> bool:
-    return is_module(value) or bool(dict_tensors(value)) or any(name in dict(pairs(value)) for name in _WRAPPERS)
+        return inline_tensors(container.root), {}
+    found = find_weights(container.root, path.name)
+    holder = found.group.holder
+    facts = module_facts(holder) if is_module(holder) else scalar_entries(holder)
+    if found.passed_over:
+        facts = with_note(facts, f"{_quoted(found.passed_over)} were passed over.")
+    return found.group.entries, facts
 
 
 class _Reader:
@@ -207,6 +198,13 @@ class _Reader:
     def __init__(self, file: BinaryIO, container: PickleFile, records: dict[str, TensorRecord], name: str) -> None:
         self._file, self._container, self._records, self._name = file, container, records, name
         self._lock = threading.Lock()
+        self._sound: set[int] = set()
+        """Where storages begin whose checksum was compared already."""
+
+    def check(self, key: str) -> None:
+        """Whether the storage of a tensor is there and large enough, and as large as the file says."""
+        with self._lock:
+            self._place(self._records[key], key)
 
     def __call__(self, key: str) -> Tensor:
         return self._read(self._records[key], key)
@@ -220,6 +218,9 @@ class _Reader:
     def _read(self, record: TensorRecord, key: str) -> Tensor:
         with self._lock:
             place = self._place(record, key)
+            if place.checksum and place.offset not in self._sound:
+                check_bytes(self._file, place, key)
+                self._sound.add(place.offset)
             item = ITEM_BYTES[place.dtype]
             extent = sum((size - 1) * step for size, step in zip(record.shape, record.stride, strict=True)) + 1
             self._file.seek(place.offset + record.offset * item)
@@ -236,4 +237,5 @@ class _Reader:
         try:
             return self._container.place(record, self._file, key)
         except CheckpointError as error:
-            raise CheckpointError(f"{self._name}: {key}: {error}") from error
+            told = str(error) if key in str(error) else f"{key}: {error}"
+            raise CheckpointError(f"{self._name}: {told}") from error

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from mloss_core.checkpoints.formats import FORMATS
-from mloss_core.checkpoints.layouts import HF_BLOCK, HF_TOP
+from mloss_core.checkpoints.tower_names import HF_BLOCK, HF_TOP
 from mloss_core.checkpoints.writing import SafetensorsWriter
 from mloss_core.errors import CheckpointError, unknown_name
-from mloss_core.state_dicts import combine_digests, tensor_digest
+from mloss_core.state_dicts import combine_digests, is_finite, tensor_digest
 from mloss_core.types import StateDict
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 _PREFIXES = {"canonical": "", "open_clip": "visual.", "task_vectors": "model.visual."}
 _TOP = {ours: theirs for theirs, ours in HF_TOP.items()}
@@ -81,9 +81,13 @@ class TowerWriter:
     """
 
     def __init__(
-        self, path: str | Path, layout: Layout, metadata: Mapping[str, str], format: str = "canonical",
+        self,
+        path: str | Path,
+        layout: Layout,
+        metadata: Mapping[str, str],
+        format: str = "canonical",
         beside: StateDict | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._format, self._beside = check_format(format), dict(beside or {})
         if format == "hf" and "ln_pre.weight" not in layout:
             raise CheckpointError(
@@ -110,7 +114,16 @@ class TowerWriter:
         return combine_digests(self.digests)
 
     def write(self, key: str, tensor: Tensor) -> None:
-        """Append one canonical tensor; `key` must be the next one of `order`."""
+        """Append one canonical tensor; `key` must be the next one of `order`.
+
+        Raises:
+            CheckpointError: values that are not finite, or see `SafetensorsWriter`.
+        """
+        if not is_finite(tensor):
+            raise CheckpointError(
+                f"weights must be finite to be written; {key} is not. Choose a smaller scale, or look for a diverged "
+                "run."
+            )
         names = stored_names(key, self._format)
         for name, piece in zip(names, _pieces(key, self._format)(tensor), strict=True):
             self._writer.write(name, piece)
@@ -135,14 +148,40 @@ class TowerWriter:
             raise
 
 
+def hugging_face_images(architecture: Architecture) -> dict[str, Any]:
+    """What transformers' `CLIPImageProcessor` reads from the preprocessor_config.json beside its weights."""
+    side = architecture.image_size
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": side},
+        "resample": 3,
+        "do_center_crop": True,
+        "crop_size": {"height": side, "width": side},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(architecture.mean),
+        "image_std": list(architecture.std),
+        "do_convert_rgb": True,
+    }
+
+
 def hugging_face_config(architecture: Architecture) -> dict[str, Any]:
     """What transformers' `CLIPVisionModelWithProjection` reads from the config.json beside its weights."""
     return {
-        "architectures": ["CLIPVisionModelWithProjection"], "model_type": "clip_vision_model",
-        "hidden_size": architecture.width, "intermediate_size": architecture.mlp_width,
-        "projection_dim": architecture.embed_dim, "num_hidden_layers": architecture.layers,
-        "num_attention_heads": architecture.heads, "image_size": architecture.image_size,
-        "patch_size": architecture.patch, "num_channels": 3, "attention_dropout": 0.0,
+        "architectures": ["CLIPVisionModelWithProjection"],
+        "model_type": "clip_vision_model",
+        "hidden_size": architecture.width,
+        "intermediate_size": architecture.mlp_width,
+        "projection_dim": architecture.embed_dim,
+        "num_hidden_layers": architecture.layers,
+        "num_attention_heads": architecture.heads,
+        "image_size": architecture.image_size,
+        "patch_size": architecture.patch,
+        "num_channels": 3,
+        "attention_dropout": 0.0,
         "hidden_act": _ACTIVATIONS.get(architecture.activation, architecture.activation),
-        "layer_norm_eps": architecture.layer_norm_eps, "torch_dtype": "float32",
-    }  # fmt: skip
+        "layer_norm_eps": architecture.layer_norm_eps,
+        "torch_dtype": "float32",
+    }

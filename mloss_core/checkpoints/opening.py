@@ -4,16 +4,26 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mloss_core.checkpoints.facts import config_facts
-from mloss_core.checkpoints.lazy import LazyCheckpoint, StoredTensors, open_layout, open_pickled
+from mloss_core.checkpoints.facts import known_facts
+from mloss_core.checkpoints.guarding import file_errors, guarded
+from mloss_core.checkpoints.lazy import LazyCheckpoint, open_layout, open_pickled
 from mloss_core.checkpoints.sharded import is_index, open_shards, weight_file
 from mloss_core.checkpoints.sniffing import sniff
+from mloss_core.checkpoints.stored import Refused, StoredTensors
 from mloss_core.errors import CheckpointError
 
 _SAFETENSORS_DTYPES = {
-    "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64", "I64": "int64", "I32": "int32",
-    "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
-}  # fmt: skip
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F64": "float64",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
 
 
 def open_checkpoint(path: str | Path) -> LazyCheckpoint:
@@ -29,7 +39,8 @@ def open_checkpoint(path: str | Path) -> LazyCheckpoint:
         CheckpointError: no such file, damaged, hostile, or without a CLIP vision tower; the message says which.
     """
     path = weight_file(Path(path))
-    return open_layout(path, open_tensors(path))
+    with file_errors(path):
+        return open_layout(path, open_tensors(path))
 
 
 def open_tensors(path: Path) -> StoredTensors:
@@ -39,13 +50,15 @@ def open_tensors(path: Path) -> StoredTensors:
         CheckpointError: as `open_checkpoint`, but for the tower.
     """
     if is_index(path):
-        return open_shards(path, _open_file)
+        with file_errors(path):
+            return open_shards(path, _open_file)
     return _open_file(path)
 
 
 def _open_file(path: Path) -> StoredTensors:
-    kind = sniff(path)
-    return _open_safetensors(path) if kind == "safetensors" else open_pickled(path, kind)
+    with file_errors(path):
+        kind = sniff(path)
+        return guarded(_open_safetensors(path) if kind == "safetensors" else open_pickled(path, kind), path)
 
 
 def _open_safetensors(path: Path) -> StoredTensors:
@@ -56,33 +69,31 @@ def _open_safetensors(path: Path) -> StoredTensors:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path.name} is damaged or cut short: {error}. Download or write it again.") from error
     slices = {key: file.get_slice(key) for key in file.offset_keys()}
-    dtypes = {key: _dtype(part.get_dtype(), key, path) for key, part in slices.items()}
+    kinds = {key: part.get_dtype() for key, part in slices.items()}
+    plain = [key for key, kind in kinds.items() if kind in _SAFETENSORS_DTYPES]
     return StoredTensors(
-        shapes={key: tuple(part.get_shape()) for key, part in slices.items()},
-        dtypes=dtypes,
+        shapes={key: tuple(slices[key].get_shape()) for key in plain},
+        dtypes={key: _SAFETENSORS_DTYPES[kinds[key]] for key in plain},
         read=file.get_tensor,
         read_rows=lambda key, start, stop: slices[key][start:stop],
-        facts={**config_facts(path), **_own_facts(file.metadata() or {})},
+        facts=_own_facts(file.metadata() or {}),
         container="safetensors",
         close=lambda: None,
+        refused={
+            key: Refused(f"{key} is of type {kind}; only plain float tensors can be merged.")
+            for key, kind in kinds.items()
+            if kind not in _SAFETENSORS_DTYPES
+        },
     )
-
-
-def _dtype(stored: str, key: str, path: Path) -> str:
-    if stored not in _SAFETENSORS_DTYPES:
-        raise CheckpointError(f"{path.name}: {key} is of type {stored}; only plain float tensors can be merged.")
-    return _SAFETENSORS_DTYPES[stored]
 
 
 def _own_facts(metadata: dict[str, str]) -> dict[str, Any]:
     """Facts that files written by this project carry: merged ones as `architecture`, converted ones as `facts`."""
-    known = ("activation", "heads", "layer_norm_eps", "mean", "std")
     found: dict[str, Any] = {}
     for field in ("facts", "architecture"):
         try:
             facts = json.loads(metadata.get(field, "{}"))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(facts, dict):
-            found.update({name: facts[name] for name in known if name in facts})
+        found.update(known_facts(facts))
     return found

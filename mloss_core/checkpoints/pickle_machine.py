@@ -289,7 +289,7 @@ def _items_after_mark(add: Callable[[_Machine, list[Any]], None]) -> Callable[[_
     return run
 
 
-_OPERATIONS: dict[bytes, Callable[[_Machine], None]] = {
+_OPERATIONS: dict[bytes, Callable[[_Machine], object]] = {
     b"(": lambda m: m.push(_MARK),
     b"0": _pop,
     b"1": lambda m: m.pop_mark() and None,

@@ -5,17 +5,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from mloss_core.checkpoints.pickle_data import Blob, Global, Obj, Pers
+from mloss_core.checkpoints.stored import Refused
 from mloss_core.errors import CheckpointError
 
 DTYPES = {
-    "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16", "DoubleStorage": "float64",
-    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
-    "ByteStorage": "uint8", "BoolStorage": "bool",
-}  # fmt: skip
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "DoubleStorage": "float64",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+}
 ITEM_BYTES = {
-    "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "int32": 4, "int16": 2, "int8": 1,
-    "uint8": 1, "bool": 1,
-}  # fmt: skip
+    "float32": 4,
+    "float16": 2,
+    "bfloat16": 2,
+    "float64": 8,
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+}
 MAX_NODES = 20_000
 MAX_DEPTH = 200
 _STORAGE_MODULES = ("torch", "torch.cuda", "torch.storage")
@@ -25,7 +41,10 @@ _WRAPPED = ("_rebuild_parameter", "_rebuild_parameter_with_state")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TensorRecord:
-    """A tensor that was not read yet. `storage` is a storage key (zip, legacy) or a `Blob` (plain pickle)."""
+    """A tensor that was not read yet. `storage` is a storage key (zip, legacy) or a `Blob` (plain pickle).
+
+    `storage_items` and `storage_bytes` are what the pickle says of its storage; -1 where it says nothing.
+    """
 
     storage: Any
     dtype: str
@@ -33,6 +52,7 @@ class TensorRecord:
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     storage_items: int
+    storage_bytes: int = -1
 
     @property
     def numel(self) -> int:
@@ -75,10 +95,11 @@ def _plain_tensor(function: str, args: Any, name: str) -> TensorRecord:
         raise CheckpointError(f"{name}: damaged tensor record.")
     storage, offset, shape, stride = args[:4]
     key, dtype, items = _storage(storage, name)
+    size = items * ITEM_BYTES[dtype] if dtype else -1
     if function == "_rebuild_tensor_v3":
         dtype = _named_dtype(args[-1] if len(args) < 8 else args[7], name)
     shape, stride = _sizes(shape, name), _sizes(stride, name)
-    record = TensorRecord(key, dtype, _size(offset, name), shape, stride, items)
+    record = TensorRecord(key, dtype, _size(offset, name), shape, stride, items, size)
     _check_extent(record, name)
     return record
 
@@ -188,24 +209,48 @@ def walk_modules(root: Obj) -> Iterator[tuple[str, Obj]]:
     raise CheckpointError(f"the file holds over {MAX_NODES} modules.")
 
 
-def module_tensors(root: Obj) -> dict[str, TensorRecord]:
+@dataclasses.dataclass
+class Entries:
+    """What a module or dict holds: the tensors, and by name what is there and cannot be read as one."""
+
+    tensors: dict[str, TensorRecord] = dataclasses.field(default_factory=dict)
+    refused: dict[str, Refused] = dataclasses.field(default_factory=dict)
+
+    def add(self, name: str, value: Any) -> None:
+        """Take an entry for what it is."""
+        try:
+            tensor = as_tensor(value, name)
+        except CheckpointError as error:
+            self.refused[name] = Refused(str(error))
+            return
+        if tensor is not None:
+            self.tensors[name] = tensor
+        else:
+            self.refused[name] = Refused(f"{name} must be a tensor; it is {_what(value)}.", tensor=False)
+
+
+def _what(value: Any) -> str:
+    if isinstance(value, Obj):
+        return f"an object of class {value.cls}"
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def module_tensors(root: Obj) -> Entries:
     """The state dict of a pickled module, unread: parameters and persistent buffers by name."""
-    found: dict[str, TensorRecord] = {}
+    found = Entries()
     for name, module in walk_modules(root):
         state = attributes(module)
         skipped = strings(state.get("_non_persistent_buffers_set", []))
         for bag in ("_parameters", "_buffers"):
             for key, value in pairs(state.get(bag)):
-                full = f"{name}.{key}" if name else str(key)
-                tensor = as_tensor(value, full)
-                if tensor is not None and not (bag == "_buffers" and key in skipped):
-                    found[full] = tensor
+                if value is not None and not (bag == "_buffers" and isinstance(key, str) and key in skipped):
+                    found.add(f"{name}.{key}" if name else str(key), value)
     return found
 
 
-def inline_tensors(root: Any) -> dict[str, TensorRecord]:
+def inline_tensors(root: Any) -> Entries:
     """Tensors of a TorchScript module, whose attributes stand inline, by dotted name."""
-    found: dict[str, TensorRecord] = {}
+    found = Entries()
     stack: list[tuple[str, Any, int]] = [("", root, 0)]
     for _ in range(MAX_NODES):
         if not stack:
@@ -213,9 +258,8 @@ def inline_tensors(root: Any) -> dict[str, TensorRecord]:
         name, value, depth = stack.pop()
         if depth > MAX_DEPTH:
             raise CheckpointError("the modules are nested without end.")
-        tensor = as_tensor(value, name)
-        if tensor is not None:
-            found[name] = tensor
+        if class_name(value).startswith("torch._utils._rebuild"):
+            found.add(name, value)
             continue
         for key, child in reversed(list(attributes(value).items())):
             if isinstance(child, Obj):
@@ -223,11 +267,10 @@ def inline_tensors(root: Any) -> dict[str, TensorRecord]:
     raise CheckpointError(f"the file holds over {MAX_NODES} objects.")
 
 
-def dict_tensors(value: Any) -> dict[str, TensorRecord]:
-    """Tensors of a pickled state dict; entries that are no tensors are left out."""
-    found = {}
+def dict_tensors(value: Any) -> Entries:
+    """The entries of a pickled state dict."""
+    found = Entries()
     for key, item in pairs(value):
-        tensor = as_tensor(item, str(key)) if isinstance(key, str) else None
-        if tensor is not None:
-            found[key] = tensor
+        if isinstance(key, str):
+            found.add(key, item)
     return found

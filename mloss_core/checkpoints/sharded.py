@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from mloss_core.checkpoints.formats import INDEX_SUFFIX, REPOSITORY_FILES
-from mloss_core.checkpoints.lazy import StoredTensors, file_digest
+from mloss_core.checkpoints.lazy import file_digest
+from mloss_core.checkpoints.stored import StoredTensors
 from mloss_core.errors import CheckpointError
 
 _MAX_INDEX_BYTES = 1 << 25
@@ -82,9 +83,13 @@ def read_index(path: Path) -> dict[str, Path]:
 
 def _weight_map(path: Path) -> Mapping[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"an index of shards must be a regular file; {path} is none.")
         if path.stat().st_size > _MAX_INDEX_BYTES:
             raise CheckpointError(f"{path.name} is larger than any index of shards; it is something else.")
-        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        values = json.loads(path.read_bytes(), object_pairs_hook=_once)
+    except CheckpointError:
+        raise
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
@@ -131,10 +136,10 @@ def open_shards(index: Path, open_tensors: Callable[[Path], StoredTensors]) -> S
         for shard in dict.fromkeys(places.values()):
             opened[shard] = open_tensors(shard)
         _check_keys(places, opened, index)
-    except CheckpointError:
+    except BaseException:
         _close(opened)
         raise
-    of = {key: opened[shard] for key, shard in places.items()}
+    of = {key: opened[shard] for key, shard in places.items() if key in opened[shard].shapes}
     kinds = sorted({stored.container for stored in opened.values()})
     facts = {name: value for stored in opened.values() for name, value in stored.facts.items()}
 
@@ -144,14 +149,19 @@ def open_shards(index: Path, open_tensors: Callable[[Path], StoredTensors]) -> S
     return StoredTensors(
         shapes={key: stored.shapes[key] for key, stored in of.items()},
         dtypes={key: stored.dtypes[key] for key, stored in of.items()},
-        read=read, read_rows=lambda key, start, stop: of[key].read_rows(key, start, stop), facts=facts,
-        container=f"sharded {'+'.join(kinds)}", close=lambda: _close(opened),
-    )  # fmt: skip
+        read=read,
+        read_rows=lambda key, start, stop: of[key].read_rows(key, start, stop),
+        facts=facts,
+        container=f"sharded {'+'.join(kinds)}",
+        close=lambda: _close(opened),
+        refused={key: why for stored in opened.values() for key, why in stored.refused.items()},
+        check=lambda key: of[key].check(key),
+    )
 
 
 def _check_keys(places: Mapping[str, Path], opened: Mapping[Path, StoredTensors], index: Path) -> None:
     for key, shard in places.items():
-        holders = [other.name for other, stored in opened.items() if key in stored.shapes]
+        holders = [other.name for other, stored in opened.items() if key in stored.shapes or key in stored.refused]
         if len(holders) > 1:
             raise CheckpointError(f"{index.name}: {key} is in two shards, {holders[0]} and {holders[1]}.")
         if shard.name not in holders:

@@ -18,6 +18,8 @@ def sniff(path: Path) -> str:
         raise CheckpointError(f"no weight file {path}: check the path.")
     if path.is_dir():
         raise CheckpointError(f"a weight file must be a file; {path} is a folder.")
+    if not path.is_file():
+        raise CheckpointError(f"a weight file must be a regular file; {path} is a pipe, socket or device.")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

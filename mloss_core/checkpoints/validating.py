@@ -19,8 +19,8 @@ _LISTED = 5
 class Validation:
     """What was found in a set of models: `problems` forbid merging, `warnings` do not, `distances` are per model.
 
-    `distances` holds, for each model, the median over its matrices of the distance to the base relative to the base's
-    norm; fine-tunes lie far below 1.
+    `distances` holds, for each model, the median over the matrices that moved of the distance to the base relative to
+    the base's norm; fine-tunes lie far below 1.
     """
 
     problems: tuple[str, ...]
@@ -38,6 +38,8 @@ def validate_set(
     models: Mapping[str, StateDict],
     *,
     fingerprints: Mapping[str, Mapping[str, str]] | None = None,
+    text_may_differ: bool = False,
+    far_from_base: bool = False,
 ) -> Validation:
     """Check models against each other and against their base.
 
@@ -45,6 +47,8 @@ def validate_set(
         base: the pretrained weights, or None when it was not given.
         models: canonical weights by file name.
         fingerprints: digests of the tensors beside the tower by file name (`base` names the base's own).
+        text_may_differ: it is known that tensors beside the tower were trained too, so nothing is said of them.
+        far_from_base: a model far from the base is a warning, not a problem.
     """
     reference_name = "the base" if base is not None else next(iter(models), "")
     reference = base if base is not None else models.get(reference_name)
@@ -60,9 +64,12 @@ def validate_set(
     warnings = [] if base is not None else ["no base was given: methods that need the pretrained model are off."]
     distances: dict[str, float] = {}
     if base is not None:
-        distances = {name: _distance(base, state) for name, state in models.items()}
-        problems += _wrong_base(distances)
-    problems += _fingerprints(fingerprints or {})
+        moves = {name: _moves(base, state) for name, state in models.items()}
+        distances = {name: _typical(moved) for name, moved in moves.items()}
+        problems += _unmoved(moves)
+        (warnings if far_from_base else problems).extend(_wrong_base(moves))
+    if not text_may_differ:
+        warnings += _trained_beside(fingerprints or {})
     problems += _duplicates(models)
     return Validation(tuple(problems), tuple(warnings), distances)
 
@@ -114,9 +121,18 @@ def _not_finite(name: str, key: str, tensor: Tensor, bad: Tensor) -> str:
     return f"{name}: {key} has {int(bad.sum())} {kind} (first at {first}). The training run diverged."
 
 
-def _distance(base: StateDict, state: StateDict) -> float:
+@dataclasses.dataclass(frozen=True)
+class _Moves:
+    """How far a model's matrices went, relative to the base's norm, and whether any tensor of it moved at all."""
+
+    matrices: tuple[float, ...]
+    any: bool
+
+
+def _moves(base: StateDict, state: StateDict) -> _Moves:
     matrices = [key for key in base if base[key].ndim == 2] or list(base)
-    return statistics.median(_relative(base[key], state[key]) for key in matrices)
+    distances = tuple(_relative(base[key], state[key]) for key in matrices)
+    return _Moves(distances, any(distances) or any(not torch.equal(base[key], state[key]) for key in base))
 
 
 def _relative(base: Tensor, tuned: Tensor) -> float:
@@ -124,30 +140,49 @@ def _relative(base: Tensor, tuned: Tensor) -> float:
     return float((tuned.to(torch.float64) - base.to(torch.float64)).norm()) / norm if norm else 0.0
 
 
-def _wrong_base(distances: Mapping[str, float]) -> list[str]:
+def _typical(moves: _Moves) -> float:
+    """Median over the matrices that moved: of a model whose last block alone was trained, those of that block."""
+    return statistics.median([distance for distance in moves.matrices if distance] or [0.0])
+
+
+def _unmoved(moves: Mapping[str, _Moves]) -> list[str]:
+    return [
+        f"{name} equals the base: it is the pretrained model itself, not a fine-tuned one."
+        for name, moved in moves.items()
+        if not moved.any
+    ]
+
+
+def _wrong_base(moves: Mapping[str, _Moves]) -> list[str]:
+    """Matrices that are the base's own count as evidence for it, so the median is over all of them."""
     problems = []
-    for name, distance in distances.items():
-        if distance == 0:
-            problems.append(f"{name} equals the base: it is the pretrained model itself, not a fine-tuned one.")
-        elif distance > WRONG_BASE_DISTANCE:
+    for name, moved in moves.items():
+        distance = statistics.median(moved.matrices)
+        if distance > WRONG_BASE_DISTANCE:
             problems.append(
                 f"{name} differs from the base by {distance:.0%} (typical: a few %): it was tuned from another model."
             )
     return problems
 
 
-def _fingerprints(digests: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _trained_beside(digests: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Text tower, logit scale or head that differ from the base's: no part of a merge, and no sign of another base."""
     base = digests.get("base", {})
-    problems = []
+    changed: dict[tuple[str, ...], list[str]] = {}
     for name, found in digests.items():
-        changed = sorted(key for key in base if key in found and found[key] != base[key])
-        if changed:
-            problems.append(f"{name}: {_listing(changed)} differ from the base's, so it was tuned from another model.")
-    return problems
+        keys = tuple(sorted(key for key in base if key in found and found[key] != base[key]))
+        if keys:
+            changed.setdefault(keys, []).append(name)
+    return [
+        f"tensors beside the vision tower differ from the base's in {', '.join(names)} ({_listing(list(keys))}): they "
+        "were trained too, and are left out of every merge."
+        for keys, names in changed.items()
+    ]
 
 
 def _duplicates(models: Mapping[str, StateDict]) -> list[str]:
-    problems, seen = [], {}
+    problems: list[str] = []
+    seen: dict[str, str] = {}
     for name, state in models.items():
         digest = state_digest(state)
         if digest in seen:

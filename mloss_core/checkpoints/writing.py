@@ -16,9 +16,17 @@ from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import StateDict
 
 _DTYPES = {
-    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
-    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
-}  # fmt: skip
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 class SafetensorsWriter:
@@ -38,9 +46,11 @@ class SafetensorsWriter:
     """
 
     def __init__(
-        self, path: str | Path, layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]],
+        self,
+        path: str | Path,
+        layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]],
         metadata: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.path = Path(path)
         self._layout = dict(layout)
         for key, (dtype, _) in self._layout.items():

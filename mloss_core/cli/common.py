@@ -17,15 +17,16 @@ from mloss_core.merging.processors import POST, PRE
 from mloss_core.options import parse_option
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import Progress, silent
+from mloss_core.zoo.embedded import DEFAULT_ZOO, ZOO_HELP
 
 if TYPE_CHECKING:
-    from mloss_core.zoo import Zoo
+    from mloss_core.zoo.model import Zoo
 
 
 def add_common(parser: argparse.ArgumentParser, *, zoo: bool = True) -> None:
     """`--zoo`, `--device` and `--json`."""
     if zoo:
-        parser.add_argument("--zoo", default="demo", metavar="ZOO", help="demo, or a folder (default: demo)")
+        parser.add_argument("--zoo", default=DEFAULT_ZOO, metavar="ZOO", help=ZOO_HELP)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto, the first GPU if any)")
     parser.add_argument("--json", action="store_true", help="print one JSON object; accuracies are fractions")
 
@@ -34,25 +35,37 @@ def add_recipe(parser: argparse.ArgumentParser, *, many: bool) -> None:
     """A recipe: a file, or a method with options."""
     group = parser.add_argument_group("recipe", "a file, or a method with its options (fractions, never percent)")
     group.add_argument(
-        "--recipe", action="append" if many else "store", metavar="FILE", default=[] if many else None,
+        "--recipe",
+        action="append" if many else "store",
+        metavar="FILE",
+        default=[] if many else None,
         help="recipe as YAML (.yaml) or JSON" + ("; repeatable" if many else ""),
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--preset", action="append" if many else "store", metavar="NAME", default=[] if many else None,
+        "--preset",
+        action="append" if many else "store",
+        metavar="NAME",
+        default=[] if many else None,
         help="a reference project's setting, see 'methods'" + ("; repeatable" if many else ""),
-    )  # fmt: skip
+    )
     group.add_argument("--method", metavar="NAME", help=f"one of {', '.join(METHODS)}")
     group.add_argument(
         "--option", action="append", default=[], metavar="FIELD=VALUE", help="of the method (below); repeatable"
     )
     group.add_argument(
-        "--pre", action="append", default=[], metavar="NAME[:FIELD=VALUE,..]",
+        "--pre",
+        action="append",
+        default=[],
+        metavar="NAME[:FIELD=VALUE,..]",
         help=f"before the method: {', '.join(PRE)}, as dare:keep_rate=0.5; repeatable",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--post", action="append", default=[], metavar="NAME[:FIELD=VALUE,..]",
+        "--post",
+        action="append",
+        default=[],
+        metavar="NAME[:FIELD=VALUE,..]",
         help=f"after the method, on the merged update: {', '.join(POST)}; repeatable",
-    )  # fmt: skip
+    )
     tasks = "models to merge, whose tasks are evaluated" if many else "models to merge"
     group.add_argument("--tasks", metavar="A,B", help=f"{tasks} (default: all)")
     group.add_argument("--blocks", metavar="8,9,10", help="blocks whose keep rates follow M-Loss (default: all)")
@@ -61,7 +74,7 @@ def add_recipe(parser: argparse.ArgumentParser, *, many: bool) -> None:
 
 def opened_zoo(options: argparse.Namespace) -> "Zoo":
     """The zoo that the options name, with a progress bar while a folder's files are converted for the first time."""
-    from mloss_core.zoo import open_zoo
+    from mloss_core.opening import open_zoo
 
     with progress_bar() as progress:
         return open_zoo(options.zoo, device=options.device, progress=progress)
@@ -105,9 +118,15 @@ def recipe_from_options(options: argparse.Namespace) -> Recipe | None:
             raise InvalidOptionError(f"--option takes FIELD=VALUE, such as keep_rate=0.8; found {text!r}.")
         values[name.strip()] = parse_option(method.options_type, name.strip(), value.strip())
     recipe = Recipe(
-        method=options.method, options=values, tasks=names(options.tasks), blocks=numbers(options.blocks),
-        mloss=MLossOptions(), pre=tuple(options.pre), post=tuple(options.post), seed=options.seed,
-    )  # fmt: skip
+        method=options.method,
+        options=values,
+        tasks=names(options.tasks),
+        blocks=numbers(options.blocks),
+        mloss=MLossOptions(),
+        pre=tuple(options.pre),
+        post=tuple(options.post),
+        seed=options.seed,
+    )
     check_recipe(recipe)
     return recipe
 

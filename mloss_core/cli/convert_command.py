@@ -23,6 +23,8 @@ def run(options: argparse.Namespace) -> None:
     if out is not None:
         spare(out, [options.file])
     from mloss_core.checkpoints.converting import convert
+    from mloss_core.checkpoints.facts import with_config
+    from mloss_core.checkpoints.sharded import weight_file
 
     source = Path(options.file)
     with progress_bar() as progress:
@@ -33,14 +35,19 @@ def run(options: argparse.Namespace) -> None:
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
                 converted = convert(source, folder=Path(folder), progress=progress)
                 place = converted.path.replace(out)
+    facts = with_config(converted.facts, weight_file(source))
     answer = {
-        "source": str(source), "source_digest": converted.source_digest, "out": str(place),
-        "bytes": place.stat().st_size, "facts": dict(converted.facts),
-    }  # fmt: skip
+        "source": str(source),
+        "source_digest": converted.source_digest,
+        "out": str(place),
+        "bytes": place.stat().st_size,
+        "facts": facts,
+    }
     if options.json:
         emit(answer)
         return
-    facts = converted.facts
     print(f"{source} ({facts['format']}, {'/'.join(facts['dtypes'])}): {place}")
     print(f"activation {facts.get('activation', 'not recorded')}, heads {facts.get('heads', 'not recorded')}")
     print(f"left out: {len(facts['left_out'])} tensors that are no part of the image encoder")
+    for note in facts.get("notes", ()):
+        print(f"note: {note}")

@@ -4,16 +4,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.cli.common import (
-    add_common,
-    add_recipe,
-    emit,
-    opened_zoo,
-    percent,
-    progress_bar,
-    table,
-    zoo_facts,
-)  # fmt: skip
+from mloss_core.cli.common import add_common, add_recipe, emit, opened_zoo, percent, progress_bar, table, zoo_facts
 from mloss_core.cli.method_help import method_listing
 from mloss_core.cli.requests import add_run, requested
 from mloss_core.errors import InvalidOptionError
@@ -23,15 +14,17 @@ from mloss_core.types import part
 if TYPE_CHECKING:
     from mloss_core.evaluation import EvaluationRow, ScaleSearch, ThresholdSearch
     from mloss_core.recipe import Recipe
-    from mloss_core.zoo import Zoo
+    from mloss_core.zoo.model import Zoo
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "evaluate", help="accuracy table of merges, Zero-shot, Ensemble and Individual", epilog=method_listing(),
+        "evaluate",
+        help="accuracy table of merges, Zero-shot, Ensemble and Individual",
+        epilog=method_listing(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     add_common(parser)
     add_recipe(parser, many=True)
     parser.add_argument(
@@ -42,13 +35,15 @@ def add(commands: Any) -> None:
         "--limit", type=int, metavar="N", help="at most N images of each task, drawn at random once (default: all)"
     )
     parser.add_argument(
-        "--tune", action="store_true",
+        "--tune",
+        action="store_true",
         help="choose each recipe's scale (tall_mask: thresholds) on validation images first; its own is ignored",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--no-data", action="store_true",
+        "--no-data",
+        action="store_true",
         help="take each method's published scale, nearest in backbone and number of models, where none is given",
-    )  # fmt: skip
+    )
     add_run(parser)
     parser.set_defaults(run=run)
 
@@ -76,11 +71,19 @@ def run(options: argparse.Namespace) -> None:
         few = zoo.limited(options.limit)
         rows = evaluate_rows(few, results, options.split, tasks, progress=part(progress, start + 0.2, 1))
     if options.json:
-        tuning = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
+        tuning: dict[str, Any] = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
         tuning |= {"scales": scales} if options.no_data else {}
-        emit({"zoo": zoo_facts(zoo), "split": options.split, "counts": dict(rows[0].counts),
-              "images": split_manifests(few.datasets, tasks, options.split),
-              "rows": [row.to_dict() for row in rows], **tuning, "seconds": time.perf_counter() - started})  # fmt: skip
+        emit(
+            {
+                "zoo": zoo_facts(zoo),
+                "split": options.split,
+                "counts": dict(rows[0].counts),
+                "images": split_manifests(few.datasets, tasks, options.split),
+                "rows": [row.to_dict() for row in rows],
+                **tuning,
+                "seconds": time.perf_counter() - started,
+            }
+        )
         return
     _print_table(zoo, options.split, rows)
     for words in (*map(_search_words, searches), *scales):
@@ -101,7 +104,7 @@ def _check_choices(options: argparse.Namespace, recipes: "list[Recipe]") -> None
 
 def _published(zoo: "Zoo", recipes: "list[Recipe]") -> "tuple[list[Recipe], list[str]]":
     """The recipes at their published scales, with a sentence on each."""
-    from mloss_core.evaluation.published_scales import without_images
+    from mloss_core.evaluation.published.scales import without_images
 
     backbone = zoo.architecture.name
     found = [without_images(recipe, backbone, len(recipe.tasks or zoo.tasks)) for recipe in recipes]
@@ -112,11 +115,16 @@ def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
     tasks = list(rows[0].accuracy)
     print(f"{zoo.name}, {split} split, top-1 accuracy in percent")
     body = [
-        [row.model, *(percent(row.accuracy[task]) for task in tasks),
-         f"{percent(row.average)} ± {percent(row.standard_error)}", percent(row.to_dict()["normalised"]),
-         f"{1e4 * row.variance:.0f}", percent(row.worst)]
+        [
+            row.model,
+            *(percent(row.accuracy[task]) for task in tasks),
+            f"{percent(row.average)} ± {percent(row.standard_error)}",
+            percent(row.normalised),
+            f"{1e4 * row.figure('variance'):.0f}",
+            percent(row.worst),
+        ]
         for row in rows
-    ]  # fmt: skip
+    ]
     print(table(["model", *tasks, "average", "normalised", "variance", "worst"], body))
     if any(row.kind == "per_task" for row in rows):
         print("(given the task): one model a task, told which task each image is of; a single model is told nothing.")

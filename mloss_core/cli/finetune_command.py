@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any
 from mloss_core.checkpoints.formats import FORMATS
 from mloss_core.cli.common import add_common, emit, out_file, percent, progress_bar
 from mloss_core.errors import InvalidOptionError
-from mloss_core.finetuning_options import FinetuneOptions
 from mloss_core.options import build_options, parse_option
+from mloss_core.training.options import FinetuneOptions
 from mloss_core.types import Progress, part
 
 if TYPE_CHECKING:
-    from mloss_core.finetuning import Finetuned
-    from mloss_core.zoo import Zoo
+    from mloss_core.training.finetuning import Finetuned
+    from mloss_core.zoo.model import Zoo
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "finetune", help="fine-tune an image encoder on a dataset",
+        "finetune",
+        help="fine-tune an image encoder on a dataset",
         description="Fine-tune the pretrained encoder of a zoo, or of one file, on a dataset. The head stays frozen.",
-    )  # fmt: skip
+    )
     parser.add_argument("--task", required=True, metavar="NAME", help="the task: its name in the zoo, or of a dataset")
     parser.add_argument("--out", required=True, metavar="FILE", help="safetensors file to write")
     source = parser.add_argument_group("what is fine-tuned", "the zoo's pretrained encoder, or a file of your own")
@@ -45,8 +46,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Fine-tune, write the encoder, and print what became of it."""
-    from mloss_core.finetuning import finetune_encoder
     from mloss_core.merging.merged_files import check_out
+    from mloss_core.training.finetuning import finetune_encoder
 
     out = out_file(options.out, (".safetensors",))
     how = build_options(FinetuneOptions, {name: _value(options, name) for name in _names()})
@@ -56,9 +57,14 @@ def run(options: argparse.Namespace) -> None:
         zoo.require_datasets([options.task], "fine-tuning needs")
         zoo.require_heads([options.task])
         found = finetune_encoder(
-            zoo.architecture, zoo.pretrained.weights, zoo.heads[options.task], zoo.datasets[options.task], how,
-            zoo.device, part(progress, 0.1, 1.0),
-        )  # fmt: skip
+            zoo.architecture,
+            zoo.pretrained.weights,
+            zoo.heads[options.task],
+            zoo.datasets[options.task],
+            how,
+            zoo.device,
+            part(progress, 0.1, 1.0),
+        )
     answer = _written(out, zoo, options, how, found)
     if options.json:
         emit(answer)
@@ -74,19 +80,24 @@ def run(options: argparse.Namespace) -> None:
 
 def _zoo(options: argparse.Namespace, progress: Progress) -> "Zoo":
     """The zoo, or one made of a single pretrained file, a dataset and a head."""
-    from mloss_core.zoo import open_zoo
+    from mloss_core.opening import open_zoo
 
     if options.pretrained is None:
         for name in ("data", "head", "activation"):
             if getattr(options, name) is not None:
                 raise InvalidOptionError(f"--{name} belongs to --pretrained; a zoo brings its own.")
         return open_zoo(options.zoo, device=options.device, progress=progress)
-    from mloss_core.zoo_folders.single import base_zoo
+    from mloss_core.zoo.folders.base_only import base_zoo
 
     return base_zoo(
-        Path(options.pretrained), options.task, data=options.data, head=options.head, activation=options.activation,
-        device=options.device, progress=progress,
-    )  # fmt: skip
+        Path(options.pretrained),
+        options.task,
+        data=options.data,
+        head=options.head,
+        activation=options.activation,
+        device=options.device,
+        progress=progress,
+    )
 
 
 def _written(out: Path, zoo: "Zoo", options: argparse.Namespace, how: Any, found: "Finetuned") -> dict[str, Any]:
@@ -96,9 +107,13 @@ def _written(out: Path, zoo: "Zoo", options: argparse.Namespace, how: Any, found
 
     dataset = zoo.datasets[options.task]
     facts = {
-        "architecture": zoo.architecture.to_dict(), "task": options.task, "options": dataclasses.asdict(how),
-        "pretrained": zoo.pretrained.digest, "dataset": dataset.digest, "updates": found.updates,
-    }  # fmt: skip
+        "architecture": zoo.architecture.to_dict(),
+        "task": options.task,
+        "options": dataclasses.asdict(how),
+        "pretrained": zoo.pretrained.digest,
+        "dataset": dataset.digest,
+        "updates": found.updates,
+    }
     with TowerWriter(
         out, layout_of(found.state), {name: json.dumps(value) for name, value in facts.items()}, options.format
     ) as writer:
@@ -106,10 +121,17 @@ def _written(out: Path, zoo: "Zoo", options: argparse.Namespace, how: Any, found
             writer.write(key, found.state[key])
     write_config(out, options.format, zoo.architecture)
     return {
-        "out": str(out), "digest": writer.digest, "task": options.task, "epochs": found.epochs,
-        "updates": found.updates, "loss": found.losses[-1], "before": _known(found.before),
-        "after": _known(found.after), "checked": found.checked, "seconds": found.seconds,
-    }  # fmt: skip
+        "out": str(out),
+        "digest": writer.digest,
+        "task": options.task,
+        "epochs": found.epochs,
+        "updates": found.updates,
+        "loss": found.losses[-1],
+        "before": _known(found.before),
+        "after": _known(found.after),
+        "checked": found.checked,
+        "seconds": found.seconds,
+    }
 
 
 def _known(value: float) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mloss_core.cli.common import emit, out_file, progress_bar, spare
 from mloss_core.errors import InvalidOptionError
-from mloss_core.structured import parse_object, read_text
+from mloss_core.parsing import parse_object, read_text
 
 _ACTIVATIONS = ("quick_gelu", "gelu", "gelu_tanh")
 
@@ -23,13 +23,15 @@ def add(commands: Any) -> None:
     )
     words = build.add_mutually_exclusive_group(required=True)
     words.add_argument(
-        "--classes", metavar="FILE",
+        "--classes",
+        metavar="FILE",
         help='JSON: {"classes": ["cat", ..] in label order, "templates": ["a photo of a {}.", ..]}',
-    )  # fmt: skip
+    )
     words.add_argument(
-        "--dataset", metavar="NAME",
+        "--dataset",
+        metavar="NAME",
         help="one of the field's 20 tasks (cars, dtd, eurosat, ..): its class names and templates in OpenAI's wording",
-    )  # fmt: skip
+    )
     build.add_argument(
         "--out", required=True, metavar="FILE", help="safetensors file to write, such as head_Cars.safetensors"
     )
@@ -55,16 +57,22 @@ def run(options: argparse.Namespace) -> None:
     facts = {"classes": classes, "templates": templates, "weights": tower.digest, "activation": tower.activation}
     digest = write_head(out, head, facts)
     answer = {
-        "out": str(out), "digest": digest, "classes": len(classes), "templates": len(templates),
-        "embed_dim": head.shape[1], "logit_scale": tower.logit_scale, "activation": tower.activation,
-        "weights": tower.digest, "notes": [*tower.notes, *about],
-    }  # fmt: skip
+        "out": str(out),
+        "digest": digest,
+        "classes": len(classes),
+        "templates": len(templates),
+        "embed_dim": head.shape[1],
+        "logit_scale": tower.logit_scale,
+        "activation": tower.activation,
+        "weights": tower.digest,
+        "notes": [*tower.notes, *about],
+    }
     if options.json:
         emit(answer)
         return
     print(f"{out}: {len(classes)} classes, {len(templates)} templates, logit scale {tower.logit_scale:.2f}")
     print(f"digest {digest}")
-    for note in answer["notes"]:
+    for note in (*tower.notes, *about):
         print(f"note: {note}")
 
 

@@ -13,8 +13,18 @@ from mloss_core.merging.methods import check_plugins
 
 BAD_INPUT, INTERRUPTED = 2, 130
 COMMANDS = (
-    "zoo", "measure", "merge", "evaluate", "methods", "protocol", "convert", "heads", "finetune", "demo", "cache",
-)  # fmt: skip
+    "zoo",
+    "measure",
+    "merge",
+    "evaluate",
+    "methods",
+    "protocol",
+    "convert",
+    "heads",
+    "finetune",
+    "demo",
+    "cache",
+)
 
 
 class Parser(argparse.ArgumentParser):

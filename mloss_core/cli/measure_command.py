@@ -47,11 +47,17 @@ def run(options: argparse.Namespace) -> None:
     with progress_bar() as progress:
         report = measure_mloss(zoo, tasks, options.samples, options.seed, options.preset, progress=progress)
     answer = {
-        "zoo": zoo_facts(zoo), "tasks": list(report.tasks), "samples_per_task": report.options.samples_per_task,
-        "preset": options.preset, "options": report.options.to_dict(), "activation": report.activation,
-        "images": len(report.image_task), "layers": report.layers.to_dict("records"), "notes": list(report.notes),
+        "zoo": zoo_facts(zoo),
+        "tasks": list(report.tasks),
+        "samples_per_task": report.options.samples_per_task,
+        "preset": options.preset,
+        "options": report.options.to_dict(),
+        "activation": report.activation,
+        "images": len(report.image_task),
+        "layers": report.layers.to_dict("records"),
+        "notes": list(report.notes),
         "seconds": report.seconds,
-    }  # fmt: skip
+    }
     if out is not None:
         write_out(out, json_text(answer) if out.suffix == ".json" else report.to_frame(1).to_csv(index=False))
     if options.json:
@@ -59,10 +65,15 @@ def run(options: argparse.Namespace) -> None:
         return
     print(f"{zoo.name}: {len(report.tasks)} models, {len(report.image_task)} unlabeled images, {report.activation}")
     rows = [
-        [str(r["block"]), f"{r['mloss']:.3e}", f"{r['standard_error']:.1e}", f"{r['normalised']:.4f}",
-         f"{100 * report.share((r['block'],)):.1f} %"]
+        [
+            str(r["block"]),
+            f"{r['mloss']:.3e}",
+            f"{r['standard_error']:.1e}",
+            f"{r['normalised']:.4f}",
+            f"{100 * report.share((r['block'],)):.1f} %",
+        ]
         for r in answer["layers"]
-    ]  # fmt: skip
+    ]
     print(table(["block", "M-Loss", "standard error", "normalised", "share"], rows))
     print(notice(report.blocks, np.stack([report.block(block).numpy() for block in report.blocks])))
     for note in report.notes:

@@ -24,19 +24,22 @@ from mloss_core.merging.presets import get_preset
 from mloss_core.merging.run_files import read_recipe
 from mloss_core.recipe import Recipe
 from mloss_core.types import part
+from mloss_core.zoo.embedded import DEFAULT_ZOO
 
 if TYPE_CHECKING:
     from mloss_core.merging import MergeResult
     from mloss_core.recipe import Recipe
-    from mloss_core.zoo import Zoo
+    from mloss_core.zoo.model import Zoo
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
-        "merge", help="write the merged weights of a recipe", epilog=method_listing(),
+        "merge",
+        help="write the merged weights of a recipe",
+        epilog=method_listing(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     add_common(parser)
     add_recipe(parser, many=False)
     parser.add_argument(
@@ -44,16 +47,20 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--models", nargs="+", metavar="FILE", help="with --pretrained: the files to merge")
     parser.add_argument(
-        "--out",
-        required=True,
-        metavar="FILE",
-        help="the safetensors file to write; masks go to a .npz",
+        "--dtype",
+        choices=("float32", "float16", "bfloat16", "float64"),
+        help="with --models: of the floating tensors written (default: the pretrained file's)",
     )
     parser.add_argument(
-        "--format", default="canonical", metavar="NAME",
+        "--out", required=True, metavar="FILE", help="the safetensors file to write; masks go to a .npz"
+    )
+    parser.add_argument(
+        "--format",
+        default="canonical",
+        metavar="NAME",
         help="tensor names of the file (default: canonical): "
         + "; ".join(f"{name}, {words}" for name, words in FORMATS.items()),
-    )  # fmt: skip
+    )
     parser.set_defaults(run=run, zoo=None)
 
 
@@ -76,11 +83,13 @@ def run(options: argparse.Namespace) -> None:
         return
     from mloss_core.merging import merge
 
-    options.zoo = options.zoo or "demo"
+    if options.dtype is not None:
+        raise InvalidOptionError("--dtype is for files merged with --models; merged encoders of a zoo are float32.")
+    options.zoo = options.zoo or DEFAULT_ZOO
     zoo = opened_zoo(options)
     with progress_bar() as progress:
         if masks:
-            from mloss_core.merging.packed_masks import write_masks
+            from mloss_core.merging.selection.packed_masks import write_masks
 
             result = merge(zoo, recipe, progress=part(progress, 0.0, 0.7))
             write_masks(result, out, part(progress, 0.7, 1.0))
@@ -103,17 +112,20 @@ def _merge_files(options: argparse.Namespace, recipe: Recipe, out: Path) -> None
         raise InvalidOptionError("files are merged on the CPU and without a zoo; leave out --zoo and --device.")
     if options.format != "canonical":
         raise InvalidOptionError("--format renames the tensors of CLIP encoders; merged files keep their own names.")
-    from mloss_core.merging.any_files import merge_files
+    from mloss_core.merging.file_merge import merge_files
 
     files = [Path(options.pretrained), *map(Path, options.models)]
     spare(out, files)
     with progress_bar() as progress:
-        digest = merge_files(files[0], files[1:], recipe, out, progress)
+        merged = merge_files(files[0], files[1:], recipe, out, progress, options.dtype)
     if options.json:
-        emit({"recipe": recipe.to_dict(), "out": str(out), "digest": digest, "models": list(options.models)})
+        answer = {"recipe": recipe.to_dict(), "out": str(out), "digest": merged.digest, "models": list(options.models)}
+        emit({**answer, "notes": list(merged.notes)})
         return
     print(f"{recipe.method} of {len(files) - 1} files: {out}")
-    print(f"digest {digest}")
+    print(f"digest {merged.digest}")
+    for note in merged.notes:
+        print(f"note: {note}")
 
 
 def _check_masks_file(recipe: "Recipe", out: Path, format: str) -> None:
@@ -137,7 +149,14 @@ def _written_down(options: argparse.Namespace) -> Recipe:
 
 def _answer(zoo: "Zoo", result: "MergeResult", out: str, format: str) -> dict[str, Any]:
     return {
-        "zoo": zoo_facts(zoo), "recipe": result.recipe.to_dict(), "out": out, "format": format, "digest": result.digest,
-        "realised_keep": dict(result.realised_keep), "kept_fraction": result.kept_fraction,
-        "inputs": dict(result.inputs), "versions": dict(result.versions), "seconds": result.seconds,
-    }  # fmt: skip
+        "zoo": zoo_facts(zoo),
+        "recipe": result.recipe.to_dict(),
+        "out": out,
+        "format": format,
+        "digest": result.digest,
+        "realised_keep": dict(result.realised_keep),
+        "kept_fraction": result.kept_fraction,
+        "inputs": dict(result.inputs),
+        "versions": dict(result.versions),
+        "seconds": result.seconds,
+    }

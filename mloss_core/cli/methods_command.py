@@ -7,7 +7,6 @@ from typing import Any
 
 from mloss_core.cli.common import emit, table
 from mloss_core.cli.method_help import option_lines
-from mloss_core.merging.cards import method_card
 from mloss_core.merging.labels import describe
 from mloss_core.merging.methods import METHODS, get_method
 from mloss_core.merging.presets import PRESETS, Preset, presets_of
@@ -41,18 +40,24 @@ def _listing() -> dict[str, Any]:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from mloss_core.evaluation.published_averages import published_results
+    from mloss_core.evaluation.published.averages import published_results
 
-    method, card = get_method(name), method_card(name)
+    method = get_method(name)
+    card = method.card
     return {
-        "name": name, "title": method.title, "family": method.family, "summary": method.summary,
-        "needs": sorted(method.needs), "output": method.output, "paper": method.paper_url or None,
+        "name": name,
+        "title": method.title,
+        "family": method.family,
+        "summary": method.summary,
+        "needs": sorted(method.needs),
+        "output": method.output,
+        "paper": method.paper_url or None,
         "plugin": None if method.origin is None else dataclasses.asdict(method.origin),
         "options": {field.name: field.default for field in dataclasses.fields(method.options_type)},
         "card": None if card is None else dataclasses.asdict(card),
         "published": [dataclasses.asdict(row) for row in published_results(method=name)],
         "presets": [preset.name for preset in presets_of(name)],
-    }  # fmt: skip
+    }
 
 
 def _preset(preset: Preset) -> dict[str, Any]:
@@ -62,14 +67,23 @@ def _preset(preset: Preset) -> dict[str, Any]:
 
 def _print_list() -> None:
     rows = [
-        [name, method.family, ", ".join(sorted(method.needs)) or "-", method.output.replace("_", " "),
-         ", ".join(field.name for field in dataclasses.fields(method.options_type)) or "-"]
+        [
+            name,
+            method.family,
+            ", ".join(sorted(method.needs)) or "-",
+            method.output.replace("_", " "),
+            ", ".join(field.name for field in dataclasses.fields(method.options_type)) or "-",
+        ]
         for name, method in METHODS.items()
-    ]  # fmt: skip
+    ]
     print(_left(["method", "family", "needs", "output", "options"], rows))
     print("\nPresets, for --preset:")
-    print(_left(["preset", "project", "recipe"],
-                [[preset.name, preset.project, describe(preset.recipe)] for preset in PRESETS.values()]))  # fmt: skip
+    print(
+        _left(
+            ["preset", "project", "recipe"],
+            [[preset.name, preset.project, describe(preset.recipe)] for preset in PRESETS.values()],
+        )
+    )
     print("\n'python -m mloss_core methods NAME' says more of one.")
 
 
@@ -80,7 +94,8 @@ def _print_preset(preset: Preset) -> None:
 
 
 def _print_card(name: str) -> None:
-    method, card = get_method(name), method_card(name)
+    method = get_method(name)
+    card = method.card
     print(f"{name}: {method.title}, {method.family}. {method.paper_url or (method.origin and method.origin.where)}")
     _wrapped(card.idea if card else method.summary)
     if card:
@@ -99,17 +114,21 @@ def _print_card(name: str) -> None:
 
 
 def _print_published(name: str) -> None:
-    from mloss_core.evaluation.published_averages import published_results, published_sources
+    from mloss_core.evaluation.published.averages import published_results, published_sources
 
     rows = published_results(method=name)
     if rows:
         print("Published averages in percent (normalised); rows of different sources do not compare:")
         body = [
-            [row.title, row.backbone, str(row.tasks),
-             f"{100 * row.average:.1f}" + ("" if row.normalised is None else f" ({100 * row.normalised:.1f})"),
-             published_sources()[row.source].title]
+            [
+                row.title,
+                row.backbone,
+                str(row.tasks),
+                f"{100 * row.average:.1f}" + ("" if row.normalised is None else f" ({100 * row.normalised:.1f})"),
+                published_sources()[row.source].title,
+            ]
             for row in rows
-        ]  # fmt: skip
+        ]
         print(_left(["method", "backbone", "tasks", "average", "source"], body))
 
 

@@ -6,18 +6,21 @@ from mloss_core.cli.common import names, recipe_from_options
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.presets import get_preset
 from mloss_core.merging.run_files import RunFile, read_recipe, read_run
+from mloss_core.zoo.embedded import DEFAULT_ZOO
 
 _BY_FILE = ("zoo", "tasks", "split", "tune", "recipe", "preset", "method")
 """Flags that a run file takes the place of."""
-_ZOO, _SPLIT = "demo", "test"
+_ZOO, _SPLIT = DEFAULT_ZOO, "test"
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """`--run`; the zoo's default moves behind it, so that a file may name one."""
     parser.add_argument(
-        "--run", dest="run_file", metavar="FILE",
+        "--run",
+        dest="run_file",
+        metavar="FILE",
         help="a whole run as YAML (.yaml) or JSON: zoo, tasks, split, recipes (or presets), tune",
-    )  # fmt: skip
+    )
     parser.set_defaults(zoo=None)
 
 
@@ -33,9 +36,12 @@ def requested(options: argparse.Namespace) -> RunFile:
         typed, tasks = recipe_from_options(options), names(options.tasks)
         recipes = [recipe.replace(tasks=recipe.tasks or tasks) for recipe in recipes]
         return RunFile(
-            zoo=options.zoo or _ZOO, tasks=tasks, split=options.split or _SPLIT,
-            recipes=(*recipes, *([typed] if typed else [])), tune=options.tune,
-        )  # fmt: skip
+            zoo=options.zoo or _ZOO,
+            tasks=tasks,
+            split=options.split or _SPLIT,
+            recipes=(*recipes, *([typed] if typed else [])),
+            tune=options.tune,
+        )
     beside = [flag for flag in _BY_FILE if getattr(options, flag)]
     run = read_run(options.run_file)
     clash = [flag for flag in beside if flag != "zoo" or run.zoo is not None]

@@ -4,19 +4,20 @@ import argparse
 from typing import Any
 
 from mloss_core.cli.common import add_common, emit, opened_zoo, table
+from mloss_core.zoo.embedded import DEFAULT_ZOO, ZOO_HELP
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("zoo", help="what a zoo holds, and what is wrong with it")
-    parser.add_argument("zoo", nargs="?", default="demo", metavar="ZOO", help="demo, or a folder (default: demo)")
+    parser.add_argument("zoo", nargs="?", default=DEFAULT_ZOO, metavar="ZOO", help=ZOO_HELP)
     add_common(parser, zoo=False)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Open the zoo and print its models."""
-    from mloss_core.zoo_folders.summary import zoo_summary
+    from mloss_core.zoo.summary import zoo_summary
 
     zoo = opened_zoo(options)
     summary = zoo_summary(zoo)
@@ -42,7 +43,11 @@ def run(options: argparse.Namespace) -> None:
 def _row(model: dict[str, Any]) -> list[str]:
     head, images = model["head"], model["images"]
     return [
-        model["name"], model["digest"][:12], f"{model['bytes'] / 1e6:.2f}", f"{model['parameters']:,}",
-        str(head[0]) if head else "-", " / ".join(str(count) for count in images.values()) if images else "-",
+        model["name"],
+        model["digest"][:12],
+        f"{model['bytes'] / 1e6:.2f}",
+        f"{model['parameters']:,}",
+        str(head[0]) if head else "-",
+        " / ".join(str(count) for count in images.values()) if images else "-",
         model["file"] + (f" ({model['format']})" if model["format"] else ""),
-    ]  # fmt: skip
+    ]

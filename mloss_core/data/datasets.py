@@ -18,8 +18,10 @@ class Dataset(Protocol):
     name: str
     classes: tuple[str, ...]
     templates: tuple[str, ...]
-    digest: str
-    """SHA-256 of what the images are made from: results carry it."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the images are made from: results carry it."""
 
     def size(self, split: str) -> int:
         """Number of images in `train`, `val` or `test`."""

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mloss_core.checkpoints.lazy import BARE, StoredTensors
+from mloss_core.checkpoints.guarding import file_errors
 from mloss_core.checkpoints.opening import open_tensors
+from mloss_core.checkpoints.stored import StoredTensors
+from mloss_core.checkpoints.wrappers import BARE
 from mloss_core.checkpoints.writing import write_safetensors
 from mloss_core.errors import CheckpointError
 
@@ -35,7 +37,8 @@ def read_head(path: Path, embed_dim: int, name: str | None = None) -> tuple[Tens
     name = name or path.name
     stored = open_tensors(path)
     try:
-        weight = _weight(stored, name)
+        with file_errors(path):
+            weight = _weight(stored, name)
     finally:
         stored.close()
     notes: list[str] = []
@@ -53,19 +56,31 @@ def read_head(path: Path, embed_dim: int, name: str | None = None) -> tuple[Tens
 
 
 def _weight(stored: StoredTensors, name: str) -> Tensor:
-    key = "weight" if "weight" in stored.shapes else BARE
-    if key not in stored.shapes or set(stored.shapes) - {"weight", "bias", BARE}:
+    refused = next((why.reason for key, why in stored.refused.items() if key.endswith("weight") and why.tensor), None)
+    if refused is not None:
+        raise CheckpointError(f"{name}: {refused}")
+    weight, bias = _names(stored.shapes)
+    if weight not in stored.shapes or set(stored.shapes) - {weight, bias}:
         raise CheckpointError(
             f"{name} is no classification head: it holds {len(stored.shapes)} tensors, among them "
             f"{next(iter(stored.shapes), 'none')}. If it is a model, give it as one."
         )
-    if len(stored.shapes[key]) != 2:
-        raise CheckpointError(f"{name} must hold a matrix (class, embed_dim); found {stored.shapes[key]}.")
+    if len(stored.shapes[weight]) != 2:
+        raise CheckpointError(f"{name} must hold a matrix (class, embed_dim); found {stored.shapes[weight]}.")
     if stored.facts.get("normalize") is False:
         raise CheckpointError(f"{name} is for features that are not normalised; only zero-shot heads are read.")
-    if "bias" in stored.shapes and stored.read("bias").any():
+    if bias in stored.shapes and stored.read(bias).any():
         raise CheckpointError(f"{name} has a bias; only zero-shot heads, which have none, are read.")
-    return stored.read(key).to(torch.float32)
+    return stored.read(weight).to(torch.float32)
+
+
+def _names(shapes: Mapping[str, Any]) -> tuple[str, str]:
+    """What the matrix and its bias are called: below any prefix (`classification_head.weight`), or a lone tensor."""
+    if BARE in shapes:
+        return BARE, "bias"
+    weights = [key for key in shapes if key == "weight" or key.endswith(".weight")]
+    prefix = weights[0].removesuffix("weight") if len(weights) == 1 else ""
+    return f"{prefix}weight", f"{prefix}bias"
 
 
 def _scaled(weight: Tensor, name: str, notes: list[str]) -> tuple[Tensor, tuple[str, ...]]:

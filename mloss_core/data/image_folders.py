@@ -6,7 +6,7 @@ from pathlib import Path
 from mloss_core.data.pictures import PictureFiles, Pictures, held_out
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 """What the folder of a split may be called, in any case."""
@@ -29,9 +29,13 @@ class ImageFolderDataset(SplitDataset):
     """
 
     def __init__(
-        self, name: str, root: Path, architecture: Architecture, classes: Sequence[str] | None = None,
+        self,
+        name: str,
+        root: Path,
+        architecture: Architecture,
+        classes: Sequence[str] | None = None,
         templates: Sequence[str] = TEMPLATES,
-    ) -> None:  # fmt: skip
+    ) -> None:
         folders = {split: split_folder(root, split) for split in SPLIT_NAMES}
         train = folders["train"]
         if train is None:
@@ -44,7 +48,8 @@ class ImageFolderDataset(SplitDataset):
                 found, splits[split] = class_folders(folder, root)
                 if found != folder_names:
                     raise DatasetError(_other_classes(root, split, folder_names, found))
-        notes, rule = (), "folders"
+        notes: tuple[str, ...] = ()
+        rule = "folders"
         if "val" not in splits:
             splits["train"], splits["val"] = held_out(pictures)
             notes = (_set_apart(name, root, len(splits["val"].labels), len(pictures.labels)),)

@@ -11,7 +11,7 @@ from mloss_core.data.parquet_folders import parquet_files, read_parquet_folder
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.data.unlabelled import UnlabelledDataset, image_paths
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 
 def open_datasets(
@@ -86,9 +86,10 @@ def _labelled(
     if own.classes in (task.classes, _readable(task)):
         return read(name, folder, architecture, task.classes, task.templates)
     own.notes = (
-        *own.notes, f"{name}: classes are in the order of {folder}, whose names are not those of {task.title}'s usual "
+        *own.notes,
+        f"{name}: classes are in the order of {folder}, whose names are not those of {task.title}'s usual "
         "files; a head from elsewhere may have another order.",
-    )  # fmt: skip
+    )
     own.templates = task.templates
     return own
 

@@ -14,7 +14,7 @@ from mloss_core.data.image_folders import HELD_OUT, SPLIT_NAMES, TEMPLATES
 from mloss_core.data.pictures import Pictures, held_out
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 _IMAGES, _LABELS = ("image", "img", "jpg"), ("label", "fine_label", "labels", "cls")
 
@@ -57,7 +57,7 @@ class ParquetPictures:
         cell = _group(str(path), group, self._image)[index - start]
         content = cell.get("bytes") if isinstance(cell, dict) else cell
         try:
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content or b"")) as image:
                 return image.convert("RGB")
         except (OSError, TypeError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise DatasetError(f"row {index - start} of {path} must hold the bytes of an image: {error}.") from error
@@ -80,9 +80,12 @@ def parquet_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def read_parquet_folder(
-    name: str, folder: Path, architecture: Architecture, classes: Sequence[str] | None = None,
+    name: str,
+    folder: Path,
+    architecture: Architecture,
+    classes: Sequence[str] | None = None,
     templates: Sequence[str] = TEMPLATES,
-) -> SplitDataset:  # fmt: skip
+) -> SplitDataset:
     """The dataset of a folder of parquet files, its training images split for validation where it has no such files.
 
     Args:

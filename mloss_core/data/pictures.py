@@ -18,7 +18,9 @@ HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_SEED = 10, 5000, 0
 class Pictures(Protocol):
     """Images in a fixed order, with a label each."""
 
-    labels: Sequence[int]
+    @property
+    def labels(self) -> Sequence[int]:
+        """Class index of each."""
 
     def open(self, index: int) -> Image.Image:
         """One image, RGB."""
@@ -68,7 +70,7 @@ class PictureArrays:
         source: the file that the array comes from.
     """
 
-    def __init__(self, read: Callable[[], np.ndarray], labels: Sequence[int], source: Path) -> None:
+    def __init__(self, read: Callable[[], np.ndarray], labels: "Sequence[int] | np.ndarray", source: Path) -> None:
         self.labels, self._read, self._source = tuple(int(label) for label in labels), read, source
 
     @functools.cached_property

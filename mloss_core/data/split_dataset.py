@@ -14,7 +14,7 @@ from mloss_core.caching import digest_of
 from mloss_core.data.datasets import check_split, normalise
 from mloss_core.data.pictures import Pictures
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 
 class SplitDataset:
@@ -31,9 +31,15 @@ class SplitDataset:
     """
 
     def __init__(
-        self, name: str, classes: Sequence[str], templates: Sequence[str], splits: Mapping[str, Pictures],
-        architecture: Architecture, notes: Sequence[str] = (), rule: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        classes: Sequence[str],
+        templates: Sequence[str],
+        splits: Mapping[str, Pictures],
+        architecture: Architecture,
+        notes: Sequence[str] = (),
+        rule: str = "",
+    ) -> None:
         self.name, self.classes, self.templates = name, tuple(classes), tuple(templates)
         self.notes, self.rule = tuple(notes), rule
         self._splits, self._shape = dict(splits), architecture
@@ -41,10 +47,14 @@ class SplitDataset:
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
         """The splits as data: how they were made, number of images and SHA-256 of the list of each."""
-        return {"rule": self.rule, "classes": digest_of(list(self.classes)), "splits": {
-            split: {"images": len(pictures.labels), "sha256": _listed(pictures)}
-            for split, pictures in sorted(self._splits.items())
-        }}  # fmt: skip
+        return {
+            "rule": self.rule,
+            "classes": digest_of(list(self.classes)),
+            "splits": {
+                split: {"images": len(pictures.labels), "sha256": _listed(pictures)}
+                for split, pictures in sorted(self._splits.items())
+            },
+        }
 
     @functools.cached_property
     def digest(self) -> str:

@@ -8,16 +8,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mloss_core.checkpoints.lazy import StoredTensors, file_digest
+from mloss_core.checkpoints.facts import with_config
+from mloss_core.checkpoints.guarding import file_errors
+from mloss_core.checkpoints.lazy import file_digest
 from mloss_core.checkpoints.opening import open_tensors
+from mloss_core.checkpoints.stored import StoredTensors, unwrapped
 from mloss_core.data.heads import build_head
 from mloss_core.errors import CheckpointError
 from mloss_core.types import Progress, silent
-from mloss_core.vision import activation_layer
+from mloss_core.vision.towers import activation_layer
 
 _ANCHOR = "token_embedding.weight"
 _PREFIX_OF_SCALE = re.compile(r"(text\.)?$")
 _KEY = re.compile(r"(token_embedding|ln_final|transformer\.resblocks\.\d+)\..+|positional_embedding|text_projection")
+_FIRST_MLP = "transformer.resblocks.0.mlp.c_fc.weight"
 VOCABULARY = 49408
 """Tokens of CLIP's tokenizer, which comes with open_clip."""
 _DEFAULT_ACTIVATION = "quick_gelu"
@@ -76,7 +80,12 @@ def read_text_tower(path: str | Path, activation: str | None = None) -> TextTowe
         CheckpointError: damaged, hostile, or without a text tower; fine-tuned encoders of the field have lost theirs.
     """
     path = Path(path)
-    stored = open_tensors(path)
+    with file_errors(path):
+        return _read(path, activation)
+
+
+def _read(path: Path, activation: str | None) -> TextTower:
+    stored = unwrapped(open_tensors(path))
     try:
         prefix = _prefix(stored, path.name)
         names = [key.removeprefix(prefix) for key in stored.shapes if key.startswith(prefix)]
@@ -84,7 +93,7 @@ def read_text_tower(path: str | Path, activation: str | None = None) -> TextTowe
         scale = _logit_scale(stored, prefix, path.name)
     finally:
         stored.close()
-    chosen, notes = _activation(activation, stored, path.name)
+    chosen, notes = _activation(activation, stored, path)
     return TextTower(_build(weights, chosen, path.name), scale, chosen, file_digest(path), notes)
 
 
@@ -112,10 +121,10 @@ def _logit_scale(stored: StoredTensors, prefix: str, file: str) -> float:
     raise CheckpointError(f"{file} has a text tower but no logit_scale; a head needs its length.")
 
 
-def _activation(said: str | None, stored: StoredTensors, file: str) -> tuple[str, tuple[str, ...]]:
-    recorded = stored.facts.get("activation")
+def _activation(said: str | None, stored: StoredTensors, path: Path) -> tuple[str, tuple[str, ...]]:
+    file, recorded = path.name, with_config(stored.facts, path).get("activation")
     if said or recorded:
-        return said or recorded, ()
+        return str(said or recorded), ()
     if stored.container == "torchscript" or "quickgelu" in file.lower():
         return "quick_gelu", ()
     return _DEFAULT_ACTIVATION, (
@@ -127,9 +136,12 @@ def _activation(said: str | None, stored: StoredTensors, file: str) -> tuple[str
 def _build(weights: Mapping[str, Tensor], activation: str, file: str) -> torch.nn.Module:
     from open_clip.transformer import TextTransformer
 
-    lacking = [name for name in ("positional_embedding", "text_projection", "ln_final.weight") if name not in weights]
+    needed = ("positional_embedding", "text_projection", "ln_final.weight", _FIRST_MLP)
+    lacking = [name for name in needed if name not in weights]
     if lacking:
         raise CheckpointError(f"{file}: the text tower lacks {', '.join(lacking)}; it is of an unknown architecture.")
+    if any(weights[name].ndim != 2 for name in (_ANCHOR, "positional_embedding", "text_projection", _FIRST_MLP)):
+        raise CheckpointError(f"{file}: the text tower's embeddings and projection must be matrices; one is none.")
     vocabulary, width = weights[_ANCHOR].shape
     if vocabulary != VOCABULARY:
         raise CheckpointError(
@@ -137,11 +149,15 @@ def _build(weights: Mapping[str, Tensor], activation: str, file: str) -> torch.n
         )
     layers = len({key.split(".")[2] for key in weights if key.startswith("transformer.")})
     tower = TextTransformer(
-        context_length=weights["positional_embedding"].shape[0], vocab_size=vocabulary, width=width,
-        heads=max(1, width // 64), layers=layers,
-        mlp_ratio=weights["transformer.resblocks.0.mlp.c_fc.weight"].shape[0] / width,
-        output_dim=weights["text_projection"].shape[1], act_layer=activation_layer(activation),
-    )  # fmt: skip
+        context_length=weights["positional_embedding"].shape[0],
+        vocab_size=vocabulary,
+        width=width,
+        heads=max(1, width // 64),
+        layers=layers,
+        mlp_ratio=weights[_FIRST_MLP].shape[0] / width,
+        output_dim=weights["text_projection"].shape[1],
+        act_layer=activation_layer(activation),
+    )
     try:
         tower.load_state_dict(dict(weights))
     except RuntimeError as error:

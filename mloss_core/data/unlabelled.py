@@ -9,7 +9,7 @@ from mloss_core.data.image_folders import is_image
 from mloss_core.data.pictures import PictureFiles
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 
 class UnlabelledDataset(SplitDataset):
@@ -45,7 +45,9 @@ class UnlabelledDataset(SplitDataset):
 def image_paths(folder: Path) -> list[Path]:
     """All images below a folder, sorted by path, but for what lies in hidden folders."""
     return sorted(
-        path for path in folder.rglob("*")
-        if is_image(path) and path.is_file()
+        path
+        for path in folder.rglob("*")
+        if is_image(path)
+        and path.is_file()
         and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
-    )  # fmt: skip
+    )

@@ -8,11 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mloss_core.caching import write_atomically
 from mloss_core.checkpoints.lazy import file_digest
@@ -26,9 +26,13 @@ from mloss_core.demo.drawing import Pool, draw_split, drawing_pool
 from mloss_core.demo.embedded import FORMAT, HEADS_NAME, MANIFEST_NAME, PRETRAINED_NAME, open_demo_zoo, read_manifest
 from mloss_core.demo.recipe import MAX_SCALE, DemoRecipe
 from mloss_core.errors import ZooError
-from mloss_core.training import CaptionedImages, finetune, jitter, pretrain
+from mloss_core.placement import resolve_device
+from mloss_core.training.loops import CaptionedImages, finetune, jitter, pretrain
 from mloss_core.types import Progress, part, silent
-from mloss_core.vision import build_tower, resolve_device
+from mloss_core.vision.towers import build_tower
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 TEXT_NAME = "text.safetensors"
 _BASE_FILES = (PRETRAINED_NAME, TEXT_NAME, HEADS_NAME)
@@ -119,7 +123,7 @@ def _base_stage(site: _Site, progress: Progress) -> dict[str, Any]:
     return site.record.finish("pretraining", facts, _BASE_FILES, {"losses": _thinned(losses), "seconds": seconds})
 
 
-def _pretrained(site: _Site, progress: Progress) -> tuple[nn.Module, list[float]]:
+def _pretrained(site: _Site, progress: Progress) -> tuple["CLIP", list[float]]:
     """A CLIP pretrained on easy and wild images of all tasks, rounded to the precision that ships."""
     recipe, sources, tokenize = site.recipe, {}, demo_tokenizer(site.recipe.chosen)
     for position, (name, dataset) in enumerate(site.datasets.items()):
@@ -144,7 +148,7 @@ def _pretrained(site: _Site, progress: Progress) -> tuple[nn.Module, list[float]
     return clip.cpu().eval().requires_grad_(False), losses
 
 
-def _write_base(site: _Site, clip: nn.Module) -> None:
+def _write_base(site: _Site, clip: "CLIP") -> None:
     """Write both towers and the heads."""
     state = _half(clip.state_dict())
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}

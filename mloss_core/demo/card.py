@@ -7,25 +7,24 @@ import numpy as np
 
 from mloss_core.evaluation import EvaluationRow, compare_rows, evaluate_rows
 from mloss_core.evaluation.contenders import as_contender, individual, zero_shot
+from mloss_core.evaluation.controls import CardControl, card_controls
 from mloss_core.evaluation.tables import rows_of
 from mloss_core.evaluation.tuning import tune_scale
 from mloss_core.merging import MergeResult, merge
 from mloss_core.mloss import MLossReport, measure_mloss
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 TASK_ARITHMETIC_SCALES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 TIES_KEEP_RATES = (0.2, 0.5, 0.8)
 TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
-KEEP_RATES = (0.8, 0.2)
-"""Of the M-TIES controls: the paper's setting, and a hard prune."""
-RANDOM_SEEDS = 5
 TUNING_IMAGES = 200
 """Validation images of each task that choose the scales in a brief card."""
 NESTED_COUNTS = (8, 14)
 """Of larger zoos: how many of their first tasks have a card of their own."""
-_ROWS = {"Zero-shot": "zero_shot", "Ensemble": "ensemble_logits", "Ensemble (features)": "ensemble_features"}
+_ROWS = {"ensemble": "ensemble_logits"}
+"""What a card calls a baseline where it is not called by its key."""
 
 
 def measure_card(zoo: Zoo, progress: Progress = silent, *, brief: bool = False) -> dict[str, Any]:
@@ -38,21 +37,24 @@ def measure_card(zoo: Zoo, progress: Progress = silent, *, brief: bool = False) 
     """
     tuned = (_tuned_of_many if brief else _tuned)(zoo, part(progress, 0, 0.5))
     report = measure_mloss(zoo)
-    controls = {} if brief else _control_recipes()
-    results = {**tuned, **{name: merge(zoo, recipe, report) for name, recipe in controls.items()}}
+    controls = {} if brief else {control.name: control for control in card_controls()}
+    results = {**tuned, **{name: merge(zoo, control.recipe, report) for name, control in controls.items()}}
     tables = {}
     for position, split in enumerate(("val", "test")):
         step = part(progress, 0.5 + 0.25 * position, 0.75 + 0.25 * position)
         tables[split] = _table(zoo, results, split, step, ensembles=not brief or split == "test")
     return {
-        "accuracy": {split: {name: dict(row.accuracy) for name, row in rows.items() if name not in controls}
-                     for split, rows in tables.items()},
+        "accuracy": {
+            split: {name: dict(row.accuracy) for name, row in rows.items() if name not in controls}
+            for split, rows in tables.items()
+        },
         "average": {split: {name: _summary(row) for name, row in rows.items()} for split, rows in tables.items()},
         "counts": {split: dict(rows["zero_shot"].counts) for split, rows in tables.items()},
         "chosen": {name: result.recipe.to_dict() for name, result in tuned.items()},
         "controls": {split: _control_rows(rows, results, controls) for split, rows in tables.items()},
-        "mloss": _profile(report), "task_vectors": _geometry(zoo),
-    }  # fmt: skip
+        "mloss": _profile(report),
+        "task_vectors": _geometry(zoo),
+    }
 
 
 def measure_nested(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
@@ -98,28 +100,7 @@ def _tuned_of_many(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
 def _best(zoo: Zoo, recipes: Sequence[Recipe], progress: Progress) -> MergeResult:
     results = [merge(zoo, recipe) for recipe in recipes]
     rows = evaluate_rows(zoo, results, "val", progress=progress)[1 : 1 + len(results)]
-    return results[int(np.argmax([row.average for row in rows]))]
-
-
-def _control_recipes() -> dict[str, Recipe]:
-    """M-TIES at each keep rate, and what it must beat."""
-    recipes = {}
-    for keep in KEEP_RATES:
-        base = Recipe(method="m_ties", options={"keep_rate": keep, "span": 0.1})
-        name = f"m_ties k={keep:g} e=0.1"
-        recipes[name] = base
-        recipes[f"{name}, blocks 8,9,10"] = base.replace(blocks=(8, 9, 10))
-        recipes[f"{name}, blocks 0,1,2"] = base.replace(blocks=(0, 1, 2))
-        recipes[f"{name}, reversed rank"] = _with(base, ranking="reversed")
-        recipes[f"{name}, same budget"] = _with(base, ranking="uniform")
-        recipes[f"m_ties k={keep:g} e=0"] = _with(base, span=0.0)
-        for seed in range(RANDOM_SEEDS):
-            recipes[f"{name}, random rank {seed}"] = _with(base, ranking="random").replace(seed=seed)
-    return recipes
-
-
-def _with(recipe: Recipe, **options: Any) -> Recipe:
-    return recipe.replace(options={**recipe.options, **options})
+    return results[int(np.argmax([row.figure("average") for row in rows]))]
 
 
 def _table(
@@ -132,38 +113,43 @@ def _table(
         contenders = [zero_shot(zoo), *(as_contender(zoo, result) for result in merges), individual(zoo)]
         rows = rows_of(zoo, contenders, split, progress=progress)
     named = dict(zip(results, rows[1 : 1 + len(results)], strict=True))
-    others = {_ROWS.get(row.model, "individual"): row for row in rows if row.kind != "merged"}
+    others = {_ROWS.get(row.key, row.key): row for row in rows if row.kind != "merged"}
     return {**others, **named}
 
 
 def _summary(row: EvaluationRow) -> dict[str, float]:
-    return {"average": row.average, "standard_error": row.standard_error, "normalised": row.normalised}
+    return {name: row.figure(name) for name in ("average", "standard_error", "normalised")}
 
 
 def _control_rows(
-    rows: Mapping[str, EvaluationRow], results: Mapping[str, MergeResult], controls: Mapping[str, Recipe]
+    rows: Mapping[str, EvaluationRow], results: Mapping[str, MergeResult], controls: Mapping[str, CardControl]
 ) -> list[dict[str, Any]]:
     """Each control with its difference from the M-TIES row it stands beside, paired over images."""
     listed = []
-    for name in controls:
-        main = f"m_ties k={name.split('k=')[1].split()[0]} e=0.1"
-        difference = compare_rows(rows[main], rows[name])
+    for name, control in controls.items():
+        difference = compare_rows(rows[control.of], rows[name])
         listed.append(
             {
-                "name": name, "average": rows[name].average, "standard_error": rows[name].standard_error,
-                "m_ties_minus_this": difference.difference, "paired_standard_error": difference.standard_error,
-                "discordant": list(difference.discordant), "kept_fraction": results[name].kept_fraction,
+                "name": name,
+                "average": rows[name].average,
+                "standard_error": rows[name].standard_error,
+                "m_ties_minus_this": difference.difference,
+                "paired_standard_error": difference.standard_error,
+                "discordant": list(difference.discordant),
+                "kept_fraction": results[name].kept_fraction,
             }
-        )  # fmt: skip
+        )
     return listed
 
 
 def _profile(report: MLossReport) -> dict[str, Any]:
     layers = report.layers
     return {
-        "layers": layers.to_dict("records"), "share_8_9_10": report.share((8, 9, 10)),
-        "images": len(report.image_task), "options": report.options.to_dict(),
-    }  # fmt: skip
+        "layers": layers.to_dict("records"),
+        "share_8_9_10": report.share((8, 9, 10)),
+        "images": len(report.image_task),
+        "options": report.options.to_dict(),
+    }
 
 
 def _geometry(zoo: Zoo) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -10,14 +10,22 @@ from torch import Tensor
 from mloss_core.data.heads import build_head
 from mloss_core.demo.dataset import MEAN, STD
 from mloss_core.demo.tasks import Task, first_tasks
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 WIDTH = 64
 EMBED_DIM = 64
 CONTEXT = 12
 VISION: dict[str, Any] = {
-    "image_size": 32, "patch_size": 8, "width": WIDTH, "layers": 12, "head_width": 32, "mlp_ratio": 4.0,
-}  # fmt: skip
+    "image_size": 32,
+    "patch_size": 8,
+    "width": WIDTH,
+    "layers": 12,
+    "head_width": 32,
+    "mlp_ratio": 4.0,
+}
 TEXT: dict[str, Any] = {"context_length": CONTEXT, "width": 64, "heads": 2, "layers": 2}
 
 
@@ -59,7 +67,7 @@ def demo_tokenizer(tasks: Tasks | None = None) -> WordTokenizer:
     return WordTokenizer([t.format(c) for task in chosen for t in task.templates for c in task.classes])
 
 
-def build_clip(seed: int = 0, tasks: Tasks | None = None, width: int = WIDTH) -> torch.nn.Module:
+def build_clip(seed: int = 0, tasks: Tasks | None = None, width: int = WIDTH) -> "CLIP":
     """open_clip's `CLIP`, freshly drawn: a 12-block vision tower with GELU and a two-block text tower."""
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
@@ -71,13 +79,20 @@ def build_clip(seed: int = 0, tasks: Tasks | None = None, width: int = WIDTH) ->
 def demo_architecture(width: int = WIDTH) -> Architecture:
     """The vision tower in numbers."""
     return Architecture(
-        width=width, layers=VISION["layers"], heads=width // VISION["head_width"], patch=VISION["patch_size"],
-        grid=VISION["image_size"] // VISION["patch_size"], mlp_width=4 * width, embed_dim=EMBED_DIM, activation="gelu",
-        mean=MEAN, std=STD,
-    )  # fmt: skip
+        width=width,
+        layers=VISION["layers"],
+        heads=width // VISION["head_width"],
+        patch=VISION["patch_size"],
+        grid=VISION["image_size"] // VISION["patch_size"],
+        mlp_width=4 * width,
+        embed_dim=EMBED_DIM,
+        activation="gelu",
+        mean=MEAN,
+        std=STD,
+    )
 
 
-def demo_heads(clip: torch.nn.Module, tasks: Tasks | None = None) -> dict[str, Tensor]:
+def demo_heads(clip: "CLIP", tasks: Tasks | None = None) -> dict[str, Tensor]:
     """The zero-shot head of every task, from the text tower."""
     chosen = tasks or first_tasks(8)
     scale = float(clip.logit_scale.detach().exp())

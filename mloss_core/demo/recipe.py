@@ -8,7 +8,7 @@ from mloss_core.demo.clip import VISION, WIDTH
 from mloss_core.demo.dataset import EASY, GENERATOR_VERSION, HARD, MISNAMED, SIZES, WILD
 from mloss_core.demo.tasks import Task, first_tasks
 from mloss_core.errors import InvalidOptionError
-from mloss_core.training import TrainingOptions
+from mloss_core.training.loops import TrainingOptions
 
 PRETRAINING = TrainingOptions(
     steps=2000, batch=256, learning_rate=2e-3, warmup=150, weight_decay=0.05, clip=5.0, beta2=0.98

@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from mloss_core.errors import unknown_name
+from mloss_core.evaluation.rows import BASELINE_NAMES, merge_key
 from mloss_core.outputs.encoders import as_encoder, task_encoders
 from mloss_core.outputs.ensembles import ensemble_features, ensemble_logits, logits
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo.model import Encoder, Zoo
 
 Combine = Callable[[Sequence[Tensor], Tensor], Tensor]
 """Features of the encoders (image, embed_dim) each, and a head (class, embed_dim), to logits (image, class)."""
@@ -20,11 +21,12 @@ class Contender:
     """A row to be.
 
     Args:
-        model, kind, recipe: as in `EvaluationRow`.
+        key, model, kind, recipe: as in `EvaluationRow`.
         encoders: those that answer on each task.
         combine: how their features become logits. One encoder's are its own under every rule.
     """
 
+    key: str
     model: str
     kind: str
     encoders: Mapping[str, tuple[Encoder, ...]]
@@ -39,29 +41,35 @@ def logits_of_mean_features(features: Sequence[Tensor], head: Tensor) -> Tensor:
 
 def zero_shot(zoo: Zoo) -> Contender:
     """The pretrained encoder."""
-    return Contender(model="Zero-shot", kind="zero_shot", encoders=dict.fromkeys(zoo.tasks, (zoo.pretrained,)))
+    return _baseline("zero_shot", "zero_shot", dict.fromkeys(zoo.tasks, (zoo.pretrained,)))
 
 
 def individual(zoo: Zoo) -> Contender:
     """Each fine-tuned encoder on its own task."""
-    return Contender(
-        model="Individual", kind="individual", encoders={task: (zoo.finetuned[task],) for task in zoo.tasks}
-    )
+    return _baseline("individual", "individual", {task: (zoo.finetuned[task],) for task in zoo.tasks})
 
 
 def ensemble(zoo: Zoo) -> Contender:
     """All fine-tuned encoders together: mean of their logits."""
-    return Contender(model="Ensemble", kind="ensemble", encoders=dict.fromkeys(zoo.tasks, zoo.sources()))
+    return _baseline("ensemble", "ensemble", dict.fromkeys(zoo.tasks, zoo.sources()))
 
 
 def feature_ensemble(zoo: Zoo) -> Contender:
     """All fine-tuned encoders together: mean of their raw features."""
-    return dataclasses.replace(ensemble(zoo), model="Ensemble (features)", combine=logits_of_mean_features)
+    plain = _baseline("ensemble_features", "ensemble", dict.fromkeys(zoo.tasks, zoo.sources()))
+    return dataclasses.replace(plain, combine=logits_of_mean_features)
+
+
+def _baseline(key: str, kind: str, encoders: Mapping[str, tuple[Encoder, ...]]) -> Contender:
+    return Contender(key=key, model=BASELINE_NAMES[key], kind=kind, encoders=encoders)
 
 
 BASELINES: Mapping[str, Callable[[Zoo], Contender]] = {
-    "zero_shot": zero_shot, "ensemble_features": feature_ensemble, "ensemble": ensemble, "individual": individual,
-}  # fmt: skip
+    "zero_shot": zero_shot,
+    "ensemble_features": feature_ensemble,
+    "ensemble": ensemble,
+    "individual": individual,
+}
 """By the name that `as_contender` takes."""
 
 
@@ -91,8 +99,13 @@ def as_contender(zoo: Zoo, model: Any, name: str | None = None, digest: str | No
     facts = None if recipe is None else recipe.to_dict()
     if getattr(model, "per_task", None) is not None:
         encoders = {task: (encoder,) for task, encoder in task_encoders(model, zoo.tasks, name).items()}
-        return Contender(model=name or model.name, kind="per_task", recipe=facts, encoders=encoders)
+        key = merge_key(model.digest if recipe is None else recipe.digest)
+        return Contender(key=key, model=name or model.name, kind="per_task", recipe=facts, encoders=encoders)
     encoder = as_encoder(model, name, digest)
     return Contender(
-        model=name or encoder.name, kind="merged", recipe=facts, encoders=dict.fromkeys(zoo.tasks, (encoder,))
+        key=merge_key(encoder.digest if recipe is None else recipe.digest),
+        model=name or encoder.name,
+        kind="merged",
+        recipe=facts,
+        encoders=dict.fromkeys(zoo.tasks, (encoder,)),
     )

@@ -2,18 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from mloss_core.caching import Cache
 from mloss_core.errors import DatasetError
-from mloss_core.evaluation.contenders import as_contender
 from mloss_core.evaluation.rows import EvaluationRow
-from mloss_core.evaluation.tables import rows_of
-from mloss_core.types import Progress, silent
-from mloss_core.zoo import Zoo
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,22 +39,6 @@ class PairedDifference:
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()}
 
 
-def paired_difference(
-    zoo: Zoo, a: Any, b: Any, split: str = "test", tasks: "Sequence[str] | None" = None, *,
-    progress: Progress = silent, cache: Cache | None = None,
-) -> PairedDifference:  # fmt: skip
-    """Compare two models on the same images.
-
-    Args:
-        a, b: anything `as_contender` takes: merge results, (name, state dict) pairs, encoders, or `zero_shot`,
-            `ensemble`, `ensemble_features`, `individual`.
-        zoo, split, tasks, progress, cache: as in `evaluate`.
-    """
-    chosen = zoo.subset(tasks)
-    contenders = [as_contender(chosen, a), as_contender(chosen, b)]
-    return compare_rows(*rows_of(chosen, contenders, split, progress=progress, cache=cache))
-
-
 def compare_rows(a: EvaluationRow, b: EvaluationRow) -> PairedDifference:
     """`paired_difference` of two rows of the same images.
 
@@ -79,7 +58,66 @@ def compare_rows(a: EvaluationRow, b: EvaluationRow) -> PairedDifference:
     means = {task: float(sign.mean()) for task, sign in signs.items()}
     squares = [((sign**2).mean() - means[task] ** 2) / len(sign) for task, sign in signs.items()]
     return PairedDifference(
-        difference=sum(means.values()) / len(means), standard_error=math.sqrt(sum(squares)) / len(means),
+        difference=sum(means.values()) / len(means),
+        standard_error=math.sqrt(sum(squares)) / len(means),
         only_a={task: int((sign > 0).sum()) for task, sign in signs.items()},
-        only_b={task: int((sign < 0).sum()) for task, sign in signs.items()}, counts=dict(a.counts),
-    )  # fmt: skip
+        only_b={task: int((sign < 0).sum()) for task, sign in signs.items()},
+        counts=dict(a.counts),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Accuracy of one row minus another's, as a fraction.
+
+    Args:
+        value: on average over tasks, or on one task.
+        standard_error: of `value`; None where it is not known.
+        paired: whether the standard error comes from the same images, which makes it smaller and right; otherwise
+            it is the sum of two independent ones, an upper figure.
+    """
+
+    value: float
+    standard_error: float | None
+    paired: bool
+
+
+def difference(row: EvaluationRow, other: EvaluationRow) -> Difference | None:
+    """How far `row` is above `other` on average over tasks; None where one of them has no figures.
+
+    Paired where both have the single answers: with d_ti = correct_row - correct_other of image i of task t, the
+    difference is the mean over tasks of mean_i d_ti and its variance sum_t var_i(d_ti) / n_t / T^2, as in
+    `compare_rows`.
+    """
+    if row.average is None or other.average is None:
+        return None
+    value, tasks = row.average - other.average, list(row.accuracy)
+    if tasks and all(_same_images(row, other, task) for task in tasks):
+        variance = sum(_variance(row, other, task) for task in tasks) / len(tasks) ** 2
+        return Difference(value, math.sqrt(variance), paired=True)
+    return Difference(value, _independent(row.standard_error, other.standard_error), paired=False)
+
+
+def task_difference(row: EvaluationRow, other: EvaluationRow, task: str) -> Difference | None:
+    """`difference` on one task alone."""
+    if task not in row.accuracy or task not in other.accuracy:
+        return None
+    value = row.accuracy[task] - other.accuracy[task]
+    if _same_images(row, other, task):
+        return Difference(value, math.sqrt(_variance(row, other, task)), paired=True)
+    return Difference(value, _independent(row.task_error(task), other.task_error(task)), paired=False)
+
+
+def _same_images(row: EvaluationRow, other: EvaluationRow, task: str) -> bool:
+    ours, theirs = row.correct.get(task), other.correct.get(task)
+    return ours is not None and theirs is not None and len(ours) == len(theirs) > 0
+
+
+def _variance(row: EvaluationRow, other: EvaluationRow, task: str) -> float:
+    """Of the mean of the answers' differences on one task."""
+    gap = row.correct[task].astype(float) - other.correct[task].astype(float)
+    return float(gap.var()) / len(gap)
+
+
+def _independent(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else math.hypot(first, second)

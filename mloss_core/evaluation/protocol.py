@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from mloss_core.errors import ZooError
-from mloss_core.evaluation.paper_recipes import BACKBONES, ENSEMBLE, protocol_recipes
-from mloss_core.evaluation.published import PublishedRow, published_rows
+from mloss_core.evaluation.published.recipes import BACKBONES, protocol_recipes
+from mloss_core.evaluation.published.tables import PublishedRow, published_rows
 from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.evaluation.tables import evaluate_rows, evaluate_weights
 from mloss_core.merging import merge
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import Progress, part, silent
-from mloss_core.vision import Architecture
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import Architecture
+from mloss_core.zoo.model import Zoo
 
 _SHAPES = {"ViT-B/32": (768, 12, 32), "ViT-L/14": (1024, 24, 14)}
 
@@ -39,11 +39,15 @@ class ProtocolRow:
         """Plain values, ready for JSON; accuracies are fractions."""
         row = self.published
         return {
-            "table": row.table, "method": row.method, "setting": row.setting, "blocks": row.blocks,
+            "table": row.table,
+            "method": row.method,
+            "setting": row.setting,
+            "blocks": row.blocks,
             "recipe": None if self.recipe is None else self.recipe.to_dict(),
-            "measured": self.measured.to_dict(), "seconds": self.seconds,
+            "measured": self.measured.to_dict(),
+            "seconds": self.seconds,
             "published": {"average": row.average, "variance": row.variance, "tasks": dict(row.accuracy)},
-        }  # fmt: skip
+        }
 
 
 def backbone_of(architecture: Architecture) -> str:
@@ -75,9 +79,12 @@ def comparable(zoo: Zoo, backbone: str) -> str:
 
 
 def run_protocol(
-    zoo: Zoo, mloss: MLossOptions | None = None, split: str = "test", progress: Progress = silent,
+    zoo: Zoo,
+    mloss: MLossOptions | None = None,
+    split: str = "test",
+    progress: Progress = silent,
     told: Callable[[ProtocolRow], None] | None = None,
-) -> list[ProtocolRow]:  # fmt: skip
+) -> list[ProtocolRow]:
     """Merge and evaluate every row of the page's tables for the zoo's depth, one merged model in memory at a time.
 
     Args:
@@ -95,7 +102,7 @@ def run_protocol(
     share = 1 / (len(planned) + 1)
     known: dict[str, tuple[EvaluationRow, float]] = {}
     rows = evaluate_rows(zoo, (), split, progress=part(progress, 0, share))
-    ensemble = next(row for row in rows if row.model == ENSEMBLE)
+    ensemble = next(row for row in rows if row.key == "ensemble_features")
     found = []
     for place, (published, recipe) in enumerate(planned, 1):
         step = part(progress, place * share, (place + 1) * share)

@@ -9,28 +9,26 @@ from torch import Tensor
 
 from mloss_core.caching import Cache
 from mloss_core.data.manifests import split_manifests
-from mloss_core.evaluation.contenders import (
-    Contender,
-    as_contender,
-    ensemble,
-    feature_ensemble,
-    individual,
-    zero_shot,
-)
-from mloss_core.evaluation.rows import EvaluationRow
+from mloss_core.evaluation.contenders import Contender, as_contender, ensemble, feature_ensemble, individual, zero_shot
+from mloss_core.evaluation.paired import PairedDifference, compare_rows
+from mloss_core.evaluation.rows import NUMBERS, EvaluationRow
 from mloss_core.outputs.encoders import dataset_of, head_of
 from mloss_core.outputs.encoding import features_of_many
 from mloss_core.types import Progress, StateDict, part, silent
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo.model import Encoder, Zoo
 
 if TYPE_CHECKING:
     import pandas
 
 
 def evaluate(
-    zoo: Zoo, results: Sequence[Any] = (), split: str = "test", tasks: "Sequence[str] | None" = None,
-    progress: Progress = silent, cache: Cache | None = None,
-) -> "pandas.DataFrame":  # fmt: skip
+    zoo: Zoo,
+    results: Sequence[Any] = (),
+    split: str = "test",
+    tasks: "Sequence[str] | None" = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> "pandas.DataFrame":
     """Top-1 accuracy of merges beside Zero-shot, the Ensembles and Individual, each task with its zero-shot head.
 
     Args:
@@ -59,32 +57,50 @@ def evaluate(
     records = [
         {"model": row.model, "kind": row.kind, "recipe": row.recipe, **row.accuracy, **row.numbers()} for row in rows
     ]
-    table = pandas.DataFrame(records)
+    table = pandas.DataFrame(records).astype(dict.fromkeys(NUMBERS, float))
     table.attrs = {
-        "zoo": {"name": zoo.name, "digest": zoo.digest}, "split": split, "tasks": list(rows[0].accuracy),
-        "counts": dict(rows[0].counts), "images": split_manifests(zoo.datasets, rows[0].accuracy, split),
+        "zoo": {"name": zoo.name, "digest": zoo.digest},
+        "split": split,
+        "tasks": list(rows[0].accuracy),
+        "counts": dict(rows[0].counts),
+        "images": split_manifests(zoo.datasets, rows[0].accuracy, split),
         "seconds": time.perf_counter() - started,
-    }  # fmt: skip
+    }
     return table
 
 
 def evaluate_rows(
-    zoo: Zoo, results: Sequence[Any] = (), split: str = "test", tasks: "Sequence[str] | None" = None, *,
-    progress: Progress = silent, cache: Cache | None = None,
-) -> list[EvaluationRow]:  # fmt: skip
+    zoo: Zoo,
+    results: Sequence[Any] = (),
+    split: str = "test",
+    tasks: "Sequence[str] | None" = None,
+    *,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> list[EvaluationRow]:
     """The rows of `evaluate`, with the single answers."""
     chosen = zoo.subset(tasks)
     contenders = [
-        zero_shot(chosen), *(as_contender(chosen, result) for result in results), feature_ensemble(chosen),
-        ensemble(chosen), individual(chosen),
-    ]  # fmt: skip
+        zero_shot(chosen),
+        *(as_contender(chosen, result) for result in results),
+        feature_ensemble(chosen),
+        ensemble(chosen),
+        individual(chosen),
+    ]
     return rows_of(chosen, contenders, split, progress=progress, cache=cache)
 
 
 def evaluate_weights(
-    zoo: Zoo, weights: "StateDict | Encoder | Any", *, name: str | None = None, digest: str | None = None,
-    split: str = "test", tasks: "Sequence[str] | None" = None, progress: Progress = silent, cache: Cache | None = None,
-) -> EvaluationRow:  # fmt: skip
+    zoo: Zoo,
+    weights: "StateDict | Encoder | Any",
+    *,
+    name: str | None = None,
+    digest: str | None = None,
+    split: str = "test",
+    tasks: "Sequence[str] | None" = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> EvaluationRow:
     """One row for any model that `as_contender` takes; only the individual encoders run beside it.
 
     Args:
@@ -117,8 +133,13 @@ def rows_of(
     progress(1.0, f"evaluated on {len(zoo.tasks)} tasks")
     reference = {task: float(np.mean(right)) for task, right in correct[-1].items()}
     return [
-        EvaluationRow(
-            model=contender.model, kind=contender.kind, recipe=contender.recipe, correct=place, individual=reference
+        EvaluationRow.measured(
+            key=contender.key,
+            model=contender.model,
+            kind=contender.kind,
+            recipe=contender.recipe,
+            correct=place,
+            individual=reference,
         )
         for contender, place in zip(contenders, correct, strict=False)
     ]
@@ -140,3 +161,25 @@ def _answers(
 def _predict(contender: Contender, features: Mapping[str, Tensor], task: str, head: Tensor) -> Tensor:
     parts = [features[encoder.digest] for encoder in contender.encoders[task]]
     return contender.combine(parts, head).argmax(dim=1)
+
+
+def paired_difference(
+    zoo: Zoo,
+    a: Any,
+    b: Any,
+    split: str = "test",
+    tasks: "Sequence[str] | None" = None,
+    *,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> PairedDifference:
+    """Compare two models on the same images.
+
+    Args:
+        a, b: anything `as_contender` takes: merge results, (name, state dict) pairs, encoders, or `zero_shot`,
+            `ensemble`, `ensemble_features`, `individual`.
+        zoo, split, tasks, progress, cache: as in `evaluate`.
+    """
+    chosen = zoo.subset(tasks)
+    contenders = [as_contender(chosen, a), as_contender(chosen, b)]
+    return compare_rows(*rows_of(chosen, contenders, split, progress=progress, cache=cache))

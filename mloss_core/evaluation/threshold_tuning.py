@@ -11,7 +11,7 @@ from mloss_core.evaluation.tables import evaluate_weights
 from mloss_core.merging import MergeResult, check_recipe, merge
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 if TYPE_CHECKING:
     from mloss_core.mloss import MLossReport
@@ -44,16 +44,26 @@ class ThresholdSearch:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
-            "recipe": self.recipe.to_dict(), "thresholds": dict(self.thresholds), "metric": "top1", "split": SPLIT,
+            "recipe": self.recipe.to_dict(),
+            "thresholds": dict(self.thresholds),
+            "metric": "top1",
+            "split": SPLIT,
             "curve": [{"threshold": threshold, "tasks": dict(row)} for threshold, row in self.curve.items()],
-            "counts": dict(self.counts), "seconds": self.seconds,
-        }  # fmt: skip
+            "counts": dict(self.counts),
+            "seconds": self.seconds,
+        }
 
 
 def tune_thresholds(
-    zoo: Zoo, recipe: Recipe, *, grid: Sequence[float] = GRID, report: "MLossReport | None" = None,
-    limit: int | None = None, progress: Progress = silent, cache: Cache | None = None,
-) -> ThresholdSearch:  # fmt: skip
+    zoo: Zoo,
+    recipe: Recipe,
+    *,
+    grid: Sequence[float] = GRID,
+    report: "MLossReport | None" = None,
+    limit: int | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> ThresholdSearch:
     """Find for each task the threshold at which its own model does best on its own validation images.
 
     Of equal ones the smallest wins. Every task's model hangs on its own threshold alone, so one merge a threshold shows
@@ -94,9 +104,13 @@ def tune_thresholds(
     result = merge(zoo, chosen, report=report, progress=part(progress, 1 - 1 / steps, 1.0))
     progress(1.0, "thresholds chosen")
     return ThresholdSearch(
-        recipe=result.recipe, thresholds=best, curve=curve, counts=counts, seconds=time.perf_counter() - started,
+        recipe=result.recipe,
+        thresholds=best,
+        curve=curve,
+        counts=counts,
+        seconds=time.perf_counter() - started,
         result=result,
-    )  # fmt: skip
+    )
 
 
 def has_thresholds(recipe: Recipe) -> bool:

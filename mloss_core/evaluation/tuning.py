@@ -17,7 +17,7 @@ from mloss_core.evaluation.threshold_tuning import ThresholdSearch, has_threshol
 from mloss_core.merging import MergeResult, check_recipe, merge
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 if TYPE_CHECKING:
     from mloss_core.mloss import MLossReport
@@ -76,16 +76,27 @@ class ScaleSearch:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
-            "recipe": self.recipe.to_dict(), "scale": self.scale, "metric": self.metric, "split": SPLIT,
-            "curve": [dataclasses.asdict(point) for point in self.curve], "counts": dict(self.counts),
-            "at_the_end": self.at_the_end, "seconds": self.seconds,
-        }  # fmt: skip
+            "recipe": self.recipe.to_dict(),
+            "scale": self.scale,
+            "metric": self.metric,
+            "split": SPLIT,
+            "curve": [dataclasses.asdict(point) for point in self.curve],
+            "counts": dict(self.counts),
+            "at_the_end": self.at_the_end,
+            "seconds": self.seconds,
+        }
 
 
 def tune_scale(
-    zoo: Zoo, recipe: Recipe, *, metric: str = "normalised", report: "MLossReport | None" = None,
-    limit: int | None = None, progress: Progress = silent, cache: Cache | None = None,
-) -> ScaleSearch:  # fmt: skip
+    zoo: Zoo,
+    recipe: Recipe,
+    *,
+    metric: str = "normalised",
+    report: "MLossReport | None" = None,
+    limit: int | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> ScaleSearch:
     """Find the scale at which a merge does best on validation images. The merge itself is computed once.
 
     A coarse pass goes up in steps of 0.2 until three in a row are no better, a fine one looks 0.1 to both sides of the
@@ -117,15 +128,24 @@ def tune_scale(
     best = search.best
     result = merged.rescaled(best.scale)
     return ScaleSearch(
-        recipe=result.recipe, metric=metric, curve=tuple(sorted(search.points.values(), key=lambda p: p.scale)),
-        counts=search.counts, seconds=time.perf_counter() - started, result=result,
-    )  # fmt: skip
+        recipe=result.recipe,
+        metric=metric,
+        curve=tuple(sorted(search.points.values(), key=lambda p: p.scale)),
+        counts=search.counts,
+        seconds=time.perf_counter() - started,
+        result=result,
+    )
 
 
 def tune(
-    zoo: Zoo, recipe: Recipe, *, report: "MLossReport | None" = None, limit: int | None = None,
-    progress: Progress = silent, cache: Cache | None = None,
-) -> ScaleSearch | ThresholdSearch:  # fmt: skip
+    zoo: Zoo,
+    recipe: Recipe,
+    *,
+    report: "MLossReport | None" = None,
+    limit: int | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> ScaleSearch | ThresholdSearch:
     """Choose on validation images what a recipe's method leaves open: a threshold for each task, or the scale.
 
     Raises:
@@ -204,10 +224,15 @@ class _Search:
         done = 1 - 0.8 ** len(self.points)
         left = 1 - 0.8 ** (len(self.points) + 1)
         row = evaluate_weights(
-            self.zoo, self.merged.rescaled(scale), split=SPLIT, tasks=self.merged.recipe.tasks, cache=self.cache,
+            self.zoo,
+            self.merged.rescaled(scale),
+            split=SPLIT,
+            tasks=self.merged.recipe.tasks,
+            cache=self.cache,
             progress=part(self.progress, done, left),
-        )  # fmt: skip
+        )
         self.counts = row.counts
-        point = ScalePoint(scale, row.average, row.normalised, row.standard_error)
+        normalised = math.nan if row.normalised is None else row.normalised
+        point = ScalePoint(scale, row.figure("average"), normalised, row.figure("standard_error"))
         self.points[scale] = point
         return point

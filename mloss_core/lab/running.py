@@ -4,12 +4,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.lab.identity import zoo_identity
-from mloss_core.lab.kinds import KINDS, Payload, canonical
+from mloss_core.lab.requests import JOB_TYPES, Payload, canonical, zoo_identity
 from mloss_core.types import Progress, part, silent
 
 if TYPE_CHECKING:
-    from mloss_core.zoo import Zoo
+    from mloss_core.zoo.model import Zoo
 
 _OPEN_ZOOS = 3
 
@@ -22,8 +21,8 @@ class Zoos:
 
     def get(self, name: str, device: str, progress: Progress = silent) -> "Zoo":
         """The zoo of that name on that device, opened anew when its files changed; converting them may take a while."""
-        from mloss_core.vision import resolve_device
-        from mloss_core.zoo import open_zoo
+        from mloss_core.opening import open_zoo
+        from mloss_core.placement import resolve_device
 
         key = (name, zoo_identity(name), str(resolve_device(device)))
         if key not in self._open:
@@ -40,7 +39,7 @@ def run_now(
     """Do a piece of work here and now.
 
     Args:
-        kind, params: of `mloss_core.lab.kinds`.
+        kind, params: of `mloss_core.lab.requests`.
         device: auto, cpu or cuda:N.
         progress: told how far it is; may raise `JobCancelledError`.
         zoos: those that are open already.
@@ -49,6 +48,6 @@ def run_now(
         MLossCoreError: whatever the work finds wrong with the request.
     """
     params = canonical(kind, params)
-    record = KINDS[kind]
-    zoo = (zoos or Zoos()).get(params["zoo"], device, part(progress, 0.0, record.opening))
-    return record.load()(zoo, params, part(progress, record.opening, 1.0))
+    job_type = JOB_TYPES[kind]
+    zoo = (zoos or Zoos()).get(params["zoo"], device, part(progress, 0.0, job_type.opening))
+    return job_type.load()(zoo, params, part(progress, job_type.opening, 1.0))

@@ -9,7 +9,7 @@ from torch import Tensor
 from mloss_core.errors import CheckpointError
 from mloss_core.state_dicts import check_same_structure, is_merged_tensor, task_vector
 from mloss_core.types import Progress
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo.model import Encoder, Zoo
 
 _BAND = 2**20
 """Entries of each model that are held at once, in float64."""
@@ -48,10 +48,16 @@ def geometry(
     progress(1.0, "compared all weights")
     for a, b in pairs:
         i, j = names.index(a), names.index(b)
-        yield (a, b), {
-            "dot": products[i, j], "square_a": products[i, i], "square_b": products[j, j], "both": both[i, j],
-            "conflicts": conflicts[i, j],
-        }  # fmt: skip
+        yield (
+            (a, b),
+            {
+                "dot": products[i, j],
+                "square_a": products[i, i],
+                "square_b": products[j, j],
+                "both": both[i, j],
+                "conflicts": conflicts[i, j],
+            },
+        )
 
 
 def _bands(zoo: Zoo, encoders: Sequence[Encoder], key: str) -> Iterator[Tensor]:

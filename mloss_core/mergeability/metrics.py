@@ -90,34 +90,69 @@ def sign_conflict(facts: Facts) -> float | Undefined:
 
 _ALL = (
     Metric(
-        name="mloss", title="Pairwise M-Loss", category="disagreement", unit="squared activation", symmetric=True,
-        higher_is_better=False, needs_data="unlabeled", facts="mloss", function=total_mloss,
+        name="mloss",
+        title="Pairwise M-Loss",
+        category="disagreement",
+        unit="squared activation",
+        symmetric=True,
+        higher_is_better=False,
+        needs_data="unlabeled",
+        facts="mloss",
+        function=total_mloss,
         summary="M-Loss of the two models merged with equal weights, on calibration images of both tasks; mean over "
         "nodes, then over blocks.",
     ),
     Metric(
-        name="mloss_normalised", title="Pairwise M-Loss, normalised", category="disagreement", unit="ratio",
-        symmetric=True, higher_is_better=False, needs_data="unlabeled", facts="mloss", function=normalised_mloss,
+        name="mloss_normalised",
+        title="Pairwise M-Loss, normalised",
+        category="disagreement",
+        unit="ratio",
+        symmetric=True,
+        higher_is_better=False,
+        needs_data="unlabeled",
+        facts="mloss",
+        function=normalised_mloss,
         summary="The same in its scale-free form, the disagreement's length relative to the merged activation's; mean "
         "over images, then over blocks.",
     ),
     Metric(
-        name="task_vector_cosine", title="Task-vector cosine", category="geometry", unit="cosine", symmetric=True,
-        higher_is_better=True, needs_data=None, facts="geometry", function=task_vector_cosine,
+        name="task_vector_cosine",
+        title="Task-vector cosine",
+        category="geometry",
+        unit="cosine",
+        symmetric=True,
+        higher_is_better=True,
+        needs_data=None,
+        facts="geometry",
+        function=task_vector_cosine,
         summary="Cosine of the angle between the two flattened task vectors: 1 the same direction, 0 unrelated.",
     ),
     Metric(
-        name="task_vector_distance", title="Task-vector distance", category="geometry", unit="weight", symmetric=True,
-        higher_is_better=False, needs_data=None, facts="geometry", function=task_vector_distance,
+        name="task_vector_distance",
+        title="Task-vector distance",
+        category="geometry",
+        unit="weight",
+        symmetric=True,
+        higher_is_better=False,
+        needs_data=None,
+        facts="geometry",
+        function=task_vector_distance,
         summary="Euclidean distance between the two models' weights.",
     ),
     Metric(
-        name="sign_conflict", title="Sign conflict", category="signs", unit="fraction", symmetric=True,
-        higher_is_better=False, needs_data=None, facts="geometry", function=sign_conflict,
+        name="sign_conflict",
+        title="Sign conflict",
+        category="signs",
+        unit="fraction",
+        symmetric=True,
+        higher_is_better=False,
+        needs_data=None,
+        facts="geometry",
+        function=sign_conflict,
         summary="Among the weights whose entry is nonzero in both task vectors, the fraction with opposite signs; "
         "0.5 is what chance gives.",
     ),
-)  # fmt: skip
+)
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 """All metrics by name, in the order in which they are shown."""

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from mloss_core.caching import Cache
-from mloss_core.data.calibration import CalibrationSet, draw_calibration
 from mloss_core.errors import InvalidOptionError
 from mloss_core.mloss import measure_mloss
 from mloss_core.mloss.accumulate import source_layers
 from mloss_core.mloss.inputs import SiteInputs, feeding_networks, site_inputs
 from mloss_core.mloss.measure import activation_of, reduced
 from mloss_core.mloss.node import Linear, image_sums
+from mloss_core.outputs.calibration import CalibrationSet, draw_calibration
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import Progress
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 Pair = tuple[str, str]
 Found = Iterator[tuple[Pair, Mapping[str, np.ndarray]]]

@@ -1,6 +1,7 @@
 """Metrics of all pairs of a zoo. Facts of a pair depend on its two models alone, so they are kept pair by pair."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from mloss_core.mergeability.metrics import METRICS, Facts, Metric, Undefined, g
 from mloss_core.mergeability.pair_mloss import mloss_identity, mloss_of_pairs
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 if TYPE_CHECKING:
     import pandas
@@ -36,16 +37,19 @@ class FactSource:
     identity: Callable[[Zoo, Pair, MLossOptions], Any]
 
 
-SOURCES: Mapping[str, FactSource] = MappingProxyType({
-    source.name: source
-    for source in (
-        FactSource(
-            name="geometry", compute=lambda zoo, pairs, options, progress, cache: geometry(zoo, pairs, progress),
-            identity=lambda zoo, pair, options: None,
-        ),
-        FactSource(name="mloss", compute=mloss_of_pairs, identity=mloss_identity),
-    )
-})  # fmt: skip
+SOURCES: Mapping[str, FactSource] = MappingProxyType(
+    {
+        source.name: source
+        for source in (
+            FactSource(
+                name="geometry",
+                compute=lambda zoo, pairs, options, progress, cache: geometry(zoo, pairs, progress),
+                identity=lambda zoo, pair, options: None,
+            ),
+            FactSource(name="mloss", compute=mloss_of_pairs, identity=mloss_identity),
+        )
+    }
+)
 """Sources of facts by name."""
 
 
@@ -61,9 +65,13 @@ def all_pairs(tasks: Sequence[str]) -> list[Pair]:
 
 
 def pairwise_metrics(
-    zoo: Zoo, names: Sequence[str] | None = None, tasks: Sequence[str] | None = None,
-    options: MLossOptions | None = None, progress: Progress = silent, cache: Cache | None = None,
-) -> "pandas.DataFrame":  # fmt: skip
+    zoo: Zoo,
+    names: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
+    options: MLossOptions | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> "pandas.DataFrame":
     """Metrics of every pair of tasks.
 
     Args:
@@ -100,9 +108,12 @@ def pairwise_metrics(
 
 
 def pairwise_mloss(
-    zoo: Zoo, tasks: Sequence[str] | None = None, options: MLossOptions | None = None, progress: Progress = silent,
+    zoo: Zoo,
+    tasks: Sequence[str] | None = None,
+    options: MLossOptions | None = None,
+    progress: Progress = silent,
     cache: Cache | None = None,
-) -> "pandas.DataFrame":  # fmt: skip
+) -> "pandas.DataFrame":
     """M-Loss of every pair of tasks in every block; arguments and errors as in `pairwise_metrics`.
 
     Returns:
@@ -121,9 +132,14 @@ def pairwise_mloss(
 
 
 def facts_of_pairs(
-    zoo: Zoo, source: str, pairs: Sequence[Pair], options: MLossOptions | None = None, *, progress: Progress = silent,
+    zoo: Zoo,
+    source: str,
+    pairs: Sequence[Pair],
+    options: MLossOptions | None = None,
+    *,
+    progress: Progress = silent,
     cache: Cache | None = None,
-) -> dict[Pair, Facts]:  # fmt: skip
+) -> dict[Pair, Facts]:
     """Facts of the pairs from one of `SOURCES`; only those that the cache lacks are computed, in one go."""
     cache, origin, options = cache or Cache(), SOURCES[source], options or MLossOptions()
     keys = {pair: _key(zoo, origin, pair, options) for pair in pairs}
@@ -133,9 +149,13 @@ def facts_of_pairs(
     if missing:
         for pair, found in origin.compute(zoo, missing, options, progress, cache):
             meta = {"facts": source, "pair": pair}
-            facts[pair] = cache.remember("pairs", keys[pair], lambda meta=meta, found=found: (meta, found)).arrays
+            facts[pair] = cache.remember("pairs", keys[pair], functools.partial(_given, meta, found)).arrays
     progress(1.0, "all pairs compared")
     return facts
+
+
+def _given(meta: Mapping[str, Any], arrays: Facts) -> tuple[Mapping[str, Any], Facts]:
+    return meta, arrays
 
 
 def _key(zoo: Zoo, source: FactSource, pair: Pair, options: MLossOptions) -> str:

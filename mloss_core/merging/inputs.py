@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,15 +11,16 @@ from torch import Tensor
 
 from mloss_core.caching import Cache
 from mloss_core.errors import CheckpointError
-from mloss_core.merging.plan import Drop, RowGuide
-from mloss_core.merging.row_guides import ScoredRows, scored_rows
-from mloss_core.merging.sparsify import drop, mask_generator
+from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
+from mloss_core.merging.sparsifiers.sparsify import count_rows, drop, mask_generator
+from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
+from mloss_core.merging.tensors.decompositions import one_thread
 from mloss_core.placement import resident
 from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
 
 if TYPE_CHECKING:
-    from mloss_core.merging.statistics import Statistics
+    from mloss_core.merging.data_driven.statistics import Statistics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,30 @@ class MergeInputs:
     def with_moving_keys(self) -> "MergeInputs":
         """The same with `moving` found out, which reads every tensor once."""
         return dataclasses.replace(self, moving=moving_keys(self.pretrained, self.finetuned))
+
+    @property
+    def models(self) -> range:
+        """Positions of the models."""
+        return range(len(self.finetuned))
+
+    def alone(self, keeps_all: bool = True) -> StateDict | None:
+        """The weights of a single model that nothing prunes, which a merge gives back without rounding; else None.
+
+        Args:
+            keeps_all: whether the method drops nothing of a task vector and changes nothing in it.
+        """
+        return self.finetuned[0] if keeps_all and len(self.finetuned) == 1 and not self.pre else None
+
+    def counted(self, key: str) -> "CountedVectors":
+        """The models' task vectors of one tensor after the pre-processors; what is nonzero in them is counted."""
+        return CountedVectors(self, key)
+
+    def precision(self, keys: Iterable[str]) -> torch.dtype:
+        """In what the task vectors of all models are computed without loss: float32, or float64 where any is."""
+        listed, widest = list(keys), torch.float32
+        for model in self.models:
+            widest = torch.promote_types(widest, self.dtype(model, listed))
+        return widest
 
     def dtype(self, model: int, keys: Iterable[str]) -> torch.dtype:
         """In what the task vectors of these tensors are all computed without loss: float32 or float64."""
@@ -118,12 +143,51 @@ class MergeInputs:
         )
 
 
+class CountedVectors:
+    """The task vectors of one tensor, read one model at a time as often as wanted.
+
+    Args:
+        inputs: of the merge.
+        key: the tensor's name.
+        read: gives one model's vector instead of `inputs.thinned_vector`.
+    """
+
+    def __init__(self, inputs: MergeInputs, key: str, read: "Callable[[int, str], Tensor] | None" = None) -> None:
+        self._inputs, self._key, self._read = inputs, key, read or inputs.thinned_vector
+        self._nonzero: dict[int, int] = {}
+
+    def __getitem__(self, model: int) -> Tensor:
+        vector = self._read(model, self._key)
+        self._nonzero[model] = int(count_rows((vector != 0).reshape(1, -1)))
+        return vector
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return map(self.__getitem__, self._inputs.models)
+
+    @property
+    def share(self) -> float:
+        """Fraction of the entries of all models that was nonzero, as far as they were read."""
+        size = self._inputs.pretrained[self._key].numel()
+        return sum(self._nonzero.values()) / max(size * len(self._inputs.finetuned), 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class MergedTensor:
     """One tensor of a merged update before its scale, and the nonzero fraction of the sparsified task vectors."""
 
     update: Tensor
     keep: float
+
+    @classmethod
+    def of(cls, update: Tensor, vectors: CountedVectors) -> "MergedTensor":
+        """The update on the CPU, with what was kept of the task vectors that it came from."""
+        return cls(update.cpu(), vectors.share)
+
+    @classmethod
+    def selected(cls, update: Tensor, stays: Tensor) -> "MergedTensor":
+        """The update where a mask is true, 0 elsewhere; the share of the mask is what was kept."""
+        share = int(torch.count_nonzero(stays)) / max(stays.numel(), 1)
+        return cls(torch.where(stays, update, 0.0).cpu(), share)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,11 +199,26 @@ class MergeRule:
         scale: factor of the update.
         exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes);
             it may hold some tensors alone.
+        single_thread: `tensor` runs on one CPU thread, as LAPACK's last bits change with their number.
     """
 
     tensor: Callable[[str], MergedTensor]
     scale: float = 1.0
     exact: StateDict | None = None
+    single_thread: bool = False
+
+    def __post_init__(self) -> None:
+        if self.single_thread:
+            object.__setattr__(self, "tensor", _on_one_thread(self.tensor))
+
+
+def _on_one_thread(tensor: Callable[[str], MergedTensor]) -> Callable[[str], MergedTensor]:
+    @functools.wraps(tensor)
+    def alone(key: str) -> MergedTensor:
+        with one_thread():
+            return tensor(key)
+
+    return alone
 
 
 @dataclasses.dataclass(frozen=True)

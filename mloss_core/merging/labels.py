@@ -7,6 +7,7 @@ from typing import Any
 from mloss_core.merging.methods import Method, check_recipe, guides
 from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.recipe import MLossOptions, Recipe
+from mloss_core.zoo.embedded import DEFAULT_ZOO
 
 _PAPER_BLOCKS = {12: ((8, 9, 10), (0, 8, 9, 10)), 24: ((20, 21, 22), (0, 20, 21, 22))}
 
@@ -47,7 +48,7 @@ def describe(recipe: Recipe) -> str:
     return " ".join(words)
 
 
-def command(recipe: Recipe, zoo_name: str = "demo") -> str:
+def command(recipe: Recipe, zoo_name: str = DEFAULT_ZOO) -> str:
     """The shell line that makes this merge again and evaluates it.
 
     A recipe that plain flags cannot say goes to the command as JSON.

@@ -9,15 +9,16 @@ from torch import Tensor
 
 from mloss_core.caching import write_atomically
 from mloss_core.checkpoints import open_checkpoint
-from mloss_core.checkpoints.naming import check_format, hugging_face_config
+from mloss_core.checkpoints.naming import check_format, hugging_face_config, hugging_face_images
 from mloss_core.checkpoints.sharded import files_of
 from mloss_core.errors import CacheError, CheckpointError, InvalidOptionError
 from mloss_core.merging.results import versions
 from mloss_core.recipe import Recipe
-from mloss_core.vision import Architecture
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import Architecture
+from mloss_core.zoo.model import Zoo
 
-_HF_WEIGHTS, _HF_CONFIG = "model.safetensors", "config.json"
+_HF_WEIGHTS = "model.safetensors"
+_HF_CONFIGS = {"config.json": hugging_face_config, "preprocessor_config.json": hugging_face_images}
 
 
 def check_out(zoo: Zoo, out: "str | Path | None", format: str) -> None:
@@ -35,17 +36,21 @@ def check_out(zoo: Zoo, out: "str | Path | None", format: str) -> None:
             raise InvalidOptionError(
                 f"the file to write must not replace a model of the zoo; {out} holds {encoder.name}."
             )
-    config = _config_file(Path(out), format)
-    if config is not None and config.exists() and config.read_bytes() != _config(zoo.architecture).encode():
-        raise InvalidOptionError(f"{config} belongs to another model; write {out} into a folder of its own.")
+    for config, text in _configs(Path(out), format, zoo.architecture).items():
+        if config.exists() and config.read_bytes() != text.encode():
+            raise InvalidOptionError(f"{config} belongs to another model; write {out} into a folder of its own.")
 
 
 def file_facts(zoo: Zoo, recipe: Recipe) -> dict[str, str]:
     """Metadata of a merged file: enough to open it and to make it again."""
     facts: dict[str, Any] = {
-        "architecture": zoo.architecture.to_dict(), "recipe": recipe.to_dict(), "zoo": zoo.name,
-        "tasks": list(zoo.tasks), "inputs": input_digests(zoo), "versions": versions(recipe),
-    }  # fmt: skip
+        "architecture": zoo.architecture.to_dict(),
+        "recipe": recipe.to_dict(),
+        "zoo": zoo.name,
+        "tasks": list(zoo.tasks),
+        "inputs": input_digests(zoo),
+        "versions": versions(recipe),
+    }
     return {name: json.dumps(value) for name, value in facts.items()}
 
 
@@ -71,22 +76,20 @@ def leftovers(zoo: Zoo, format: str) -> dict[str, Tensor]:
 
 
 def write_config(out: Path, format: str, architecture: Architecture) -> None:
-    """Beside a Hugging Face file called model.safetensors, the config.json without which transformers opens nothing.
+    """Beside a Hugging Face file called model.safetensors, the files without which transformers opens nothing.
 
     Raises:
-        CheckpointError: it cannot be written.
+        CheckpointError: one cannot be written.
     """
-    config = _config_file(out, format)
-    if config is not None:
+    for config, text in _configs(out, format, architecture).items():
         try:
-            write_atomically(config, _config(architecture).encode())
+            write_atomically(config, text.encode())
         except CacheError as error:
             raise CheckpointError(f"cannot write {config}: {error.__cause__}.") from error
 
 
-def _config_file(out: Path, format: str) -> Path | None:
-    return out.parent / _HF_CONFIG if format == "hf" and out.name == _HF_WEIGHTS else None
-
-
-def _config(architecture: Architecture) -> str:
-    return json.dumps(hugging_face_config(architecture), indent=2) + "\n"
+def _configs(out: Path, format: str, architecture: Architecture) -> dict[Path, str]:
+    """The configurations that belong beside a file, as texts."""
+    if format != "hf" or out.name != _HF_WEIGHTS:
+        return {}
+    return {out.parent / name: json.dumps(make(architecture), indent=2) + "\n" for name, make in _HF_CONFIGS.items()}

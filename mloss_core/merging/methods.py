@@ -1,53 +1,22 @@
 """The registry of merging methods: frozen records from which forms, command line and tests grow. Imports no torch."""
 
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mloss_core.errors import InvalidOptionError, UnknownNameError, unknown_name
-from mloss_core.merging import flat_options
-from mloss_core.merging.data_methods import DATA_METHODS
-from mloss_core.merging.mask_methods import MASK_METHODS
+from mloss_core.merging.families import family_records
 from mloss_core.merging.plugins import MethodTable
 from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.merging.record import Method, register
-from mloss_core.merging.spectral_methods import SPECTRAL_METHODS
 from mloss_core.options import build_options
 from mloss_core.recipe import Recipe
 
-METHODS = MethodTable(register((
-    Method(
-        name="average", title="Simple Average", family="Flat", options_type=flat_options.AverageOptions,
-        summary="The mean of the models' weights.", paper_url="https://arxiv.org/abs/2203.05482",
-    ),
-    Method(
-        name="task_arithmetic", title="Task Arithmetic", family="Flat",
-        options_type=flat_options.TaskArithmeticOptions,
-        summary="The sum of the task vectors, scaled.", paper_url="https://arxiv.org/abs/2212.04089",
-    ),
-    Method(
-        name="ties", title="TIES", family="Flat", options_type=flat_options.TiesOptions,
-        summary="Keep the largest changes, elect a sign for each weight, average those that agree.",
-        paper_url="https://arxiv.org/abs/2306.01708",
-    ),
-    Method(
-        name="dare", title="DARE", family="Flat", options_type=flat_options.DareOptions, random=True,
-        summary="Drop changes at random, rescale the rest, then merge.", paper_url="https://arxiv.org/abs/2311.03099",
-    ),
-    Method(
-        name="m_ties", title="M-TIES", family="M-Loss guided", options_type=flat_options.MTiesOptions,
-        needs=frozenset({"mloss"}), uses_blocks=True,
-        summary="TIES that keeps less of the rows in which merging and ensembling disagree.",
-        paper_url="https://arxiv.org/abs/2602.08564",
-    ),
-    Method(
-        name="m_dare", title="M-DARE", family="M-Loss guided", options_type=flat_options.MDareOptions, random=True,
-        needs=frozenset({"mloss"}), uses_blocks=True,
-        summary="DARE that keeps less of the rows in which merging and ensembling disagree.",
-        paper_url="https://arxiv.org/abs/2602.08564",
-    ),
-    *SPECTRAL_METHODS,
-    *MASK_METHODS,
-    *DATA_METHODS,
-)))  # fmt: skip
+_REMEMBERED = 1024
+"""Recipes whose check is remembered."""
+
+METHODS = MethodTable(register(family_records()))
 """All methods by name: the built-in ones, and from the first use on those of plugins (`mloss_core.merging.plugins`)."""
 
 
@@ -82,12 +51,24 @@ def plugin_digest(method: str) -> str | None:
 def check_recipe(recipe: Recipe) -> tuple[Method, Any]:
     """The method of a recipe and its options, checked as far as that is possible without a zoo.
 
+    A recipe is checked once: asking again costs a look at the registry, where its method may be a plugin that changed.
+
     Raises:
         UnknownNameError: unknown method or processor.
         InvalidOptionError: a bad option, or blocks for a method without M-Loss keep rates.
     """
     method = get_method(recipe.method)
-    options = build_options(method.options_type, recipe.options)
+    try:
+        hash(recipe)
+    except (TypeError, ValueError):
+        # Values that no JSON holds, which the check refuses by name.
+        return _checked.__wrapped__(recipe, method)
+    return _checked(recipe, method)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _checked(recipe: Recipe, method: Method) -> tuple[Method, Any]:
+    options: Any = build_options(method.options_type, recipe.options)
     before = [read_processor(BEFORE, text)[0] for text in recipe.pre]
     after = [read_processor(AFTER, text)[0] for text in recipe.post]
     if after and method.output != "single":
@@ -109,3 +90,34 @@ def guides(recipe: Recipe) -> tuple[Any, ...]:
     method, options = check_recipe(recipe)
     found = [(options, method)] + [read_processor(BEFORE, text)[::-1] for text in recipe.pre]
     return tuple(options for options, needing in found if "mloss" in needing.needs)
+
+
+def tidy(recipe: Recipe) -> Recipe:
+    """The same merge with options at their defaults left out, so that equal merges are equal recipes."""
+    return _tidied(recipe, get_method(recipe.method))
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _tidied(recipe: Recipe, method: Method) -> Recipe:
+    _, options = _checked(recipe, method)
+    defaults = {field.name: field.default for field in dataclasses.fields(method.options_type)}
+    kept = {name: getattr(options, name) for name in defaults if getattr(options, name) != defaults[name]}
+    return recipe.replace(options=kept)
+
+
+def uses_seed(method: Method, values: Mapping[str, Any], pre: Sequence[str] = ()) -> bool:
+    """Whether the seed changes the result."""
+    before = [read_processor(BEFORE, text) for text in pre]
+    drawn = any(
+        processor.random or "random" == getattr(options, "ranking", "") or "bernoulli" == getattr(options, "rule", "")
+        for processor, options in before
+    )
+    return drawn or method.random or values.get("ranking") == "random" or values.get("coefficients") == "shuffled"
+
+
+def methods_by_family() -> dict[str, list[Method]]:
+    """The methods under their headings, in the registry's order."""
+    families: dict[str, list[Method]] = {}
+    for method in METHODS.values():
+        families.setdefault(method.family, []).append(method)
+    return families

@@ -27,9 +27,14 @@ def check_single(method: Method) -> None:
 
 
 def per_task_result(
-    inputs: MergeInputs, rule: PerTaskRule, started: float, progress: Progress = silent, *,
-    recipe: Recipe, inputs_digests: Mapping[str, str],
-) -> MergeResult:  # fmt: skip
+    inputs: MergeInputs,
+    rule: PerTaskRule,
+    started: float,
+    progress: Progress = silent,
+    *,
+    recipe: Recipe,
+    inputs_digests: Mapping[str, str],
+) -> MergeResult:
     """Compute every model once for its digest and budget; its weights are computed again when they are asked for.
 
     Args:
@@ -55,12 +60,22 @@ def per_task_result(
     ]
     by_task = {task: combine_digests(own) for task, own in zip(inputs.names, digests, strict=True)}
     return MergeResult(
-        name=describe(recipe), recipe=recipe, tasks=inputs.names, update={}, scale=1.0, pretrained=inputs.pretrained,
-        realised_keep=kept, kept_fraction=_share(inputs, kept), digest=combine_digests(by_task),
-        inputs=inputs_digests, versions=versions(recipe), seconds=time.perf_counter() - started,
-        per_task=dict(zip(inputs.names, weights, strict=True)), task_digests=by_task,
+        name=describe(recipe),
+        recipe=recipe,
+        tasks=inputs.names,
+        update={},
+        scale=1.0,
+        pretrained=inputs.pretrained,
+        realised_keep=kept,
+        kept_fraction=_share(inputs, kept),
+        digest=combine_digests(by_task),
+        inputs=inputs_digests,
+        versions=versions(recipe),
+        seconds=time.perf_counter() - started,
+        per_task=dict(zip(inputs.names, weights, strict=True)),
+        task_digests=by_task,
         masks=dict(zip(inputs.names, masks, strict=True)) if masks else None,
-    )  # fmt: skip
+    )
 
 
 def _share(inputs: MergeInputs, kept: Mapping[str, float]) -> float:

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from mloss_core.merging.keep_rates import RANKINGS, SCHEDULES
-from mloss_core.merging.plan import Drop, RowGuide
+from mloss_core.merging.sparsifiers.keep_rates import RANKINGS, SCHEDULES
+from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
 from mloss_core.options import check_options, option
 
 RULES = ("magnitude", "bernoulli")
@@ -14,9 +14,14 @@ class DropOptions:
     """Drop at random and rescale."""
 
     keep_rate: float = option(
-        0.7, label="Keep rate", letter="k", minimum=0.0, maximum=1.0, step=0.05,
+        0.7,
+        label="Keep rate",
+        letter="k",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
         help="Chance that an entry of a task vector stays; what stays is divided by it.",
-    )  # fmt: skip
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -31,25 +36,43 @@ class GuideOptions:
     """Keep rates from M-Loss for the rows of the scored weights; all else stays as it is."""
 
     keep_rate: float = option(
-        0.8, label="Keep rate", letter="k", minimum=0.0, maximum=1.0, step=0.05,
+        0.8,
+        label="Keep rate",
+        letter="k",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
         help="Fraction kept in the least conflicted row.",
-    )  # fmt: skip
+    )
     span: float = option(
-        0.1, label="Span", letter="e", minimum=0.0, maximum=1.0, step=0.025,
+        0.1,
+        label="Span",
+        letter="e",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.025,
         help="How far the keep rate falls from the least to the most conflicted row; 0 is the control without M-Loss.",
-    )  # fmt: skip
+    )
     ranking: str = option(
-        "rank", label="Ranking", choices=RANKINGS,
+        "rank",
+        label="Ranking",
+        choices=RANKINGS,
         help="How M-Loss becomes a place in the span. reversed, random, uniform (same budget) and none are controls.",
-    )  # fmt: skip
+    )
     schedule: str = option(
-        "one_sided", label="Schedule", choices=tuple(SCHEDULES), advanced=True,
+        "one_sided",
+        label="Schedule",
+        choices=tuple(SCHEDULES),
+        advanced=True,
         help="Where the span lies: below the keep rate, on both sides of it, or around it with the mean kept.",
-    )  # fmt: skip
+    )
     rule: str = option(
-        "magnitude", label="Scored rows", choices=RULES, advanced=True,
+        "magnitude",
+        label="Scored rows",
+        choices=RULES,
+        advanced=True,
         help="magnitude keeps the largest changes of each row; bernoulli drops at random and rescales.",
-    )  # fmt: skip
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -64,14 +87,23 @@ class SvcOptions:
     """Singular value calibration."""
 
     floor: float | None = option(
-        None, label="Floor", letter="a", minimum=0.01, maximum=1.0, step=0.05, advanced=True,
+        None,
+        label="Floor",
+        letter="a",
+        minimum=0.01,
+        maximum=1.0,
+        step=0.05,
+        advanced=True,
         help="Least share that a model is taken to have in a direction: it bounds how far a singular value grows. By "
         "default 1 / number of models; the published settings have 0.1.",
-    )  # fmt: skip
+    )
     qkv: str = option(
-        "as_stored", label="Attention weight", choices=("as_stored", "split"), advanced=True,
+        "as_stored",
+        label="Attention weight",
+        choices=("as_stored", "split"),
+        advanced=True,
         help="Take a fused query-key-value weight as one matrix, as it is stored, or as three.",
-    )  # fmt: skip
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -5,13 +5,18 @@ A recipe names a processor as `dare`, or with options as `dare:keep_rate=0.5` or
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.merging.processor_options import DropOptions, GuideOptions, SvcOptions
+from mloss_core.merging.record import MethodCard
+from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
 from mloss_core.options import build_options, parse_option
+
+if TYPE_CHECKING:
+    from mloss_core.merging.inputs import MergeInputs, MergeRule
 
 BEFORE, AFTER = "pre-processor", "post-processor"
 
@@ -27,6 +32,7 @@ class Processor:
         target: of a post-processor, `module:function` (MergeInputs, options, MergeRule) -> MergeRule.
         needs: what it needs beside the weights: `mloss`.
         random: whether the seed changes what it does, whatever its options.
+        card: what a reader wants to know of it; None where the summary says it all.
     """
 
     name: str
@@ -37,6 +43,7 @@ class Processor:
     target: str = ""
     needs: frozenset[str] = frozenset()
     random: bool = False
+    card: MethodCard | None = None
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -45,25 +52,50 @@ class Processor:
         return getattr(importlib.import_module(module), name)
 
 
-PRE: Mapping[str, Processor] = MappingProxyType({
-    "dare": Processor(
-        name="dare", title="DARE", options_type=DropOptions, random=True, paper_url="https://arxiv.org/abs/2311.03099",
-        summary="Drop changes at random and rescale the rest.",
-    ),
-    "mloss": Processor(
-        name="mloss", title="M-Loss", options_type=GuideOptions, needs=frozenset({"mloss"}),
-        paper_url="https://arxiv.org/abs/2602.08564",
-        summary="Keep less of the rows in which merging and ensembling disagree.",
-    ),
-})  # fmt: skip
+PRE: Mapping[str, Processor] = MappingProxyType(
+    {
+        "dare": Processor(
+            name="dare",
+            title="DARE",
+            options_type=DropOptions,
+            random=True,
+            paper_url="https://arxiv.org/abs/2311.03099",
+            summary="Drop changes at random and rescale the rest.",
+        ),
+        "mloss": Processor(
+            name="mloss",
+            title="M-Loss",
+            options_type=GuideOptions,
+            needs=frozenset({"mloss"}),
+            paper_url="https://arxiv.org/abs/2602.08564",
+            summary="Keep less of the rows in which merging and ensembling disagree.",
+        ),
+    }
+)
 """Processors of the task vectors before the method, by the name that `Recipe.pre` takes."""
-POST: Mapping[str, Processor] = MappingProxyType({
-    "svc": Processor(
-        name="svc", title="SVC", options_type=SvcOptions, target="mloss_core.merging.svc:svc",
-        paper_url="https://arxiv.org/abs/2602.05536",
-        summary="Rescale each singular value of the merged update by how far the models count it over and over.",
-    ),
-})  # fmt: skip
+POST: Mapping[str, Processor] = MappingProxyType(
+    {
+        "svc": Processor(
+            name="svc",
+            title="SVC",
+            options_type=SvcOptions,
+            target="mloss_core.merging.spectral.svc:svc",
+            paper_url="https://arxiv.org/abs/2602.05536",
+            summary="Rescale each singular value of the merged update by how far the models count it over and over.",
+            card=MethodCard(
+                idea="Rescales the singular values of a finished merge that shared directions made too large. A "
+                "correction after any method.",
+                formula=(
+                    r"\gamma_r = \frac{n}{\sum_i \max\!\big(a,\; \langle u_r^T D, u_r^T D_i\rangle / \lVert "
+                    r"u_r^T D_i\rVert^2\big)},\quad \sigma'_r = \gamma_r\,\sigma_r"
+                ),
+                data="None.",
+                cost="One singular value decomposition a matrix.",
+                faults=("Its published numbers are known at second hand alone.",),
+            ),
+        )
+    }
+)
 """Processors of the merged update, by the name that `Recipe.post` takes."""
 _KNOWN = {BEFORE: PRE, AFTER: POST}
 
@@ -115,3 +147,24 @@ def _values(processor: Processor, text: str) -> dict[str, Any]:
             )
         values[field] = parse_option(processor.options_type, field, value)
     return values
+
+
+def steps_before(names: Sequence[str]) -> tuple[Drop | RowGuide, ...]:
+    """What is done to the task vectors, in order.
+
+    Raises:
+        UnknownNameError, InvalidOptionError: see `read_processor`.
+    """
+    return tuple(read_processor(BEFORE, text)[1].step() for text in names)
+
+
+def finish(inputs: "MergeInputs", rule: "MergeRule", names: Sequence[str]) -> "MergeRule":
+    """The rule with the merged update processed, in order.
+
+    Raises:
+        UnknownNameError, InvalidOptionError: see `read_processor`.
+    """
+    for text in names:
+        processor, options = read_processor(AFTER, text)
+        rule = processor.function(inputs, options, rule)
+    return rule

@@ -8,7 +8,7 @@ from typing import Any
 
 from mloss_core.errors import InvalidOptionError
 
-FLAT = "mloss_core.merging.flat:flat"
+FLAT = "mloss_core.merging.flat.rule:flat"
 NEEDS = frozenset({"mloss", "unlabeled", "labeled"})
 
 
@@ -18,6 +18,25 @@ class Origin:
 
     where: str
     digest: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MethodCard:
+    """What a reader wants to know of a method beside its options.
+
+    Args:
+        idea: two sentences.
+        formula: LaTeX; tau_i is the task vector of model i of n, D_i a matrix of it.
+        data: what it needs beside the weights.
+        cost: how its time grows, in a sentence.
+        faults: known faults of reference implementations, a sentence each.
+    """
+
+    idea: str
+    formula: str
+    data: str
+    cost: str
+    faults: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +58,10 @@ class Method:
         uses_blocks: whether a recipe may say where M-Loss keep rates apply.
         random: whether the seed changes the result.
         masks: whether each task's model is one shared update under the task's mask, so that the masks can be saved.
+        identity: options under which a single model comes back unchanged; None where none is known to do that.
+        homogeneous: whether task vectors that are all c times as long give an update that is c times as long.
+        holds_a_layer: it compares the models at one layer, as M-Loss does, and so holds that layer of all of them.
+        card: what a reader wants to know of it; a plugin may leave it out.
         origin: where a plugin's method comes from; set when it is loaded, None for built-in ones.
     """
 
@@ -54,6 +77,10 @@ class Method:
     uses_blocks: bool = False
     random: bool = False
     masks: bool = False
+    identity: Mapping[str, Any] | None = dataclasses.field(default=None, hash=False)
+    homogeneous: bool = True
+    holds_a_layer: bool = False
+    card: MethodCard | None = None
     origin: Origin | None = None
 
     @property

@@ -1,14 +1,16 @@
 """What a merge gives back: weights on demand, and everything that is known about how they were made."""
 
 import dataclasses
+import functools
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 from mloss_core.caching import CODE_VERSION
 from mloss_core.errors import InvalidOptionError
+from mloss_core.lazy_state import LazyState
 from mloss_core.merging.inputs import MergeRule
 from mloss_core.merging.labels import describe
 from mloss_core.merging.methods import check_recipe, plugin_digest
@@ -17,59 +19,36 @@ from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import StateDict
 
 
-class MergedWeights(Mapping[str, Tensor]):
+class MergedWeights(LazyState):
     """pretrained + scale * update, a new tensor in the pretrained dtype each time one is asked for.
 
     Tensors without an update (integers, and those that no model changed) are copies of the pretrained ones.
     """
 
     def __init__(self, pretrained: StateDict, update: StateDict, scale: float, exact: StateDict | None = None) -> None:
-        self._pretrained, self._update, self._scale = pretrained, update, scale
-        self._exact = exact if scale == 1 else None
-
-    @torch.no_grad()
-    def __getitem__(self, key: str) -> Tensor:
-        base = self._pretrained[key].detach()
-        if key not in self._update:
-            return base.clone()
-        if self._exact is not None and key in self._exact:
-            return self._exact[key].detach().to(base.dtype, copy=True).to(base.device)
-        return apply_update(base, self._update[key], self._scale)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pretrained)
-
-    def __len__(self) -> int:
-        return len(self._pretrained)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._pretrained
+        exact = exact if scale == 1 else None
+        super().__init__(pretrained, functools.partial(_merged, pretrained, update, scale, exact))
 
 
-class UpdateOnDemand(Mapping[str, Tensor]):
-    """The merged update of a rule, computed anew whenever a tensor is asked for, so that nothing is held in memory."""
+@torch.no_grad()
+def _merged(pretrained: StateDict, update: StateDict, scale: float, exact: StateDict | None, key: str) -> Tensor:
+    base = pretrained[key].detach()
+    if key not in update:
+        return base.clone()
+    if exact is not None and key in exact:
+        return exact[key].detach().to(base.dtype, copy=True).to(base.device)
+    return apply_update(base, update[key], scale)
+
+
+class UpdateOnDemand(LazyState):
+    """The merged update of a rule for these moving tensors."""
 
     def __init__(self, rule: MergeRule, keys: tuple[str, ...]) -> None:
-        self._rule, self._keys = rule, dict.fromkeys(keys)
-
-    @torch.no_grad()
-    def __getitem__(self, key: str) -> Tensor:
-        if key not in self._keys:
-            raise KeyError(key)
-        return self._rule.tensor(key).update
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
+        super().__init__(keys, torch.no_grad()(lambda key: rule.tensor(key).update))
 
 
-class TaskMask(Mapping[str, Tensor]):
-    """Where a task takes the shared update, by moving tensor: bool on the CPU, computed anew at each look.
+class TaskMask(LazyState):
+    """Where a task takes the shared update, by moving tensor: bool on the CPU.
 
     Args:
         mask: gives it for a key.
@@ -78,19 +57,8 @@ class TaskMask(Mapping[str, Tensor]):
     """
 
     def __init__(self, mask: Callable[[str], Tensor], keys: tuple[str, ...], scale: float) -> None:
-        self._mask, self._keys, self.scale = mask, dict.fromkeys(keys), scale
-
-    @torch.no_grad()
-    def __getitem__(self, key: str) -> Tensor:
-        if key not in self._keys:
-            raise KeyError(key)
-        return self._mask(key).cpu()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
+        super().__init__(keys, torch.no_grad()(lambda key: mask(key).cpu()))
+        self.scale = scale
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

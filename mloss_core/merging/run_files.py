@@ -8,12 +8,17 @@ from typing import Any
 from mloss_core.errors import InvalidOptionError, MLossCoreError
 from mloss_core.merging.methods import check_recipe
 from mloss_core.merging.presets import get_preset
+from mloss_core.parsing import is_yaml, parse_object, read_text
 from mloss_core.recipe import Recipe
-from mloss_core.structured import is_yaml, parse_object, read_text
 
 SPLITS = ("test", "val")
-_TYPES = {"zoo": (str, "a text"), "tasks": (list, "a list of names"), "split": (str, "test or val"),
-          "recipes": (list, "a list of recipes"), "tune": (bool, "true or false")}  # fmt: skip
+_TYPES = {
+    "zoo": (str, "a text"),
+    "tasks": (list, "a list of names"),
+    "split": (str, "test or val"),
+    "recipes": (list, "a list of recipes"),
+    "tune": (bool, "true or false"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

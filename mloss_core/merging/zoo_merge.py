@@ -12,32 +12,38 @@ from mloss_core.caching import Cache
 from mloss_core.checkpoints.naming import TowerWriter
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import InvalidOptionError
-from mloss_core.merging.data_methods import DATA
+from mloss_core.merging.data_driven.records import DATA
 from mloss_core.merging.inputs import MergeInputs, MergeRule, PerTaskRule
-from mloss_core.merging.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.labels import describe
 from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
 from mloss_core.merging.methods import check_recipe, guides
 from mloss_core.merging.per_task import check_single, per_task_result
-from mloss_core.merging.processing import finish, steps_before
+from mloss_core.merging.processors import finish, steps_before
 from mloss_core.merging.record import Method
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
+from mloss_core.merging.sparsifiers.keep_rates import WITHOUT_SCORES
+from mloss_core.placement import resolve_device
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
 from mloss_core.types import Progress, part, silent
-from mloss_core.vision import check_blocks, resolve_device, weight_key
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import check_blocks, scored_weight
+from mloss_core.zoo.model import Zoo
 
 if TYPE_CHECKING:
-    from mloss_core.merging.statistics import Statistics
+    from mloss_core.merging.data_driven.statistics import Statistics
     from mloss_core.mloss import MLossReport
 
 
 @torch.no_grad()
 def merge(
-    zoo: Zoo, recipe: Recipe, report: "MLossReport | None" = None, out: "str | Path | None" = None,
-    device: "str | torch.device | None" = None, progress: Progress = silent, format: str = "canonical",
-) -> MergeResult:  # fmt: skip
+    zoo: Zoo,
+    recipe: Recipe,
+    report: "MLossReport | None" = None,
+    out: "str | Path | None" = None,
+    device: "str | torch.device | None" = None,
+    progress: Progress = silent,
+    format: str = "canonical",
+) -> MergeResult:
     """Merge a zoo's encoders as the recipe says. The same recipe on the same files gives the same weights, bit for bit.
 
     Args:
@@ -70,26 +76,40 @@ def merge(
     scores, recipe, rest = _guide(chosen, recipe, report, progress)
     started = time.perf_counter()
     inputs = MergeInputs(
-        pretrained=zoo.pretrained.weights, finetuned=tuple(source.weights for source in chosen.sources()),
-        names=chosen.tasks, scores=scores, pre=steps_before(recipe.pre), seed=recipe.seed,
-        device=zoo.device if device is None else resolve_device(device), cache=Cache(),
+        pretrained=zoo.pretrained.weights,
+        finetuned=tuple(source.weights for source in chosen.sources()),
+        names=chosen.tasks,
+        scores=scores,
+        pre=steps_before(recipe.pre),
+        seed=recipe.seed,
+        device=zoo.device if device is None else resolve_device(device),
+        cache=Cache(),
         statistics=statistics,
-    )  # fmt: skip
+    )
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
     inputs = inputs.with_moving_keys()
     rule = method.function(inputs, options, part(rest, 0.0, 0.5))
     if isinstance(rule, PerTaskRule):
-        facts = {"recipe": recipe, "inputs_digests": input_digests(chosen)}
-        return per_task_result(inputs, rule, started, part(rest, 0.5, 1.0), **facts)
+        step = part(rest, 0.5, 1.0)
+        return per_task_result(inputs, rule, started, step, recipe=recipe, inputs_digests=input_digests(chosen))
     rule = finish(inputs, rule, recipe.post)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
     update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
     return MergeResult(
-        name=describe(recipe), recipe=recipe, tasks=chosen.tasks, update=update, scale=rule.scale,
-        pretrained=inputs.pretrained, exact=rule.exact, realised_keep=run.kept, kept_fraction=run.kept_fraction,
-        digest=combine_digests(run.digests), inputs=input_digests(chosen), versions=versions(recipe),
+        name=describe(recipe),
+        recipe=recipe,
+        tasks=chosen.tasks,
+        update=update,
+        scale=rule.scale,
+        pretrained=inputs.pretrained,
+        exact=rule.exact,
+        realised_keep=run.kept,
+        kept_fraction=run.kept_fraction,
+        digest=combine_digests(run.digests),
+        inputs=input_digests(chosen),
+        versions=versions(recipe),
         seconds=time.perf_counter() - started,
-    )  # fmt: skip
+    )
 
 
 def _check_order(recipe: Recipe, zoo: Zoo) -> None:
@@ -107,7 +127,7 @@ def _statistics(zoo: Zoo, recipe: Recipe, method: Method) -> "Statistics | None"
     """What measures on images, for a method that asks for it; nothing is measured yet."""
     if not method.needs & DATA:
         return None
-    from mloss_core.merging.zoo_statistics import ZooStatistics
+    from mloss_core.merging.data_driven.zoo_statistics import ZooStatistics
 
     if "labeled" in method.needs:
         zoo.require_heads(None)
@@ -139,7 +159,7 @@ def _guide(
 
 
 def _weights(blocks: tuple[int, ...]) -> list[str]:
-    return [weight_key(_site(block)) for block in blocks]
+    return [scored_weight(block) for block in blocks]
 
 
 def _site(block: int) -> str:

@@ -1,24 +1,21 @@
 """M-Loss: how far the merged model's activations are from the ensemble's, per layer and node, and how sure that is.
 
-Names are loaded when first used, so that the closed forms of `mloss_core.mloss.theory` cost no torch import.
+Names are loaded when first used, so that the closed forms, a stored report and a node's detail cost no torch import.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mloss_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from mloss_core.mloss.detail import NodeDetail, TopImage, node_detail
+    from mloss_core.mloss.detail import NodeDetail, TopImage
     from mloss_core.mloss.measure import measure_mloss
+    from mloss_core.mloss.measure_node import node_detail
     from mloss_core.mloss.node import node_mloss
     from mloss_core.mloss.report import MLossReport
     from mloss_core.mloss.sampling import stability_curve
     from mloss_core.mloss.theory import expected_mloss, simulate_mloss
 
-_HOMES = {
-    "MLossReport": "report", "NodeDetail": "detail", "TopImage": "detail", "expected_mloss": "theory",
-    "measure_mloss": "measure", "node_detail": "detail", "node_mloss": "node", "simulate_mloss": "theory",
-    "stability_curve": "sampling",
-}  # fmt: skip
 
 __all__ = [
     "MLossReport",
@@ -32,8 +29,15 @@ __all__ = [
     "stability_curve",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "report": ("MLossReport",),
+        "detail": ("NodeDetail", "TopImage"),
+        "measure_node": ("node_detail",),
+        "theory": ("expected_mloss", "simulate_mloss"),
+        "measure": ("measure_mloss",),
+        "node": ("node_mloss",),
+        "sampling": ("stability_curve",),
+    },
+)

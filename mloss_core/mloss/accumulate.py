@@ -10,8 +10,8 @@ from torch import Tensor
 from mloss_core.mloss.inputs import SiteInputs
 from mloss_core.mloss.node import Linear, image_sums
 from mloss_core.placement import placed
-from mloss_core.vision import weight_key
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import weight_key
+from mloss_core.zoo.model import Zoo
 
 
 def source_layers(zoo: Zoo, block: int) -> list[Linear]:
@@ -35,8 +35,8 @@ class SiteValues:
         images: (image, node), what each image adds, before the reduction; None when not kept.
     """
 
-    node: Tensor
-    node_error: Tensor
+    node: np.ndarray
+    node_error: np.ndarray
     mloss: float
     standard_error: float
     normalised: float
@@ -83,7 +83,10 @@ class SiteSums:
         node = reduced(self._node)
         replicates = reduced(self._replicates / self._resampled.sum(1, keepdim=True).clamp_min(1e-12))
         return SiteValues(
-            node=node.cpu(), node_error=replicates.std(0).cpu(), mloss=float(node.double().mean()),
-            standard_error=float(replicates.double().mean(1).std()), normalised=float(self._normalised),
+            node=node.cpu().numpy(),
+            node_error=replicates.std(0).cpu().numpy(),
+            mloss=float(node.double().mean()),
+            standard_error=float(replicates.double().mean(1).std()),
+            normalised=float(self._normalised),
             images=None if self._images is None else torch.cat(self._images).numpy(),
-        )  # fmt: skip
+        )

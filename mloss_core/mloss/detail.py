@@ -1,22 +1,19 @@
-"""One node under the lens: each model's pre-activations, the angles between their rows, the images that divide them."""
+"""What is inside one node: each model's pre-activations, the angles between their rows, the images that divide them.
+
+Imports no torch: pages hold the same class as the library.
+"""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from mloss_core.data.calibration import draw_calibration
-from mloss_core.errors import LayerNotFoundError
-from mloss_core.mloss.accumulate import source_layers
-from mloss_core.mloss.inputs import feeding_networks, site_inputs
-from mloss_core.mloss.measure import activation_of, chosen_models, image_shares, reduced
-from mloss_core.mloss.node import check_weights
-from mloss_core.recipe import MLossOptions
-from mloss_core.vision import check_blocks, weight_key
-from mloss_core.zoo import Zoo
-
-BINS = 61
+MERGED = "merged"
+PRETRAINED = "pretrained"
+_FACTS = ("block", "node", "activation", "mloss", "merged_activation", "ensemble_activation")
+_ARRAYS = ("edges", "densities", "means", "angles")
+_IMAGE_FACTS = ("task", "index", "merged", "ensemble", "disagreement")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +26,7 @@ class TopImage:
         merged: mean over tokens of the merged activation.
         ensemble: mean over tokens of the ensembled activation.
         disagreement: mean over tokens of the squared difference.
+        pixels: uint8 (height, width, 3), where they were read.
     """
 
     task: str
@@ -36,6 +34,7 @@ class TopImage:
     merged: float
     ensemble: float
     disagreement: float
+    pixels: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,81 +67,36 @@ class NodeDetail:
     ensemble_activation: float
     top: tuple[TopImage, ...]
 
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Names of the rows of `angles`."""
+        return (*self.tasks, PRETRAINED)
 
-@torch.inference_mode()
-def node_detail(
-    zoo: Zoo, block: int, node: int, *, tasks: "tuple[str, ...] | None" = None, options: MLossOptions | None = None,
-    top: int = 6,
-) -> NodeDetail:  # fmt: skip
-    """Look inside one node, on the images that the options draw.
+    def density(self, name: str) -> np.ndarray:
+        """Density of one model's pre-activation, (bin,); that of the merged node under `merged`."""
+        return self.densities[(*self.tasks, MERGED).index(name)]
 
-    Raises:
-        LayerNotFoundError: no such block or node.
-    """
-    options = options or MLossOptions()
-    part = chosen_models(zoo, tasks, options)
-    check_blocks((block,), zoo.architecture.layers)
-    if not 0 <= node < zoo.architecture.mlp_width:
-        raise LayerNotFoundError(f"nodes of a block are 0 to {zoo.architecture.mlp_width - 1}; found {node}.")
-    share = check_weights(options.weights, len(part.tasks))
-    activation, phi = activation_of(zoo, options)
-    images = draw_calibration(
-        part, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
-        preprocess=options.preprocess,
-    )  # fmt: skip
-    rows, biases = _rows(part, block, node)
-    z = _pre_activations(part, options, share, images.images, block, rows, biases)
-    weights = torch.tensor(share, device=z.device).view(-1, 1, 1)
-    mean = (z * weights).sum(0)
-    merged, ensemble = phi(mean), (phi(z) * weights).sum(0)
-    gap = (merged - ensemble).square()
-    edges, densities = _densities(torch.cat([z, mean[None]]).flatten(1))
-    mloss = reduced(gap.mean(1) @ image_shares(images, options, (block,))[0].to(gap.device), options)
-    order = gap.mean(1).argsort(descending=True, stable=True)[:top].tolist()
-    found = [
-        TopImage(
-            part.tasks[int(images.task[i])], int(images.index[i]), float(merged[i].mean()), float(ensemble[i].mean()),
-            float(gap[i].mean()),
+    @property
+    def merged_mean(self) -> float:
+        """Mean pre-activation of the merged node."""
+        return float(self.means[-1])
+
+    def to_entry(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Facts as plain values and arrays by name, for another process."""
+        meta: dict[str, Any] = {name: getattr(self, name) for name in _FACTS}
+        meta["tasks"] = list(self.tasks)
+        meta["top"] = [{name: getattr(image, name) for name in _IMAGE_FACTS} for image in self.top]
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        pixels = [image.pixels for image in self.top if image.pixels is not None]
+        return meta, arrays | ({"pixels": np.stack(pixels)} if pixels and len(pixels) == len(self.top) else {})
+
+    @classmethod
+    def from_entry(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "NodeDetail":
+        """The detail of `to_entry`."""
+        pixels = arrays["pixels"] if "pixels" in arrays else [None] * len(meta["top"])
+        top = tuple(
+            TopImage(**{name: image[name] for name in _IMAGE_FACTS}, pixels=shown)
+            for image, shown in zip(meta["top"], pixels, strict=True)
         )
-        for i in order
-    ]  # fmt: skip
-    return NodeDetail(
-        block=block, node=node, tasks=part.tasks, activation=activation, edges=edges, densities=densities,
-        means=torch.cat([z.mean((1, 2)), mean.mean()[None]]).cpu().numpy(), angles=_angles(part, block, node, rows),
-        mloss=float(mloss), merged_activation=float(merged.mean()), ensemble_activation=float(ensemble.mean()),
-        top=tuple(found),
-    )  # fmt: skip
-
-
-def _rows(zoo: Zoo, block: int, node: int) -> tuple[Tensor, Tensor]:
-    """The node's weight row and bias in every model, (model, feature) and (model,)."""
-    layers = source_layers(zoo, block)
-    return torch.stack([weight[node] for weight, _ in layers]), torch.stack([bias[node] for _, bias in layers])
-
-
-def _pre_activations(
-    zoo: Zoo, options: MLossOptions, share: list[float], images: Tensor, block: int, rows: Tensor, biases: Tensor
-) -> Tensor:
-    """The node's pre-activation in every model, (model, image, token)."""
-    networks = feeding_networks(zoo, options.input_mode, share)
-    parts = []
-    for batch in site_inputs(zoo, networks, images, (block,), options.tokens):
-        found = batch.inputs if len(batch.inputs) > 1 else batch.inputs * len(rows)
-        parts.append(torch.stack([part @ row + bias for part, row, bias in zip(found, rows, biases, strict=True)]))
-    return torch.cat(parts, 1)
-
-
-def _densities(z: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    values = z.double().cpu().numpy()
-    low, high = np.quantile(values, [0.001, 0.999])
-    pad = 0.05 * (high - low) or 0.5
-    edges = np.linspace(low - pad, high + pad, BINS)
-    return edges, np.stack([np.histogram(row, edges)[0] / (len(row) * np.diff(edges)) for row in values])
-
-
-def _angles(zoo: Zoo, block: int, node: int, rows: Tensor) -> np.ndarray:
-    """Degrees between rows, by half-angle so that small angles keep their digits."""
-    base = zoo.pretrained.weights[weight_key(zoo.architecture.sites[block])][node].float().to(rows.device)
-    unit = torch.nn.functional.normalize(torch.cat([rows, base[None]]).double(), dim=1)
-    half = (torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist") / 2).clamp(max=1)
-    return torch.rad2deg(2 * torch.asin(half)).cpu().numpy()
+        facts: dict[str, Any] = {name: meta[name] for name in _FACTS} | {name: arrays[name] for name in _ARRAYS}
+        return cls(tasks=tuple(meta["tasks"]), top=top, **facts)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mloss_core.state_dicts import LazyAverage
 from mloss_core.types import StateDict
-from mloss_core.vision_blocks import Block, build_block, image_embedder
-from mloss_core.zoo import Zoo
+from mloss_core.vision.blocks import Block, build_block, image_embedder
+from mloss_core.zoo.model import Zoo
 
 BATCH_BYTES = 1 << 27
 """Memory that one batch of images may take inside a block."""
@@ -76,17 +76,17 @@ def site_inputs(
     last, shape = max(wanted), zoo.architecture
     embedders = [image_embedder(shape, net, zoo.device) for net in networks]
     for group in _slices(0, len(images), _group_size(zoo, len(networks))):
-        parts = _slices(group.start, group.stop, batch_size(zoo))
-        hidden = [[embed(images[part]) for part in parts] for embed in embedders]
+        batches = _slices(group.start, group.stop, batch_size(zoo))
+        hidden = [[embed(images[batch]) for batch in batches] for embed in embedders]
         for block in range(last + 1):
             layers = [build_block(shape, net, block, zoo.device) for net in networks]
-            for place, part in enumerate(parts):
-                found = []
+            for place, batch in enumerate(batches):
+                site = []
                 for layer, states in zip(layers, hidden, strict=True):
                     inputs, states[place] = _through(layer, states[place], advance=block < last)
-                    found.append(inputs[:, _TOKENS[tokens]])
+                    site.append(inputs[:, _TOKENS[tokens]])
                 if block in wanted:
-                    yield SiteInputs(block, part, tuple(found))
+                    yield SiteInputs(block, batch, tuple(site))
 
 
 def _slices(start: int, stop: int, size: int) -> list[slice]:

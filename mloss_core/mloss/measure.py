@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,21 +11,24 @@ import torch
 from torch import Tensor
 
 from mloss_core.caching import Cache, digest_of
-from mloss_core.data.calibration import CalibrationSet, draw_calibration, reference_shares, small_pools
 from mloss_core.errors import CacheError, InvalidOptionError
 from mloss_core.mloss.accumulate import SiteSums, SiteValues, source_layers
 from mloss_core.mloss.inputs import feeding_networks, site_inputs
 from mloss_core.mloss.node import Linear, check_weights
 from mloss_core.mloss.report import MLossReport
 from mloss_core.mloss.sampling import resampled_counts
+from mloss_core.outputs.calibration import CalibrationSet, draw_calibration, reference_shares, small_pools
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import state_digest
 from mloss_core.types import Progress, StateDict, silent
-from mloss_core.vision import activation_function, check_blocks
-from mloss_core.zoo import Zoo
+from mloss_core.vision.architecture import check_blocks
+from mloss_core.vision.towers import activation_function
+from mloss_core.zoo.model import Zoo
 
 KEPT_BYTES = 1 << 28
 """Per-image node values are kept up to this size, for sampling curves and the errors of node groups."""
+REPORTS = "mloss"
+"""Kind of the cache entries that hold reports, each under its report's digest."""
 _REVISION = 3
 """Raise when the same options give other values: older cached reports are then left alone."""
 
@@ -61,21 +65,21 @@ def measure_mloss(
         DatasetError, ZooError: too few images, or none.
     """
     chosen = options or (preset if isinstance(preset, MLossOptions) else MLossOptions.preset(preset or "paper"))
-    changes = {"samples_per_task": samples_per_task, "seed": seed}
+    changes: dict[str, Any] = {"samples_per_task": samples_per_task, "seed": seed}
     chosen = dataclasses.replace(chosen, **{name: value for name, value in changes.items() if value is not None})
-    part = chosen_models(zoo, tasks, chosen)
+    chosen_zoo = chosen_models(zoo, tasks, chosen)
     wanted = check_blocks(None if blocks is None else tuple(sorted(set(blocks))), zoo.architecture.layers)
     given = None if inputs_of is None else state_digest(inputs_of)
-    facts = [part.digest, zoo.architecture.to_dict(), list(part.tasks), chosen.to_dict(), wanted, given]
+    facts = [chosen_zoo.digest, zoo.architecture.to_dict(), list(chosen_zoo.tasks), chosen.to_dict(), wanted, given]
     key = digest_of("mloss", _REVISION, *facts)
     store = cache or Cache()
-    entry = store.get("mloss", key)
+    entry = store.get(REPORTS, key)
     if entry is not None:
-        return MLossReport.from_arrays(entry.meta, entry.arrays)
-    report = _measured(part, chosen, wanted, inputs_of, progress)
+        return MLossReport.from_entry(entry.meta, entry.arrays)
+    report = _measured(chosen_zoo, chosen, wanted, inputs_of, progress)
     report = dataclasses.replace(report, digest=key, inputs_digest=given)
     try:
-        store.put("mloss", key, *report.to_arrays())
+        store.put(REPORTS, key, *report.to_entry())
     except CacheError as error:
         report = dataclasses.replace(report, notes=(*report.notes, f"Not kept for later: {error}"))
     return report
@@ -88,13 +92,13 @@ def chosen_models(zoo: Zoo, tasks: "Sequence[str] | None", options: MLossOptions
         InvalidOptionError: another number of weights than tasks, or weights for tasks in another order than the zoo's.
         UnknownNameError, ZooError: a task that the zoo lacks, or none.
     """
-    part = zoo.subset(None if tasks is None else tuple(tasks))
-    check_weights(options.weights, len(part.tasks))
-    if options.weights is not None and tasks is not None and tuple(tasks) != part.tasks:
+    chosen = zoo.subset(None if tasks is None else tuple(tasks))
+    check_weights(options.weights, len(chosen.tasks))
+    if options.weights is not None and tasks is not None and tuple(tasks) != chosen.tasks:
         raise InvalidOptionError(
-            f"weights go by the zoo's order of tasks; found {', '.join(tasks)}. Name them as {', '.join(part.tasks)}."
+            f"weights go by the zoo's order of tasks; found {', '.join(tasks)}. Name them as {', '.join(chosen.tasks)}."
         )
-    return part
+    return chosen
 
 
 def activation_of(zoo: Zoo, options: MLossOptions) -> tuple[str, Callable[[Tensor], Tensor]]:
@@ -121,35 +125,52 @@ def _measured(
     start = time.perf_counter()
     progress(0.0, "drawing images")
     images = draw_calibration(
-        zoo, samples_per_task=options.samples_per_task, seed=options.seed, sampling=options.sampling,
+        zoo,
+        samples_per_task=options.samples_per_task,
+        seed=options.seed,
+        sampling=options.sampling,
         preprocess=options.preprocess,
-    )  # fmt: skip
+    )
     activation, phi = activation_of(zoo, options)
-    found = _stream(zoo, options, blocks, given, images, phi, progress)
-    sites = {zoo.architecture.sites[block]: values for block, values in zip(blocks, found, strict=True)}
+    measured = _stream(zoo, options, blocks, given, images, phi, progress)
+    sites = {zoo.architecture.sites[block]: values for block, values in zip(blocks, measured, strict=True)}
     rows = [
         {
-            "block": block, "site": site, "nodes": len(values.node), "mloss": values.mloss,
-            "normalised": values.normalised, "standard_error": values.standard_error,
+            "block": block,
+            "site": site,
+            "nodes": len(values.node),
+            "mloss": values.mloss,
+            "normalised": values.normalised,
+            "standard_error": values.standard_error,
         }
         for block, (site, values) in zip(blocks, sites.items(), strict=True)
-    ]  # fmt: skip
+    ]
     return MLossReport(
-        options=options, activation=activation, tasks=zoo.tasks, zoo_digest=zoo.digest,
-        node={site: values.node for site, values in sites.items()},
-        node_standard_error={site: values.node_error for site, values in sites.items()},
+        options=options,
+        activation=activation,
+        tasks=zoo.tasks,
+        zoo_digest=zoo.digest,
+        node_values={site: values.node for site, values in sites.items()},
+        node_errors={site: values.node_error for site, values in sites.items()},
         layers=pd.DataFrame(rows),
         per_image={site: values.images for site, values in sites.items() if values.images is not None},
-        image_task=np.asarray(images.task), image_index=np.asarray(images.index), notes=_notes(zoo, images, options),
+        image_task=np.asarray(images.task),
+        image_index=np.asarray(images.index),
+        notes=_notes(zoo, images, options),
         seconds=time.perf_counter() - start,
-    )  # fmt: skip
+    )
 
 
 @torch.inference_mode()
 def _stream(
-    zoo: Zoo, options: MLossOptions, blocks: tuple[int, ...], given: StateDict | None, images: CalibrationSet,
-    phi: Callable[[Tensor], Tensor], progress: Progress,
-) -> list[SiteValues]:  # fmt: skip
+    zoo: Zoo,
+    options: MLossOptions,
+    blocks: tuple[int, ...],
+    given: StateDict | None,
+    images: CalibrationSet,
+    phi: Callable[[Tensor], Tensor],
+    progress: Progress,
+) -> list[SiteValues]:
     weights = check_weights(options.weights, len(zoo.tasks))
     networks = feeding_networks(zoo, options.input_mode, weights, given)
     nodes = zoo.architecture.mlp_width

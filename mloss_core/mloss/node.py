@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.errors import InvalidOptionError
-from mloss_core.vision import activation_function
+from mloss_core.vision.towers import activation_function
 
 Linear = tuple[Tensor, Tensor]
 """Weight (node, feature) and bias (node,) of a layer."""
@@ -36,7 +36,7 @@ def node_mloss(pre_activations: Tensor, weights: Sequence[float] | None = None, 
     Args:
         pre_activations: z, (model, token, node).
         weights: of the models, summing to 1; equal by default.
-        activation: phi, a name of `mloss_core.vision.activation_function`.
+        activation: phi, a name of `mloss_core.vision.towers.activation_function`.
 
     Returns:
         (node,), float32 or better, at least 0; 0 for identical models and for the identity.

@@ -27,14 +27,14 @@ def notice(blocks: Sequence[int], node: np.ndarray) -> str:
 
 def _blocks(blocks: Sequence[int], share: np.ndarray, heavy: np.ndarray) -> str:
     if len(heavy) == 1:
-        return f"Block {blocks[heavy[0]]} carries {_part(share, heavy)}."
+        return f"Block {blocks[heavy[0]]} carries {_portion(share, heavy)}."
     if 3 * len(heavy) > len(blocks):
         top = heavy[:1]
-        return f"M-Loss is spread over the blocks; block {blocks[top[0]]} carries the most, {_part(share, top)}."
+        return f"M-Loss is spread over the blocks; block {blocks[top[0]]} carries the most, {_portion(share, top)}."
     *names, last = sorted(blocks[row] for row in heavy)
-    return f"Blocks {', '.join(map(str, names))} and {last} carry {_part(share, heavy)}."
+    return f"Blocks {', '.join(map(str, names))} and {last} carry {_portion(share, heavy)}."
 
 
-def _part(share: np.ndarray, rows: np.ndarray) -> str:
+def _portion(share: np.ndarray, rows: np.ndarray) -> str:
     alike = len(rows) / len(share)
     return f"{100 * share[rows].sum():.0f} % of the M-Loss ({100 * alike:.0f} % if all blocks were alike)"

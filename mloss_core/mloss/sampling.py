@@ -1,6 +1,6 @@
 """How sure an M-Loss is: resampling images, and how many of them are enough. Imports no torch: pages draw the curve."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,29 @@ def resampled_counts(task: NDArray, replicates: int = REPLICATES, seed: int = 0)
     return counts
 
 
+def resampled_errors(
+    images: Iterable[NDArray],
+    task: NDArray,
+    seed: int = 0,
+    reduced: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
+) -> list[NDArray[np.float64]]:
+    """Standard errors of means over images, by resampling the images of every task.
+
+    Args:
+        images: arrays (image, value), each with a column for every mean.
+        task: of each image, (image,).
+        seed: of the draws; the options' own gives the replicates that the measurement drew.
+        reduced: what is reported of the means of a replicate, (replicate, value); the means themselves by default.
+
+    Returns:
+        For each array the standard deviation over the replicates, (value,).
+    """
+    counts = resampled_counts(task, seed=seed).astype(np.float64)
+    shares = counts / counts.sum(1, keepdims=True)
+    replicates = (shares @ values for values in images)
+    return [(means if reduced is None else reduced(means)).std(0, ddof=1) for means in replicates]
+
+
 def stability_curve(
     report: "MLossReport", counts: Sequence[int] | None = None, repeats: int = 8, seed: int = 0
 ) -> pd.DataFrame:
@@ -77,12 +100,12 @@ def stability_curve(
         picks = [
             np.concatenate([draw.choice(images, count, replace=False) for images in tasks]) for _ in range(repeats)
         ]
-        found = [
+        correlations = [
             _correlation(rankdata(values[picked].mean(0)), rank)
             for picked in picks
             for values, rank in zip(report.per_image.values(), ranks, strict=True)
         ]
-        rows.append((count, float(np.mean(found)), float(np.min(found))))
+        rows.append((count, float(np.mean(correlations)), float(np.min(correlations))))
     return pd.DataFrame(rows, columns=columns)
 
 

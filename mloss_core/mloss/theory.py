@@ -62,9 +62,14 @@ def expected_mloss(
 
 
 def simulate_mloss(
-    mean: ArrayLike, covariance: ArrayLike, weights: ArrayLike | None = None, activation: str = "relu",
-    slope: float = 0.01, draws: int = 20_000, seed: int = 0,
-) -> tuple[float, float]:  # fmt: skip
+    mean: ArrayLike,
+    covariance: ArrayLike,
+    weights: ArrayLike | None = None,
+    activation: str = "relu",
+    slope: float = 0.01,
+    draws: int = 20_000,
+    seed: int = 0,
+) -> tuple[float, float]:
     """The same quantity from random draws: its mean and the standard error of that mean."""
     mu, sigma, share = _checked(mean, covariance, weights)
     values, vectors = np.linalg.eigh(sigma)

@@ -14,13 +14,18 @@ from mloss_core.outputs.encoding import Images, features_of_images
 from mloss_core.outputs.ensembles import ensemble_logits, logits
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, StateDict, part, silent
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo.model import Encoder, Zoo
 
 
 def alignment(
-    zoo: Zoo, weights: "Encoder | StateDict | Any", tasks: "tuple[str, ...] | list[str] | None" = None,
-    options: MLossOptions | None = None, *, progress: Progress = silent, cache: Cache | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    zoo: Zoo,
+    weights: "Encoder | StateDict | Any",
+    tasks: "tuple[str, ...] | list[str] | None" = None,
+    options: MLossOptions | None = None,
+    *,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> dict[str, Any]:
     """Alignment of one model to the Ensemble of the chosen tasks' fine-tuned encoders.
 
     The images are calibration images: drawn from each task's training split, without labels, and judged with that
@@ -63,8 +68,9 @@ def alignment(
         "agreement": sum(rates) / len(chosen),
         "agreement_standard_error": math.sqrt(sum(errors)) / len(chosen),
         "kl": sum(scores["kl"] for scores in by_task.values()) / len(chosen),
-        "images": sum(counts), "tasks": by_task,
-    }  # fmt: skip
+        "images": sum(counts),
+        "tasks": by_task,
+    }
 
 
 def compare(ensemble: Tensor, model: Tensor) -> dict[str, float]:
@@ -92,10 +98,12 @@ def _by_task(weights: Any, tasks: tuple[str, ...]) -> Mapping[str, Encoder]:
 
 def _calibration_images(zoo: Zoo, task: str, options: MLossOptions) -> Images:
     """One draw a task, so that features computed for one choice of tasks serve every other."""
-    from mloss_core.data.calibration import draw_calibration
+    from mloss_core.outputs.calibration import draw_calibration
 
     draw = draw_calibration(zoo, (task,), samples_per_task=options.samples_per_task, seed=options.seed)
     return Images(
-        identity={"calibration": draw.digest}, count=len(draw.images), batches=draw.images.split,
+        identity={"calibration": draw.digest},
+        count=len(draw.images),
+        batches=draw.images.split,
         label=f"the calibration images of {task}",
-    )  # fmt: skip
+    )

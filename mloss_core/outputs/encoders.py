@@ -13,7 +13,7 @@ from mloss_core.data.datasets import Dataset, check_split
 from mloss_core.errors import DatasetError, ZooError
 from mloss_core.state_dicts import check_same_structure, state_digest
 from mloss_core.types import StateDict
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo.model import Encoder, Zoo
 
 TOWER_BYTES = 2**30
 """How much memory built towers may take together; one is always kept."""

@@ -1,6 +1,7 @@
 """Features of encoders on the images of a dataset, computed once for each content and kept in the cache."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from mloss_core.errors import CheckpointError
 from mloss_core.outputs.encoders import TOWER_BYTES, as_encoder, dataset_of, running_tower, tower_bytes
 from mloss_core.outputs.images import STORE
 from mloss_core.types import Progress, StateDict, part, silent
-from mloss_core.zoo import Encoder, Zoo
+from mloss_core.zoo.model import Encoder, Zoo
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,15 @@ class Images:
 
 
 def features(
-    zoo: Zoo, weights: "Encoder | StateDict | Any", task: str, split: str, *, digest: str | None = None,
-    progress: Progress = silent, cache: Cache | None = None,
-) -> Tensor:  # fmt: skip
+    zoo: Zoo,
+    weights: "Encoder | StateDict | Any",
+    task: str,
+    split: str,
+    *,
+    digest: str | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> Tensor:
     """Features of one encoder on all images of a task's split.
 
     Args:
@@ -61,18 +68,25 @@ def features(
 
 
 def features_of_many(
-    zoo: Zoo, encoders: Sequence[Encoder], task: str, split: str, *, progress: Progress = silent,
+    zoo: Zoo,
+    encoders: Sequence[Encoder],
+    task: str,
+    split: str,
+    *,
+    progress: Progress = silent,
     cache: Cache | None = None,
-) -> list[Tensor]:  # fmt: skip
+) -> list[Tensor]:
     """`features` of several encoders in one pass over the images: those not in the cache run batch by batch, together.
 
     At most 1 GiB of towers runs at once; more encoders than that take further passes.
     """
     dataset, cache = dataset_of(zoo, task, split), cache or Cache()
     images = Images(
-        identity={"dataset": dataset.digest, "split": split}, count=dataset.size(split),
-        batches=lambda size: STORE.batches(dataset, split, size, cache), label=f"the {split} images of {task}",
-    )  # fmt: skip
+        identity={"dataset": dataset.digest, "split": split},
+        count=dataset.size(split),
+        batches=lambda size: STORE.batches(dataset, split, size, cache),
+        label=f"the {split} images of {task}",
+    )
     return features_of_images(zoo, encoders, images, progress=progress, cache=cache)
 
 
@@ -87,8 +101,13 @@ def features_of_images(
     computed = _run(zoo, list(missing.values()), images, progress)
     for (key, encoder), found in zip(missing.items(), computed, strict=True):
         _check_finite(found, encoder, images)
-        entries[key] = cache.remember("features", key, lambda found=found: (images.identity, {"features": found}))
-    return [torch.from_numpy(entries[key].arrays["features"]) for key in keys]
+        entries[key] = cache.remember("features", key, functools.partial(_entry_of, images, found))
+    known = {key: entry.arrays["features"] for key, entry in entries.items() if entry is not None}
+    return [torch.from_numpy(known[key]) for key in keys]
+
+
+def _entry_of(images: "Images", found: np.ndarray) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
+    return images.identity, {"features": found}
 
 
 def batch_size(zoo: Zoo) -> int:

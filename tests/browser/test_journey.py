@@ -12,9 +12,12 @@ from tests.browser.conftest import PATIENCE
 
 pytestmark = pytest.mark.browser
 TITLES = {
-    "overview": re.compile("encoders fine-tuned from one"), "mloss_map": "M-Loss map",
-    "mergeability": "Mergeability", "merge": "Merge", "theory": "Theory",
-}  # fmt: skip
+    "overview": re.compile("encoders fine-tuned from one"),
+    "mloss_map": "M-Loss map",
+    "mergeability": "Mergeability",
+    "merge": "Merge",
+    "theory": "Theory",
+}
 _ROWS = """() => [...document.querySelectorAll('[data-testid=stDataFrame] canvas tbody tr')].map(row =>
     [1, 2].map(column => row.querySelector(`td[aria-colindex="${column}"]`)?.textContent ?? ''))"""
 
@@ -144,3 +147,16 @@ def test_every_page_opens_from_its_own_link(window):
 def _origin(page):
     parts = urlsplit(page.url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+@pytest.mark.parametrize("path", ["/", "/?zoo=demo", "/overview", "/overview?zoo=demo"])
+def test_a_link_may_name_the_first_page(window, path):
+    page = window(path)
+    page.get_by_role("heading", level=1, name=TITLES["overview"]).wait_for()
+    drawn(page, "overview_story")
+    assert is_calm(page) and page.get_by_text("Page not found").count() == 0
+    links = page.get_by_test_id("stSidebarNavLink")
+    assert links.count() == len(TITLES)
+    [current] = [link for link in links.all() if link.get_attribute("aria-current") == "page"]
+    assert "Overview" in current.inner_text()
+    assert urlsplit(page.url).path == "/" and query(page) == ({"zoo": "demo"} if "?" in path else {})

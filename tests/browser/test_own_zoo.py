@@ -10,9 +10,7 @@ from tests.browser.running_app import running_app
 from tests.browser.test_journey import drawn, go, is_calm, query, until
 from tests.zoo_files import CLASSES, TASKS, task_vectors
 
-pytestmark = [
-    pytest.mark.browser, pytest.mark.filterwarnings("ignore:Couldn't retrieve source code:UserWarning"),
-]  # fmt: skip
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Couldn't retrieve source code:UserWarning")]
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,13 @@ def cells(kind):
 def test_the_tour_runs_from_top_to_bottom():
     code = "\n\n".join([*cells("code"), CHECKS])
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, cwd=ROOT,
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert run.returncode == 0, run.stderr
     assert "The entries that agree are summed" in run.stdout
 

@@ -34,9 +34,11 @@ def fill(cache, key, count=250, age=0):
 
 def test_an_entry_comes_back_as_put_gave_it(cache):
     arrays = {
-        "matrix": np.arange(6, dtype=np.float64).reshape(2, 3).T, "empty": np.zeros((0, 4), np.int64),
-        "scalar": np.float32(2.5), "mask": np.array([True, False]),
-    }  # fmt: skip
+        "matrix": np.arange(6, dtype=np.float64).reshape(2, 3).T,
+        "empty": np.zeros((0, 4), np.int64),
+        "scalar": np.float32(2.5),
+        "mask": np.array([True, False]),
+    }
     stored = cache.put("kind", KEY, {"pair": ("a", "b"), "none": None, "nan": float("nan")}, arrays)
     found = cache.get("kind", KEY)
     assert stored.meta["pair"] == found.meta["pair"] == ["a", "b"]

@@ -3,14 +3,17 @@ import pytest
 from mloss_core import errors
 from mloss_core.errors import MLossCoreError, unknown_name
 
-FAMILY = [
-    value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, MLossCoreError)
-]  # fmt: skip
+FAMILY = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, MLossCoreError)]
 BUILTIN = {
-    "CheckpointError": OSError, "IncompatibleStateDictsError": ValueError, "InvalidOptionError": ValueError,
-    "UnknownNameError": LookupError, "LayerNotFoundError": LookupError, "ZooError": ValueError,
-    "DatasetError": ValueError, "CacheError": OSError,
-}  # fmt: skip
+    "CheckpointError": OSError,
+    "IncompatibleStateDictsError": ValueError,
+    "InvalidOptionError": ValueError,
+    "UnknownNameError": LookupError,
+    "LayerNotFoundError": LookupError,
+    "ZooError": ValueError,
+    "DatasetError": ValueError,
+    "CacheError": OSError,
+}
 
 
 @pytest.mark.parametrize("kind", FAMILY, ids=lambda kind: kind.__name__)

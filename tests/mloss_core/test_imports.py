@@ -22,9 +22,13 @@ def loaded_by(code):
     """Top-level packages that are loaded once `code` has run."""
     tail = "\nimport sys\nprint(*sorted({name.split('.')[0] for name in sys.modules}))"
     run = subprocess.run(
-        [sys.executable, "-c", code + tail], capture_output=True, text=True, timeout=120, cwd=ROOT,
+        [sys.executable, "-c", code + tail],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert run.returncode == 0, run.stderr
     return set(run.stdout.splitlines()[-1].split())
 
@@ -45,7 +49,7 @@ def test_the_check_can_fail():
         "import mloss_core",
         "from mloss_core import Recipe, MLossOptions",
         "import mloss_core.caching, mloss_core.errors, mloss_core.types, mloss_core.options",
-        "import mloss_core.evaluation.published",
+        "import mloss_core.evaluation.published.tables",
         "from mloss_core.data.field.catalogue import CATALOGUE; CATALOGUE['cars'].classes",
         "from mloss_core.mergeability import METRICS; METRICS['mloss'].title",
     ],

@@ -43,10 +43,15 @@ def test_checks(values, words):
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("rate", "0.25", 0.25), ("count", "7", 7), ("kind", "b", "b"), ("flag", "yes", True), ("flag", "False", False),
-        ("limit", "none", None), ("limit", "3", 3.0),
+        ("rate", "0.25", 0.25),
+        ("count", "7", 7),
+        ("kind", "b", "b"),
+        ("flag", "yes", True),
+        ("flag", "False", False),
+        ("limit", "none", None),
+        ("limit", "3", 3.0),
     ],
-)  # fmt: skip
+)
 def test_text_from_the_command_line(name, text, value):
     found = parse_option(Sample, name, text)
     assert found == value and type(found) is type(value)
@@ -56,10 +61,12 @@ def test_text_from_the_command_line(name, text, value):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("rate", "much", "must be a number, found 'much'"), ("count", "1.5", "whole number"),
-        ("flag", "si", "true or false"), ("speed", "1", "unknown option 'speed'"),
+        ("rate", "much", "must be a number, found 'much'"),
+        ("count", "1.5", "whole number"),
+        ("flag", "si", "true or false"),
+        ("speed", "1", "unknown option 'speed'"),
     ],
-)  # fmt: skip
+)
 def test_text_that_is_no_value(name, text, words):
     with pytest.raises(InvalidOptionError, match=words):
         parse_option(Sample, name, text)

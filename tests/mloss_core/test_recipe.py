@@ -6,9 +6,14 @@ from mloss_core.errors import InvalidOptionError, UnknownNameError
 from mloss_core.recipe import MLossOptions, Recipe
 
 FULL = Recipe(
-    method="m_ties", options={"keep_rate": 0.8, "span": 0.1}, tasks=("a", "b"), blocks=(10, 8, 9, 8),
-    mloss=MLossOptions(samples_per_task=4, weights=(0.25, 0.75)), pre=("dare",), seed=3,
-)  # fmt: skip
+    method="m_ties",
+    options={"keep_rate": 0.8, "span": 0.1},
+    tasks=("a", "b"),
+    blocks=(10, 8, 9, 8),
+    mloss=MLossOptions(samples_per_task=4, weights=(0.25, 0.75)),
+    pre=("dare",),
+    seed=3,
+)
 
 
 def test_json_round_trip():

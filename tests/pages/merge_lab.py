@@ -9,8 +9,10 @@ import numpy as np
 
 from mloss_core.caching import digest_of
 from mloss_core.errors import ZooError
+from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.recipe import Recipe
-from ui.cached import ZooFacts
+from tests.ui.fake_payloads import report_of
+from ui.zoo.facts import ZooFacts
 
 TASKS = ("digits", "letters", "shapes", "signs")
 LAYERS, NODES, IMAGES = 12, 16, 200
@@ -94,22 +96,20 @@ class FakeLab:
         return list({digest_of(params): params for name, params in self.submitted if name == kind}.values())
 
     def _measure(self, params: dict[str, Any]) -> Any:
-        sites = [f"blocks.{block}.mlp.c_fc" for block in range(LAYERS)]
-        arrays = {f"node/{site}": (1 + place) * 1e-6 * np.linspace(0.1, 1, NODES) for place, site in enumerate(sites)}
-        arrays |= {f"standard_error/{site}": np.full(NODES, 1e-8) for site in sites}
-        layers = [
-            {"block": place, "site": site, "nodes": NODES, "mloss": float(arrays[f"node/{site}"].mean()),
-             "normalised": 0.1, "standard_error": 1e-8}
-            for place, site in enumerate(sites)
-        ]  # fmt: skip
-        return SimpleNamespace(meta={"layers": layers}, arrays=arrays)
+        values = np.outer(np.arange(1, LAYERS + 1) * 1e-6, np.linspace(0.1, 1, NODES))
+        meta, arrays = report_of(values, np.full((LAYERS, NODES), 1e-8)).to_entry()
+        return SimpleNamespace(meta=meta, arrays=arrays)
 
     def _baselines(self, params: dict[str, Any]) -> Any:
-        levels = {"Zero-shot": ("zero_shot", 0.45), "Ensemble": ("ensemble", 0.66),
-                  "Ensemble (features)": ("ensemble", 0.64), "Individual": ("individual", 0.9)}  # fmt: skip
+        levels = {
+            "zero_shot": ("zero_shot", 0.45),
+            "ensemble_features": ("ensemble", 0.64),
+            "ensemble": ("ensemble", 0.66),
+            "individual": ("individual", 0.9),
+        }
         rows, arrays = [], {}
-        for model, (kind, level) in levels.items():
-            row, correct = self._row(model, kind, level)
+        for key, (kind, level) in levels.items():
+            row, correct = self._row(BASELINE_NAMES[key], kind, level)
             rows.append(row)
             arrays |= correct
         return SimpleNamespace(meta={"rows": rows}, arrays=arrays)
@@ -119,10 +119,13 @@ class FakeLab:
         level = {"average": 0.58, "ties": 0.62}.get(recipe.method, 0.64) + int(recipe.digest[:2], 16) / 25600
         row, arrays = self._row("merge", "merged", level)
         meta = {
-            "row": row, "kept_fraction": 0.7, "seconds": 1.5, "digest": recipe.digest,
+            "row": row,
+            "kept_fraction": 0.7,
+            "seconds": 1.5,
+            "digest": recipe.digest,
             "realised_keep": {f"transformer.resblocks.{i}.mlp.c_fc.weight": 0.75 for i in range(LAYERS)},
             "alignment": {"agreement": 0.7, "kl": 0.4, "images": 128},
-        }  # fmt: skip
+        }
         return SimpleNamespace(meta=meta, arrays=arrays)
 
     def _tune(self, params: dict[str, Any]) -> Any:
@@ -131,9 +134,15 @@ class FakeLab:
             for scale, average in ((0.2, 0.5), (0.3, 0.595), (0.4, 0.6), (0.6, 0.4))
         ]
         meta = {
-            "recipe": params["recipe"], "scale": 0.4, "metric": "normalised", "split": "val", "curve": curve,
-            "counts": {"digits": 100, "letters": 200}, "at_the_end": False, "seconds": 2.0,
-        }  # fmt: skip
+            "recipe": params["recipe"],
+            "scale": 0.4,
+            "metric": "normalised",
+            "split": "val",
+            "curve": curve,
+            "counts": {"digits": 100, "letters": 200},
+            "at_the_end": False,
+            "seconds": 2.0,
+        }
         return SimpleNamespace(meta=meta, arrays={})
 
     def _merged_file(self, params: dict[str, Any]) -> Any:
@@ -144,11 +153,17 @@ class FakeLab:
         pairs, blocks = [], []
         for place, (a, b) in enumerate(names):
             values = [1e-6 * (place + 1) * (block + 1) for block in range(LAYERS)]
-            pairs.append({
-                "task_a": a, "task_b": b, "mloss": float(np.mean(values)), "mloss_normalised": 0.01 * (place + 1),
-                "task_vector_cosine": 0.3 - 0.05 * place, "task_vector_distance": 2.0 + place,
-                "sign_conflict": None if place == 0 else 0.4 + 0.01 * place,
-            })  # fmt: skip
+            pairs.append(
+                {
+                    "task_a": a,
+                    "task_b": b,
+                    "mloss": float(np.mean(values)),
+                    "mloss_normalised": 0.01 * (place + 1),
+                    "task_vector_cosine": 0.3 - 0.05 * place,
+                    "task_vector_distance": 2.0 + place,
+                    "sign_conflict": None if place == 0 else 0.4 + 0.01 * place,
+                }
+            )
             blocks += [
                 {"task_a": a, "task_b": b, "block": block, "mloss": value, "normalised": 0.01 * (place + 1)}
                 for block, value in enumerate(values)
@@ -163,8 +178,15 @@ class FakeLab:
         tasks = {task: float(correct[f"correct/{model}/{task}"].mean()) for task in self.tasks}
         values = list(tasks.values())
         row = {
-            "model": model, "kind": kind, "recipe": None, "tasks": tasks, "average": float(np.mean(values)),
-            "standard_error": 0.006, "normalised": level / 0.9, "variance": float(np.var(values)),
-            "worst": min(values), "counts": dict.fromkeys(self.tasks, IMAGES),
-        }  # fmt: skip
+            "model": model,
+            "kind": kind,
+            "recipe": None,
+            "tasks": tasks,
+            "average": float(np.mean(values)),
+            "standard_error": 0.006,
+            "normalised": level / 0.9,
+            "variance": float(np.var(values)),
+            "worst": min(values),
+            "counts": dict.fromkeys(self.tasks, IMAGES),
+        }
         return row, correct

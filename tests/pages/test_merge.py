@@ -9,7 +9,7 @@ from mloss_core.merging.plugins import VARIABLE
 from mloss_core.recipe import Recipe
 from tests.mloss_core.merging.plugin_files import write
 from tests.pages.merge_lab import TASKS, FakeLab
-from ui.merge_state import row_key
+from ui.merge.entries import row_key
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "merge.py")
 M_TIES = Recipe(method="m_ties")
@@ -36,8 +36,9 @@ def models(test):
 
 
 def texts(test):
-    return " ".join(item.value for group in (test.markdown, test.caption, test.info, test.warning, test.error)
-                    for item in group)  # fmt: skip
+    return " ".join(
+        item.value for group in (test.markdown, test.caption, test.info, test.warning, test.error) for item in group
+    )
 
 
 def recipes(lab):
@@ -49,9 +50,14 @@ def test_a_first_visit_compares_three_merges_with_the_baselines(lab):
     assert not test.exception
     assert test.title[0].value == "Merge"
     assert models(test) == [
-        "Zero-shot", "M-TIES k 0.8 e 0.1", "TIES k 0.2", "Simple Average", "Ensemble", "Ensemble (features)",
+        "Zero-shot",
+        "M-TIES k 0.8 e 0.1",
+        "TIES k 0.2",
+        "Simple Average",
+        "Ensemble",
+        "Ensemble (features)",
         "Individual",
-    ]  # fmt: skip
+    ]
     assert [recipe.method for recipe in recipes(lab)] == ["average", "ties", "m_ties"]
     assert lab.kinds("baselines") == [{"zoo": "demo", "tasks": None, "split": "test"}]
     frame = table(test).set_index("model")
@@ -224,9 +230,7 @@ def test_custom_blocks_are_in_the_link(lab):
 def test_running_recipes_show_progress_and_keep_their_place(lab):
     lab.status = {"m_ties": "running", "ties": "queued"}
     test = page()
-    assert models(test)[:4] == [
-        "Zero-shot", "Simple Average", "TIES k 0.2 (waiting)", "M-TIES k 0.8 e 0.1 (running)",
-    ]  # fmt: skip
+    assert models(test)[:4] == ["Zero-shot", "Simple Average", "TIES k 0.2 (waiting)", "M-TIES k 0.8 e 0.1 (running)"]
     assert lab.watched == ["TIES k 0.2", "M-TIES k 0.8 e 0.1"]
 
 
@@ -324,8 +328,11 @@ def test_published_results_come_from_one_source_at_a_time(lab):
 def test_each_tab_opens_from_a_link(lab, tab):
     test = page(mg_tab=tab)
     assert not test.exception
-    words = {"Per task": "Rows selected in the table", "Keep rates": "Rows of all blocks keep",
-             "Published": "Published figures, not measured here"}  # fmt: skip
+    words = {
+        "Per task": "Rows selected in the table",
+        "Keep rates": "Rows of all blocks keep",
+        "Published": "Published figures, not measured here",
+    }
     assert words[tab] in texts(test)
     assert len(test.dataframe) == (1 if tab == "Published" else 0)
 

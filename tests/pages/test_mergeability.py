@@ -106,7 +106,12 @@ def test_the_table_is_sorted_by_the_chosen_number(lab):
     frame = page(mb_metric="Task-vector cosine").dataframe[0].value
     assert list(frame["task_vector_cosine"]) == sorted(frame["task_vector_cosine"], reverse=True)
     assert tuple(frame.columns) == (
-        "task_a", "task_b", "mloss", "mloss_normalised", "task_vector_cosine", "task_vector_distance",
+        "task_a",
+        "task_b",
+        "mloss",
+        "mloss_normalised",
+        "task_vector_cosine",
+        "task_vector_distance",
         "sign_conflict",
-    )  # fmt: skip
+    )
     assert len(frame) == len(TASKS) * (len(TASKS) - 1) // 2

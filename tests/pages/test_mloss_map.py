@@ -1,16 +1,19 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from mloss_core.errors import ZooError
+from mloss_core.mloss.report import MLossReport
 from tests.ui.fake_lab import FakeStore
 from tests.ui.fake_payloads import LAYERS, NODES, TASKS, inside_node, measured
 from ui import jobs
-from ui.cached import ZooFacts
-from ui.mloss_map_controls import default_group, measure_options
-from ui.mloss_map_payload import map_of
-from ui.mloss_map_view import parse_cell
+from ui.mloss_map.controls import default_group, measure_options
+from ui.mloss_map.view import parse_cell
+from ui.zoo.facts import ZooFacts
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "mloss_map.py")
 
@@ -29,6 +32,11 @@ def page(**params):
     for name, value in params.items():
         at.query_params[name] = value
     return at.run()
+
+
+def report(images):
+    payload = measured({"tasks": None, "mloss": {"samples_per_task": images}})
+    return MLossReport.from_entry(payload.meta, payload.arrays)
 
 
 def asked(store, kind):
@@ -109,8 +117,8 @@ def test_nodes_can_be_reached_without_the_mouse(store):
     at = page()
     at.button(key="map_step_arrow_upward").click().run()
     first = asked(store, "node")[-1]
-    data = map_of(measured({"tasks": None, "mloss": {"samples_per_task": 16}}))
-    assert data.node[first["block"], first["node"]] == data.node.max()
+    values = report(16).values
+    assert values[first["block"], first["node"]] == values.max()
     assert at.button(key="map_step_chevron_left").disabled
     at.button(key="map_step_chevron_right").click().run()
     second = asked(store, "node")[-1]
@@ -174,7 +182,7 @@ def test_zoo_that_cannot_be_opened_is_one_sentence(store, monkeypatch):
 
 
 def test_clicked_cells_are_parsed_and_checked():
-    data = map_of(measured({"tasks": None, "mloss": {"samples_per_task": 2}}))
+    data = report(2)
     assert parse_cell("3:15", data) == (3, 15)
     for nonsense in ("3:16", "4:0", "-1:0", "3", "", None, "a:b", "1:2:3", 7):
         assert parse_cell(nonsense, data) is None
@@ -189,3 +197,18 @@ def test_default_group_follows_the_width():
 def test_unknown_presets_and_counts_fall_back():
     assert measure_options("evil", 7) == measure_options("paper", 16)
     assert measure_options(None, None) == measure_options("paper", 16)
+
+
+def test_the_page_opens_a_report_without_torch():
+    code = (
+        "import sys, ui.mloss_map.page, ui.merge.builder\n"
+        "from mloss_core.mloss.report import MLossReport\n"
+        "from tests.ui.fake_payloads import measured\n"
+        "payload = measured({'tasks': None, 'mloss': {'samples_per_task': 4}})\n"
+        "MLossReport.from_entry(payload.meta, payload.arrays).groups(8)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    root = Path(PAGE).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    run = subprocess.run([sys.executable, "-c", code], timeout=120, cwd=root, env=environment, stderr=subprocess.PIPE)
+    assert run.returncode == 0, run.stderr.decode()

@@ -8,7 +8,7 @@ from tests.ui.fake_card import control, fake_manifest, fake_zoo
 from tests.ui.fake_lab import FakePayload, FakeStore
 from tests.ui.fake_payloads import TASKS, measured
 from ui import jobs
-from ui.cached import facts_of
+from ui.zoo.facts import facts_of
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "overview.py")
 
@@ -98,7 +98,7 @@ def test_a_card_without_controls_says_nothing_about_them(store, monkeypatch):
 
 
 def test_next_steps_lead_to_pages_that_exist(store):
-    from ui.overview_view import STEPS
+    from ui.overview.view import STEPS
 
     root = Path(PAGE).parents[1]
     assert all((root / path).exists() for path, *_ in STEPS)

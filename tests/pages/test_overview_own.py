@@ -10,8 +10,8 @@ from tests.ui.fake_lab import FakePayload, FakeStore
 from tests.ui.fake_payloads import TASKS
 from tests.ui.fake_summary import fake_summary
 from ui import jobs
-from ui.cached import facts_of_summary
-from ui.own_zoo import LIMIT, _placement, _plain
+from ui.overview.folder import LIMIT, _placement, _plain
+from ui.zoo.facts import facts_of_summary
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "overview.py")
 
@@ -22,13 +22,23 @@ def strip(params):
 
 
 def baselines(params):
-    levels = {"Zero-shot": ("zero_shot", 0.4), "Ensemble (features)": ("ensemble", 0.5), "Ensemble": ("ensemble", 0.6),
-              "Individual": ("individual", 0.9)}  # fmt: skip
+    levels = {
+        "Zero-shot": ("zero_shot", 0.4),
+        "Ensemble (features)": ("ensemble", 0.5),
+        "Ensemble": ("ensemble", 0.6),
+        "Individual": ("individual", 0.9),
+    }
     rows = [
-        {"model": name, "kind": kind, "tasks": dict.fromkeys(TASKS, level), "counts": dict.fromkeys(TASKS, 40),
-         "average": level, "standard_error": 0.03}
+        {
+            "model": name,
+            "kind": kind,
+            "tasks": dict.fromkeys(TASKS, level),
+            "counts": dict.fromkeys(TASKS, 40),
+            "average": level,
+            "standard_error": 0.03,
+        }
         for name, (kind, level) in levels.items()
-    ]  # fmt: skip
+    ]
     return FakePayload({"rows": rows}, {})
 
 
@@ -50,9 +60,12 @@ def test_it_says_what_was_found(store, monkeypatch):
     assert not at.exception
     values = {metric.label: metric.value for metric in at.metric}
     assert values == {
-        "Models": "4", "Weights a model": "0.62 M", "Backbone": "ViT-B-32", "Activation": "quick_gelu",
+        "Models": "4",
+        "Weights a model": "0.62 M",
+        "Backbone": "ViT-B-32",
+        "Activation": "quick_gelu",
         "On disk": "12.5 MB",
-    }  # fmt: skip
+    }
     table = at.dataframe[0].value
     assert list(table["Model"]) == ["pretrained", *TASKS]
     assert list(table["Head"]) == ["–", *["3 classes"] * 4]

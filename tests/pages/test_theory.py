@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui.cached import ZooFacts
-from ui.theory_controls import TABS
+from ui.theory.controls import TABS
+from ui.zoo.facts import ZooFacts
 
 ROOT = Path(__file__).parents[2]
 PAGE = str(ROOT / "pages" / "theory.py")
@@ -42,9 +42,10 @@ def test_first_visit_shows_one_node():
     assert "14.4 × 10⁻³" in texts(at)
 
 
-@pytest.mark.parametrize(("tab", "count", "words"), [
-    (TABS[0], 3, "half the angle"), (TABS[1], 2, "**10 times** as far"), (TABS[2], 3, "conflicts most"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("tab", "count", "words"),
+    [(TABS[0], 3, "half the angle"), (TABS[1], 2, "**10 times** as far"), (TABS[2], 3, "conflicts most")],
+)
 def test_each_tab_opens_from_a_link(tab, count, words):
     at = page(th_tab=tab)
     assert not at.exception
@@ -88,10 +89,19 @@ def test_link_reopens_the_view():
     assert at.slider(key="th_spread").value == 1.5
 
 
-@pytest.mark.parametrize("params", [
-    {"th_models": "99"}, {"th_models": "x"}, {"th_activation": "tanh"}, {"th_rho": "nan"}, {"th_spread": "0"},
-    {"th_draw": "-4"}, {"th_draw": "1e9"}, {"th_tab": "nowhere"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"th_models": "99"},
+        {"th_models": "x"},
+        {"th_activation": "tanh"},
+        {"th_rho": "nan"},
+        {"th_spread": "0"},
+        {"th_draw": "-4"},
+        {"th_draw": "1e9"},
+        {"th_tab": "nowhere"},
+    ],
+)
 def test_wrong_link_falls_back(params):
     at = page(**params)
     assert not at.exception
@@ -130,5 +140,5 @@ def test_keep_rate_and_span_change_the_rows():
 
 
 def test_page_needs_no_torch():
-    code = "import sys, ui.theory_view; sys.exit('torch' in sys.modules)"
+    code = "import sys, ui.theory.view; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0

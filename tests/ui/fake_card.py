@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.ui.fake_payloads import LAYERS, NODES, TASKS
-from ui.cached import ZooFacts, facts_of
+from ui.zoo.facts import ZooFacts, facts_of
 
 LEVELS = {
     "zero_shot": 0.5,
@@ -31,8 +31,12 @@ def fake_manifest(tasks: tuple[str, ...] = TASKS, layers: int = LAYERS, nodes: i
         "architecture": {"layers": layers, "mlp_width": nodes, "width": 64},
         "files": {name: {"sha256": f"{place:x}" * 64, "bytes": 1_240_000} for place, name in enumerate(files)},
         "tasks": {
-            task: {"title": task.capitalize(), "description": f"Pictures of {task}.", "digest": task * 3,
-                   "classes": ["one", "two", "three"]}
+            task: {
+                "title": task.capitalize(),
+                "description": f"Pictures of {task}.",
+                "digest": task * 3,
+                "classes": ["one", "two", "three"],
+            }
             for task in tasks
         },
         "accuracy": {"test": accuracy},
@@ -45,7 +49,7 @@ def fake_manifest(tasks: tuple[str, ...] = TASKS, layers: int = LAYERS, nodes: i
         },
         "controls": {"test": [control("m_ties k=0.8 e=0.1, same budget", 0.001, 0.002)]},
         "versions": {"torch": "2.15"},
-    }  # fmt: skip
+    }
 
 
 def control(name: str, difference: float, error: float) -> dict[str, Any]:

@@ -1,14 +1,54 @@
 """Payloads with the names and shapes of real ones, filled with repeatable numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from mloss_core.mloss.report import MLossReport
+from mloss_core.recipe import MLossOptions
 from tests.ui.fake_lab import FakePayload
 
 TASKS = ("digits", "street", "letters", "shapes")
 LAYERS, NODES = 4, 16
+
+
+def report_of(
+    values: np.ndarray,
+    errors: np.ndarray,
+    images: np.ndarray | None = None,
+    image_task: Sequence[int] = (0, 1),
+    tasks: Sequence[str] = TASKS[:2],
+    **options: Any,
+) -> MLossReport:
+    """A report of these node values and errors, (block, node), and per-image values, (block, image, node)."""
+    sites = [f"blocks.{block}.mlp.c_fc" for block in range(len(values))]
+    layers = [
+        {
+            "block": block,
+            "site": site,
+            "nodes": len(row),
+            "mloss": float(row.mean()),
+            "normalised": 0.1,
+            "standard_error": float(spread.mean()),
+        }
+        for block, (site, row, spread) in enumerate(zip(sites, values, errors, strict=True))
+    ]
+    return MLossReport(
+        options=MLossOptions(**options),
+        activation="gelu",
+        tasks=tuple(tasks),
+        zoo_digest="d" * 64,
+        node_values=dict(zip(sites, values, strict=True)),
+        node_errors=dict(zip(sites, errors, strict=True)),
+        layers=pd.DataFrame(layers),
+        per_image={} if images is None else dict(zip(sites, images, strict=True)),
+        image_task=np.asarray(image_task),
+        image_index=np.arange(len(image_task)),
+        seconds=1.3,
+        digest="ab12" * 16,
+    )
 
 
 def measured(
@@ -17,27 +57,16 @@ def measured(
     """A `measure` payload: M-Loss rises with the block."""
     draw = np.random.default_rng(0)
     chosen = tuple(params["tasks"] or tasks)
-    images = params["mloss"]["samples_per_task"] * len(chosen)
-    rows, arrays = [], {}
+    each = params["mloss"]["samples_per_task"]
+    count = each * len(chosen)
+    images = []
     for block in range(layers):
         base = 3e-6 * 1.13**block * np.exp(draw.normal(0, 1, nodes))
-        values = (base * draw.gamma(2, 0.5, (images, nodes))).astype(np.float32)
-        site = f"blocks.{block}.mlp.c_fc"
-        spread = values.std(axis=0) / images**0.5
-        arrays |= {f"node/{site}": values.mean(axis=0), f"standard_error/{site}": spread, f"per_image/{site}": values}
-        rows.append(
-            {
-                "block": block,
-                "site": site,
-                "nodes": nodes,
-                "mloss": float(values.mean()),
-                "normalised": 0.1,
-                "standard_error": float(values.mean(axis=1).std() / images**0.5),
-            }
-        )
-    arrays["image_task"] = np.repeat(np.arange(len(chosen)), params["mloss"]["samples_per_task"])
-    meta = {"layers": rows, "tasks": list(chosen), "seconds": 1.3, "digest": "ab12" * 16, "notes": []}
-    return FakePayload(meta, arrays)
+        images.append((base * draw.gamma(2, 0.5, (count, nodes))).astype(np.float32))
+    stacked = np.stack(images)
+    values, errors = stacked.mean(axis=1), stacked.std(axis=1) / count**0.5
+    report = report_of(values, errors, stacked, np.repeat(np.arange(len(chosen)), each), chosen, samples_per_task=each)
+    return FakePayload(*report.to_entry())
 
 
 def inside_node(params: Mapping[str, Any], tasks: tuple[str, ...] = TASKS) -> FakePayload:
@@ -55,6 +84,8 @@ def inside_node(params: Mapping[str, Any], tasks: tuple[str, ...] = TASKS) -> Fa
         for place in range(6)
     ]
     meta = {
+        "block": params.get("block", 0),
+        "node": params["node"],
         "tasks": list(chosen),
         "activation": "gelu",
         "mloss": 1e-5,

@@ -48,6 +48,8 @@ def test_a_report_has_one_problem_a_line(monkeypatch):
     errors.show_error("the zoo x cannot be opened, 2 problems: (1) a.pt is empty. (2) b.pt (9 kB) ends early.")
     errors.show_error("one sentence (1) with a number.")
     assert shown[0].split("\n\n") == [
-        "the zoo x cannot be opened, 2 problems:", "(1) a.pt is empty.", "(2) b.pt (9 kB) ends early."
-    ]  # fmt: skip
+        "the zoo x cannot be opened, 2 problems:",
+        "(1) a.pt is empty.",
+        "(2) b.pt (9 kB) ends early.",
+    ]
     assert shown[1] == "one sentence (1) with a number."

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from mloss_core.wording import listing
 from ui import formats
 
 
@@ -68,9 +69,9 @@ def test_size(count, text):
 
 
 def test_lists_and_runs_read_as_words():
-    assert formats.listing(["a"]) == "a"
-    assert formats.listing(["a", "b", "c"]) == "a, b and c"
-    assert formats.listing([]) == ""
+    assert listing(["a"]) == "a"
+    assert listing(["a", "b", "c"]) == "a, b and c"
+    assert listing([]) == ""
     assert formats.span([10, 8, 9]) == "8–10"
     assert formats.span([0, 8, 9, 10]) == "0 and 8–10"
     assert formats.span([3]) == "3"

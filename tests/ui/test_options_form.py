@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mloss_core.merging.flat_options import TiesOptions
+from mloss_core.merging.flat.ties import TiesOptions
 from mloss_core.options import check_options, option
 from mloss_core.recipe import MLossOptions
 from ui.options_form import _rows, changed_values, choice_label, decimals, form_fields
@@ -54,9 +54,15 @@ def test_fields_carry_label_with_letter_help_and_range():
     assert fields["draws"].label == "Draws"
     kinds = {name: field.kind for name, field in fields.items()}
     assert kinds == {
-        "keep_rate": "slider", "scale": "number", "ranking": "choice", "schedule": "choice", "draws": "whole",
-        "rescale": "flag", "target": "number", "levels": "numbers",
-    }  # fmt: skip
+        "keep_rate": "slider",
+        "scale": "number",
+        "ranking": "choice",
+        "schedule": "choice",
+        "draws": "whole",
+        "rescale": "flag",
+        "target": "number",
+        "levels": "numbers",
+    }
     assert fields["target"].optional and not fields["scale"].optional
 
 
@@ -72,9 +78,15 @@ def test_every_default_is_a_legal_value_of_the_record():
     assert not test.exception
     values = test.session_state["values"]
     assert values == {
-        "keep_rate": 0.8, "scale": 1.0, "ranking": "rank", "schedule": "one_sided", "draws": 3, "rescale": True,
-        "target": None, "levels": None,
-    }  # fmt: skip
+        "keep_rate": 0.8,
+        "scale": 1.0,
+        "ranking": "rank",
+        "schedule": "one_sided",
+        "draws": 3,
+        "rescale": True,
+        "target": None,
+        "levels": None,
+    }
     assert Sample(**values) == Sample()
 
 

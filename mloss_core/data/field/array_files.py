@@ -31,10 +31,17 @@ def read_idx(folder: Path, prefix: str = "") -> Parts:
     for split, stem in (("train", "train"), ("test", None)):
         stems = [stem] if stem else ["t10k", "test"]
         images, labels = (
-            need(folder, [f"{place}{prefix}{one}-{kind}-ubyte{end}"
-                          for one in stems for place in ("raw/", "", "gzip/", "*/raw/") for end in ("", ".gz")])
+            need(
+                folder,
+                [
+                    f"{place}{prefix}{one}-{kind}-ubyte{end}"
+                    for one in stems
+                    for place in ("raw/", "", "gzip/", "*/raw/")
+                    for end in ("", ".gz")
+                ],
+            )
             for kind in ("images-idx3", "labels-idx1")
-        )  # fmt: skip
+        )
         parts[split] = PictureArrays(functools.partial(_idx, images, _IDX_IMAGES), _idx(labels, _IDX_LABELS), images)
     return parts
 
@@ -61,8 +68,9 @@ def read_stl10(folder: Path) -> Parts:
             functools.partial(
                 lambda path: _whole(path, 3 * 96 * 96).reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1), images
             ),
-            rows, images,
-        )  # fmt: skip
+            rows,
+            images,
+        )
     return parts
 
 
@@ -120,9 +128,14 @@ def _fer_pixels(texts: list[str]) -> np.ndarray:
 
 
 READERS: Mapping[str, Callable[[Path], Parts]] = {
-    "mnist": read_idx, "kmnist": read_idx, "fashionmnist": read_idx,
+    "mnist": read_idx,
+    "kmnist": read_idx,
+    "fashionmnist": read_idx,
     "emnist": functools.partial(read_idx, prefix="emnist-digits-"),
-    "svhn": read_svhn, "stl10": read_stl10, "fer2013": read_fer2013,
-    "cifar10": functools.partial(read_cifar, fine=False), "cifar100": functools.partial(read_cifar, fine=True),
-}  # fmt: skip
+    "svhn": read_svhn,
+    "stl10": read_stl10,
+    "fer2013": read_fer2013,
+    "cifar10": functools.partial(read_cifar, fine=False),
+    "cifar100": functools.partial(read_cifar, fine=True),
+}
 """Readers by task."""

@@ -54,10 +54,19 @@ def _task(name: str) -> FieldTask:
     facts, words = FACTS[name], json.loads((_WORDS / f"{name}.json").read_text(encoding="utf-8"))
     folders = words.get("folders")
     return FieldTask(
-        name=name, title=facts.title, classes=tuple(words["classes"]), templates=tuple(words["templates"]),
-        reader=name, train=facts.train, val=facts.val, test=facts.test, aliases=facts.aliases,
-        folder_classes=None if folders is None else tuple(folders), val_rule=VAL_TENTH, notes=facts.notes,
-    )  # fmt: skip
+        name=name,
+        title=facts.title,
+        classes=tuple(words["classes"]),
+        templates=tuple(words["templates"]),
+        reader=name,
+        train=facts.train,
+        val=facts.val,
+        test=facts.test,
+        aliases=facts.aliases,
+        folder_classes=None if folders is None else tuple(folders),
+        val_rule=VAL_TENTH,
+        notes=facts.notes,
+    )
 
 
 class _Catalogue(Mapping[str, FieldTask]):
@@ -81,12 +90,14 @@ class _Catalogue(Mapping[str, FieldTask]):
 CATALOGUE: Mapping[str, FieldTask] = _Catalogue()
 """The 20 tasks by key, in the field's order."""
 
-SUITES: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "N8": tuple(FACTS)[:8],
-    "N14": tuple(FACTS)[:14],
-    "N20": tuple(FACTS),
-    "paper": ("resisc45", "cars", "mnist", "dtd", "eurosat", "gtsrb", "sun397", "svhn"),
-})  # fmt: skip
+SUITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "N8": tuple(FACTS)[:8],
+        "N14": tuple(FACTS)[:14],
+        "N20": tuple(FACTS),
+        "paper": ("resisc45", "cars", "mnist", "dtd", "eurosat", "gtsrb", "sun397", "svhn"),
+    }
+)
 """Keys of the tasks that are merged together, in order: the field's 8, 14 and 20, and the M-Loss paper's own order."""
 
 _KEYS = {alias: name for name, facts in FACTS.items() for alias in (name, *facts.aliases)}

@@ -57,45 +57,88 @@ _EMNIST = (
 _NO_OWN_TEMPLATES = "OpenAI gives no wording for this task; templates are those of the TALL checkpoints' heads."
 _UNDERSCORES = "The TALL checkpoints' heads were built with underscores in the class names; here they are spaces."
 
-FACTS: Mapping[str, Facts] = MappingProxyType({
-    "cars": Facts("Cars", 8144, None, 8041, ("stanfordcars", "cars196"), (
-        "Test labels come from cars_test_annos_withlabels.mat, which is a download of its own.",
-    )),
-    "dtd": Facts("DTD", 1880, 1880, 1880, ("describabletextures",), _DTD),
-    "eurosat": Facts("EuroSAT", 21600, None, 5400, ("eurosatrgb",), _EUROSAT),
-    "gtsrb": Facts("GTSRB", 26640, None, 12630, (), (
-        "26,640 training images, of the set that torchvision reads; the full training set has 39,209.",
-    )),
-    "mnist": Facts("MNIST", 60000, None, 10000),
-    "resisc45": Facts("RESISC45", 18900, 6300, 6300, ("resisc", "nwpuresisc45"), (
-        "Splits are those of the list files resisc45-train.txt, -val.txt and -test.txt.",
-    )),
-    "svhn": Facts("SVHN", 73257, None, 26032, ("streetviewhousenumbers",), (
-        "Classes are digits with MNIST's template, as in the field's heads.",
-    )),
-    "sun397": Facts("SUN397", 87003, None, 21751, ("sun",), _SUN397),
-    "stl10": Facts("STL10", 5000, None, 8000, ("stl",), (
-        "OpenAI's 2 templates are used; the M-Loss repository's head has 8.",
-    )),
-    "oxfordiiitpet": Facts("OxfordIIITPet", 3680, None, 3669, ("pets", "pet", "oxfordpets", "oxfordpet",
-                                                               "oxfordiiitpets")),
-    "flowers102": Facts("Flowers102", 1020, 1020, 6149, ("flowers", "flower102", "oxfordflowers102", "oxfordflowers"), (
-        "OpenAI's one template is used; the M-Loss repository's head has 20.",
-    )),
-    "cifar100": Facts("CIFAR100", 50000, None, 10000, (), (_UNDERSCORES,)),
-    "pcam": Facts("PCAM", 262144, 32768, 32768, ("patchcamelyon",)),
-    "fer2013": Facts("FER2013", 28709, None, 7178, ("fer",), _FER2013),
-    "cifar10": Facts("CIFAR10", 50000, None, 10000),
-    "food101": Facts("Food101", 75750, None, 25250, ("food",), (
-        _UNDERSCORES, "The M-Loss repository evaluates Food101 on its training split.",
-    )),
-    "fashionmnist": Facts("FashionMNIST", 60000, None, 10000, ("fashion", "fmnist"), (
-        _NO_OWN_TEMPLATES, "The M-Loss repository's head has 5 templates.",
-    )),
-    "renderedsst2": Facts("RenderedSST2", 6920, 872, 1821, ("sst2",)),
-    "emnist": Facts("EMNIST", 240000, None, 40000, ("emnistdigits",), (*_EMNIST, _NO_OWN_TEMPLATES)),
-    "kmnist": Facts("KMNIST", 60000, None, 10000, ("kuzushijimnist",), (
-        _NO_OWN_TEMPLATES, "Classes are romanised, as in torchvision; fusion_bench writes them in hiragana.",
-    )),
-})  # fmt: skip
+FACTS: Mapping[str, Facts] = MappingProxyType(
+    {
+        "cars": Facts(
+            "Cars",
+            8144,
+            None,
+            8041,
+            ("stanfordcars", "cars196"),
+            ("Test labels come from cars_test_annos_withlabels.mat, which is a download of its own.",),
+        ),
+        "dtd": Facts("DTD", 1880, 1880, 1880, ("describabletextures",), _DTD),
+        "eurosat": Facts("EuroSAT", 21600, None, 5400, ("eurosatrgb",), _EUROSAT),
+        "gtsrb": Facts(
+            "GTSRB",
+            26640,
+            None,
+            12630,
+            (),
+            ("26,640 training images, of the set that torchvision reads; the full training set has 39,209.",),
+        ),
+        "mnist": Facts("MNIST", 60000, None, 10000),
+        "resisc45": Facts(
+            "RESISC45",
+            18900,
+            6300,
+            6300,
+            ("resisc", "nwpuresisc45"),
+            ("Splits are those of the list files resisc45-train.txt, -val.txt and -test.txt.",),
+        ),
+        "svhn": Facts(
+            "SVHN",
+            73257,
+            None,
+            26032,
+            ("streetviewhousenumbers",),
+            ("Classes are digits with MNIST's template, as in the field's heads.",),
+        ),
+        "sun397": Facts("SUN397", 87003, None, 21751, ("sun",), _SUN397),
+        "stl10": Facts(
+            "STL10", 5000, None, 8000, ("stl",), ("OpenAI's 2 templates are used; the M-Loss repository's head has 8.",)
+        ),
+        "oxfordiiitpet": Facts(
+            "OxfordIIITPet", 3680, None, 3669, ("pets", "pet", "oxfordpets", "oxfordpet", "oxfordiiitpets")
+        ),
+        "flowers102": Facts(
+            "Flowers102",
+            1020,
+            1020,
+            6149,
+            ("flowers", "flower102", "oxfordflowers102", "oxfordflowers"),
+            ("OpenAI's one template is used; the M-Loss repository's head has 20.",),
+        ),
+        "cifar100": Facts("CIFAR100", 50000, None, 10000, (), (_UNDERSCORES,)),
+        "pcam": Facts("PCAM", 262144, 32768, 32768, ("patchcamelyon",)),
+        "fer2013": Facts("FER2013", 28709, None, 7178, ("fer",), _FER2013),
+        "cifar10": Facts("CIFAR10", 50000, None, 10000),
+        "food101": Facts(
+            "Food101",
+            75750,
+            None,
+            25250,
+            ("food",),
+            (_UNDERSCORES, "The M-Loss repository evaluates Food101 on its training split."),
+        ),
+        "fashionmnist": Facts(
+            "FashionMNIST",
+            60000,
+            None,
+            10000,
+            ("fashion", "fmnist"),
+            (_NO_OWN_TEMPLATES, "The M-Loss repository's head has 5 templates."),
+        ),
+        "renderedsst2": Facts("RenderedSST2", 6920, 872, 1821, ("sst2",)),
+        "emnist": Facts("EMNIST", 240000, None, 40000, ("emnistdigits",), (*_EMNIST, _NO_OWN_TEMPLATES)),
+        "kmnist": Facts(
+            "KMNIST",
+            60000,
+            None,
+            10000,
+            ("kuzushijimnist",),
+            (_NO_OWN_TEMPLATES, "Classes are romanised, as in torchvision; fusion_bench writes them in hiragana."),
+        ),
+    }
+)
 """Facts by key, in the field's order."""

@@ -36,9 +36,7 @@ def read_dtd(folder: Path, task: FieldTask) -> Parts:
     """Partition 1: `dtd/images/<class>/*.jpg` with `dtd/labels/{train,test}1.txt`."""
     labels, images = need(folder, ["dtd/labels", "labels"]), need(folder, ["dtd/images", "images"])
     index = _index(task)
-    return {
-        split: _listed(images, _lines(labels / f"{split}1.txt"), index, folder) for split in ("train", "test")
-    }  # fmt: skip
+    return {split: _listed(images, _lines(labels / f"{split}1.txt"), index, folder) for split in ("train", "test")}
 
 
 def read_eurosat(folder: Path, task: FieldTask) -> Parts:
@@ -62,7 +60,7 @@ def read_gtsrb(folder: Path, task: FieldTask) -> Parts:
     return {
         "train": _classes(train, task, folder),
         "test": PictureFiles(paths, [int(row["ClassId"]) for row in rows], folder),
-    }  # fmt: skip
+    }
 
 
 def read_resisc45(folder: Path, task: FieldTask) -> Parts:
@@ -85,8 +83,9 @@ def read_sun397(folder: Path, task: FieldTask) -> Parts:
     if None not in lists.values():
         return {
             split: _listed(images, [_without_letter(line) for line in _lines(path)], index, folder, letters=True)
-            for split, path in lists.items() if path is not None
-        }  # fmt: skip
+            for split, path in lists.items()
+            if path is not None
+        }
     found = [name for name in sorted(index) if (images / _with_letter(name)).is_dir()]
     _check_all(found, task, images)
     files = [f"{name}/{path.name}" for name in found for path in _images(images / _with_letter(name))]
@@ -124,7 +123,7 @@ def read_food(folder: Path, task: FieldTask) -> Parts:
     return {
         split: _listed(images, [f"{line}.jpg" for line in _lines(lists / f"{split}.txt")], index, folder)
         for split in ("train", "test")
-    }  # fmt: skip
+    }
 
 
 def read_rendered(folder: Path, task: FieldTask) -> Parts:
@@ -201,8 +200,15 @@ def _annotations(path: Path) -> list[tuple[str, int]]:
 
 
 READERS: Mapping[str, Callable[[Path, FieldTask], Parts]] = {
-    "cars": read_cars, "dtd": read_dtd, "eurosat": read_eurosat, "gtsrb": read_gtsrb, "resisc45": read_resisc45,
-    "sun397": read_sun397, "oxfordiiitpet": read_pets, "flowers102": read_flowers, "food101": read_food,
+    "cars": read_cars,
+    "dtd": read_dtd,
+    "eurosat": read_eurosat,
+    "gtsrb": read_gtsrb,
+    "resisc45": read_resisc45,
+    "sun397": read_sun397,
+    "oxfordiiitpet": read_pets,
+    "flowers102": read_flowers,
+    "food101": read_food,
     "renderedsst2": read_rendered,
-}  # fmt: skip
+}
 """Readers by task."""

@@ -8,7 +8,7 @@ from mloss_core.data.image_folders import HELD_OUT
 from mloss_core.data.pictures import held_out
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 
 
 def read_field_task(task: FieldTask, name: str, folder: Path, architecture: Architecture) -> SplitDataset:

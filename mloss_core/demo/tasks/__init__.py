@@ -44,47 +44,71 @@ class Task:
 
 _FIRST_EIGHT = (
     Task(
-        name="digits", title="Scanned digits", classes=NUMBERS, draw=printed_digit, scanned=True,
+        name="digits",
+        title="Scanned digits",
+        classes=NUMBERS,
+        draw=printed_digit,
+        scanned=True,
         description="Handwritten digits, the real scans that scikit-learn bundles (8 x 8 pixels, enlarged).",
         templates=("a scanned digit {}", "the digit {} in white on black", "a digit {}"),
     ),
     Task(
-        name="street", title="House numbers", classes=NUMBERS, draw=street_number,
+        name="street",
+        title="House numbers",
+        classes=NUMBERS,
+        draw=street_number,
         description="Drawn house numbers: name the digit in the middle, whatever stands beside it.",
         templates=("a house number {}", "the number {} on a house", "a street sign with the number {}"),
     ),
     Task(
-        name="letters", title="Letters", classes=tuple(LETTERS.lower()), draw=letter,
+        name="letters",
+        title="Letters",
+        classes=tuple(LETTERS.lower()),
+        draw=letter,
         description="Sixteen drawn capitals over clutter, turned, blurred and noisy.",
         templates=("the letter {}", "a picture of the letter {}", "a capital {}"),
     ),
     Task(
-        name="shapes", title="Shapes", classes=SHAPES, draw=shape,
+        name="shapes",
+        title="Shapes",
+        classes=SHAPES,
+        draw=shape,
         description="Eight drawn shapes, filled or outlined, of many sizes and directions.",
         templates=("a {}", "a drawing of a {}", "the shape of a {}"),
     ),
     Task(
-        name="signs", title="Signs", draw=sign,
+        name="signs",
+        title="Signs",
+        draw=sign,
         classes=tuple(f"{frame} sign with a {symbol}" for frame in FRAMES for symbol in SYMBOLS),
         description="Drawn traffic-like signs: three frames around four symbols, in changing colours.",
         templates=("a {}", "a photo of a {}", "a traffic {}"),
     ),
     Task(
-        name="textures", title="Textures", classes=TEXTURES, draw=texture,
+        name="textures",
+        title="Textures",
+        classes=TEXTURES,
+        draw=texture,
         description="Eight regular patterns of changing period, direction and colour.",
         templates=("a texture of {}", "a pattern of {}", "a surface with {}"),
     ),
     Task(
-        name="counting", title="Counting", classes=NUMBERS[1:6], draw=dots,
+        name="counting",
+        title="Counting",
+        classes=NUMBERS[1:6],
+        draw=dots,
         description="One to five dots that do not touch, over clutter.",
         templates=("a picture of {} dots", "{} dots", "there are {} dots"),
     ),
     Task(
-        name="terrain", title="Terrain", classes=TERRAINS, draw=terrain,
+        name="terrain",
+        title="Terrain",
+        classes=TERRAINS,
+        draw=terrain,
         description="Eight drawn kinds of ground seen from above, through coloured filters.",
         templates=("an aerial view of {}", "{} from above", "a satellite picture of {}"),
     ),
-)  # fmt: skip
+)
 
 _NEXT_SIX = (
     Task(

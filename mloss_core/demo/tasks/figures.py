@@ -3,18 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mloss_core.demo.tasks.canvas import (
-    CENTRE,
-    DRAWN,
-    Draw,
-    Random,
-    Style,
-    background,
-    colour,
-    colours,
-    polygon,
-    stamp,
-)  # fmt: skip
+from mloss_core.demo.tasks.canvas import CENTRE, DRAWN, Draw, Random, Style, background, colour, colours, polygon, stamp
 
 SHAPES = ("circle", "square", "triangle", "star", "cross", "hexagon", "notched disc", "parallelogram")
 FRAMES = ("round", "triangular", "diamond")
@@ -32,9 +21,13 @@ def _corners(label: int, radius: float) -> list[tuple[float, float]]:
     cross = [(-1, -0.35), (-0.35, -0.35), (-0.35, -1), (0.35, -1), (0.35, -0.35), (1, -0.35)]
     turned = [(-x, -y) for x, y in cross]
     corners = {
-        1: [*square, (c - 0.85 * r, c + 0.85 * r)], 2: polygon(3, 1.1 * r), 3: polygon(5, 1.15 * r, inner=0.45 * r),
-        4: [(c + x * r, c + y * r) for x, y in [*cross, *turned]], 5: polygon(6, r), 7: slanted,
-    }  # fmt: skip
+        1: [*square, (c - 0.85 * r, c + 0.85 * r)],
+        2: polygon(3, 1.1 * r),
+        3: polygon(5, 1.15 * r, inner=0.45 * r),
+        4: [(c + x * r, c + y * r) for x, y in [*cross, *turned]],
+        5: polygon(6, r),
+        7: slanted,
+    }
     return corners[label]
 
 

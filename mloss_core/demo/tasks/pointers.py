@@ -39,19 +39,7 @@ ASPHALT = Style(hue=0.6, value=(0.2, 0.45), saturation=(0.02, 0.15), light=True)
 WALL = Style(hue=0.08, value=(0.65, 0.9), saturation=(0.15, 0.4), light=False)
 STEEL = Style(hue=0.55, value=(0.45, 0.75), saturation=(0.05, 0.25), light=False)
 GRASS = Style(hue=0.27, value=(0.3, 0.6), saturation=(0.4, 0.75), light=True)
-_EXITS = (
-    (0, 2),
-    (1, 3),
-    (0, 1),
-    (2, 1),
-    (2, 3),
-    (0, 3),
-    (0, 1, 2),
-    (1, 2, 3),
-    (2, 3, 0),
-    (3, 0, 1),
-    (0, 1, 2, 3),
-)
+_EXITS = ((0, 2), (1, 3), (0, 1), (2, 1), (2, 3), (0, 3), (0, 1, 2), (1, 2, 3), (2, 3, 0), (3, 0, 1), (0, 1, 2, 3))
 """Open sides of each junction: 0 is north, then clockwise."""
 
 

@@ -5,17 +5,20 @@ from PIL import Image
 
 from mloss_core.demo.tasks.canvas import CENTRE, DRAWN, Colour, Random, Style, colour, colours
 
-TEXTURES = (
-    "horizontal stripes", "vertical stripes", "diagonal stripes", "checks", "dots", "rings", "waves", "a grid",
-)  # fmt: skip
+TEXTURES = ("horizontal stripes", "vertical stripes", "diagonal stripes", "checks", "dots", "rings", "waves", "a grid")
 TERRAINS = ("water", "forest", "dunes", "rock", "snow", "fields", "lava", "terraces")
 FABRIC = Style(hue=0.85, value=(0.3, 0.7), saturation=(0.4, 0.9), light=True)
 _Y, _X = np.mgrid[0:DRAWN, 0:DRAWN].astype(np.float32)
 _PALETTE: tuple[tuple[Colour, Colour], ...] = (
-    ((30, 90, 170), (60, 130, 200)), ((25, 110, 40), (60, 150, 60)), ((210, 185, 120), (235, 215, 160)),
-    ((110, 105, 100), (160, 155, 150)), ((235, 240, 245), (200, 215, 230)), ((150, 170, 60), (110, 140, 40)),
-    ((60, 60, 70), (200, 60, 20)), ((120, 80, 50), (90, 140, 70)),
-)  # fmt: skip
+    ((30, 90, 170), (60, 130, 200)),
+    ((25, 110, 40), (60, 150, 60)),
+    ((210, 185, 120), (235, 215, 160)),
+    ((110, 105, 100), (160, 155, 150)),
+    ((235, 240, 245), (200, 215, 230)),
+    ((150, 170, 60), (110, 140, 40)),
+    ((60, 60, 70), (200, 60, 20)),
+    ((120, 80, 50), (90, 140, 70)),
+)
 _CELLS = (4, 14, 5, 10, 6, 3, 9, 7)
 
 

@@ -1,1 +1,1 @@
-"""One file a kind of work: `run(zoo, params, progress)` from plain values to a payload."""
+"""What each type of job does: functions (zoo, params, progress) from plain values to a payload."""

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from mloss_core.caching import cache_root, digest_of
-from mloss_core.lab.kinds import Payload
-from mloss_core.lab.records import writing
+from mloss_core.lab.jobs.records import writing
+from mloss_core.lab.requests import Payload
 from mloss_core.merging import merge
 from mloss_core.merging.methods import plugin_digest
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 
 _STALE_SECONDS = 3600
 
 
-def run(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
+def write_merged(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """Write the merged weights under the cache; its path, size and the digest of the weights."""
     recipe = Recipe.from_dict(params["recipe"])
     folder = cache_root() / "merged"

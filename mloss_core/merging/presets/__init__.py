@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mloss_core.errors import InvalidOptionError, UnknownNameError
+from mloss_core.parsing import parse_object, read_text
 from mloss_core.recipe import Recipe
-from mloss_core.structured import parse_object, read_text
 
 FOLDER = Path(__file__).parent
 _FILE = {"project", "url", "presets"}
@@ -93,7 +93,11 @@ def read_presets(folder: Path = FOLDER) -> Mapping[str, Preset]:
             if name in found or not {"recipe", "note"} <= set(fields) <= _PRESET:
                 raise InvalidOptionError(f"{path.name}: {name} must be new, with {', '.join(sorted(_PRESET))}.")
             found[name] = Preset(
-                name=name, recipe=Recipe.from_dict(fields["recipe"]), project=values["project"], url=values["url"],
-                note=fields["note"], tuned=fields.get("tuned", False),
-            )  # fmt: skip
+                name=name,
+                recipe=Recipe.from_dict(fields["recipe"]),
+                project=values["project"],
+                url=values["url"],
+                note=fields["note"],
+                tuned=fields.get("tuned", False),
+            )
     return MappingProxyType(found)

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from mloss_core.checkpoints import open_checkpoint
 from mloss_core.errors import CheckpointError
 from mloss_core.state_dicts import tensor_digest
-from mloss_core.vision import build_tower, infer_architecture
+from mloss_core.vision.architecture import infer_architecture
+from mloss_core.vision.towers import build_tower
 from tests.checkpoint_files import HEADS, hugging_face_state, save_head, save_module, vanishing_module, visual
 from tests.checkpoint_formats import KINDS, write_checkpoint
 

@@ -51,26 +51,51 @@ def _payloads(canary: Path) -> dict[str, bytes]:
         "plain call": b"\x80\x02" + call + STOP,
         "INST": b"\x80\x02(" + _text(command) + b"ios\nsystem\n" + STOP,
         "OBJ": b"\x80\x02(" + _global("os.system") + _text(command) + b"o" + STOP,
-        "dotted name": b"\x80\x04" + _text("torch.serialization") + _text("os.system") + b"\x93"
-        + MARK + _text(command) + b"tR.",
-        "builtins eval": b"\x80\x02" + _global("builtins.eval") + MARK
-        + _text(f"__import__('os').system('{command}')") + b"tR.",
-        "getattr chain": b"\x80\x02" + _global("builtins.getattr") + MARK + _global("os.path") + _text("os") + b"tR"
-        + MARK + _text(command) + b"tR.",
+        "dotted name": b"\x80\x04"
+        + _text("torch.serialization")
+        + _text("os.system")
+        + b"\x93"
+        + MARK
+        + _text(command)
+        + b"tR.",
+        "builtins eval": b"\x80\x02"
+        + _global("builtins.eval")
+        + MARK
+        + _text(f"__import__('os').system('{command}')")
+        + b"tR.",
+        "getattr chain": b"\x80\x02"
+        + _global("builtins.getattr")
+        + MARK
+        + _global("os.path")
+        + _text("os")
+        + b"tR"
+        + MARK
+        + _text(command)
+        + b"tR.",
         "computed callee": b"\x80\x02" + _global("collections.OrderedDict") + b")R" + b")R.",
         "BUILD on a name": b"\x80\x02" + _global("torch._utils._rebuild_tensor_v2") + b"}b.",
         "EXT1": b"\x80\x02\x82\x01.",
         "next buffer": b"\x80\x05\x97.",
         "protocol 9": b"\x80\x09N.",
         "cloudpickle": b"\x80\x02" + _global("cloudpickle.cloudpickle._make_function") + b")R.",
-        "nested bytes": b"\x80\x03" + _global("torch.storage._load_from_bytes") + b"(B"
-        + struct.pack("<I", len(pickle.dumps(_Touch(canary)))) + pickle.dumps(_Touch(canary)) + b"tR.",
-        "empty": b"", "stack underflow": b"\x80\x02R.", "no stop": b"\x80\x02N", "leftovers": b"\x80\x02NN.",
+        "nested bytes": b"\x80\x03"
+        + _global("torch.storage._load_from_bytes")
+        + b"(B"
+        + struct.pack("<I", len(pickle.dumps(_Touch(canary))))
+        + pickle.dumps(_Touch(canary))
+        + b"tR.",
+        "empty": b"",
+        "stack underflow": b"\x80\x02R.",
+        "no stop": b"\x80\x02N",
+        "leftovers": b"\x80\x02NN.",
         "huge int": b"\x80\x02\x8b" + struct.pack("<I", 4000) + b"\x01" * 4000 + b".",
         "huge text": b"\x80\x04\x8d" + struct.pack("<Q", 2 << 30) + b"x.",
-        "memo never kept": b"\x80\x02h\x07.", "no mark": b"\x80\x02Nt.", "append to none": b"\x80\x02NNa.",
-        "set on list": b"\x80\x02]NNs.", "list as key": b"\x80\x02}]Ns.",
-    }  # fmt: skip
+        "memo never kept": b"\x80\x02h\x07.",
+        "no mark": b"\x80\x02Nt.",
+        "append to none": b"\x80\x02NNa.",
+        "set on list": b"\x80\x02]NNs.",
+        "list as key": b"\x80\x02}]Ns.",
+    }
 
 
 NAMES = list(_payloads(Path("canary")))

@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mloss_core.checkpoints import open_checkpoint, read_safetensors, write_safetensors
-from mloss_core.checkpoints.naming import FORMATS, TowerWriter, hugging_face_config, stored_names
+from mloss_core.checkpoints.naming import FORMATS, TowerWriter, hugging_face_config, hugging_face_images, stored_names
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import CheckpointError, UnknownNameError
 from mloss_core.state_dicts import state_digest
-from mloss_core.vision import infer_architecture
+from mloss_core.vision.architecture import infer_architecture
 from tests.checkpoint_files import hugging_face_state, visual
 
 
@@ -104,3 +104,24 @@ def test_the_configuration_tells_what_the_reader_wants(state, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     facts = open_checkpoint(tmp_path / "model.safetensors").facts
     assert facts == {"activation": "gelu_tanh", "heads": 2, "layer_norm_eps": 1e-5}
+
+
+def test_the_image_configuration_is_read_back(state, tmp_path):
+    shape = infer_architecture(state, heads=2, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
+    write_safetensors(tmp_path / "model.safetensors", hugging_face_state(visual(3)))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(hugging_face_images(shape)))
+    facts = open_checkpoint(tmp_path / "model.safetensors").facts
+    assert facts == {"mean": shape.mean, "std": shape.std}
+    assert hugging_face_images(shape)["crop_size"] == {"height": 16, "width": 16}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_never_written(value, state, tmp_path):
+    odd = {**state, "proj": torch.full_like(state["proj"], value)}
+    with (
+        pytest.raises(CheckpointError, match=r"weights must be finite to be written; proj is not"),
+        TowerWriter(tmp_path / "m", layout_of(state), {}) as writer,
+    ):
+        for key in writer.order:
+            writer.write(key, odd[key])
+    assert not list(tmp_path.iterdir())

@@ -59,9 +59,25 @@ def _with_map(index: Path, **changes: object) -> None:
 
 @pytest.mark.parametrize(
     "shard",
-    ["../secret.safetensors", "/etc/passwd", "a/b.safetensors", "..", ".", "", "a\\b", "C:x", "a\0b", "\ud800",
-     ".hidden", 7, None, ["x"], {"x": 1}, "x" * 300],
-)  # fmt: skip
+    [
+        "../secret.safetensors",
+        "/etc/passwd",
+        "a/b.safetensors",
+        "..",
+        ".",
+        "",
+        "a\\b",
+        "C:x",
+        "a\0b",
+        "\ud800",
+        ".hidden",
+        7,
+        None,
+        ["x"],
+        {"x": 1},
+        "x" * 300,
+    ],
+)
 def test_names_that_lead_elsewhere_are_refused(shard: object, tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "secret.safetensors")
     index = write_shards(tmp_path / "repository", visual())

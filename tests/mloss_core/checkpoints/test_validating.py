@@ -58,9 +58,39 @@ def test_wrong_base_base_itself_and_copies() -> None:
     assert "copy.pt and a.pt hold the same weights" in text
 
 
-def test_dead_text_tensors_tell_another_base() -> None:
-    digests = {"base": {"model.token_embedding.weight": "1"}, "odd.pt": {"model.token_embedding.weight": "2"}}
-    assert "odd.pt: model.token_embedding.weight differ from the base's" in _problems({}, fingerprints=digests)
+def test_tensors_beside_the_tower_that_moved_are_a_note_and_no_problem() -> None:
+    digests = {"base": {"logit_scale": "1", "ln_final.weight": "1"}, "a.pt": {"logit_scale": "2"}, "b.pt": {}}
+    models = {"a.pt": _tuned(1), "b.pt": _tuned(2)}
+    found = validate_set(visual().state_dict(), models, fingerprints=digests)
+    assert found.fine
+    assert found.warnings == (
+        "tensors beside the vision tower differ from the base's in a.pt (logit_scale): they were trained too, and are "
+        "left out of every merge.",
+    )
+    known = validate_set(visual().state_dict(), models, fingerprints=digests, text_may_differ=True)
+    assert known.fine and known.warnings == ()
+
+
+@pytest.mark.parametrize("trained", ["resblocks.1.", "ln_", "in_proj_weight", "class_embedding", "ln_post.bias"])
+def test_partly_trained_models_are_fine_tunes(trained: str) -> None:
+    base = visual().state_dict()
+    models = {
+        f"{seed}.pt": {key: _tuned(seed)[key] if trained in key else value for key, value in base.items()}
+        for seed in (1, 2)
+    }
+    found = validate_set(base, models)
+    assert found.problems == ()
+    matrices = [key for key in base if trained in key and base[key].ndim == 2]
+    assert all((distance > 0) == bool(matrices) for distance in found.distances.values())
+
+
+def test_a_far_model_of_this_base_is_known_by_what_it_kept_or_by_a_word() -> None:
+    base, other = visual().state_dict(), visual(9).state_dict()
+    last = {key: other[key] if "resblocks.1." in key else value for key, value in base.items()}
+    assert validate_set(base, {"last.pt": last}).fine
+    assert not validate_set(base, {"far.pt": other}).fine
+    said = validate_set(base, {"far.pt": other}, far_from_base=True)
+    assert said.fine and "far.pt differs from the base by 1" in said.warnings[0]
 
 
 def test_without_a_base_and_without_models() -> None:

@@ -28,7 +28,7 @@ def zoo():
 
 @pytest.fixture(autouse=True)
 def opened(monkeypatch, zoo):
-    monkeypatch.setattr("mloss_core.zoo.open_zoo", lambda source="demo", **options: zoo)
+    monkeypatch.setattr("mloss_core.opening.open_zoo", lambda source="demo", **options: zoo)
 
 
 def _json(capsys, *arguments):
@@ -62,8 +62,13 @@ def test_merge_writes_a_file_that_evaluate_reads(capsys, tmp_path):
     answer = _json(capsys, "evaluate", *M_TIES, "--weights", str(out), "--split", "val")
     rows = {row["model"]: row for row in answer["rows"]}
     assert [row["kind"] for row in answer["rows"]] == [
-        "zero_shot", "merged", "merged", "ensemble", "ensemble", "individual",
-    ]  # fmt: skip
+        "zero_shot",
+        "merged",
+        "merged",
+        "ensemble",
+        "ensemble",
+        "individual",
+    ]
     typed, from_file = answer["rows"][1:3]
     assert typed["tasks"] == from_file["tasks"] and typed["recipe"]["method"] == "m_ties"
     assert set(rows["Individual"]["tasks"]) == {"apples", "boats", "clouds"} and rows["Individual"]["normalised"] == 1
@@ -193,8 +198,9 @@ def test_help_lists_every_method_with_its_options(capsys):
 
 def test_numbers_that_are_undefined_are_null():
     assert json.loads(json_text({"a": [float("nan"), 1.5, float("inf")], "b": {1: None}})) == {
-        "a": [None, 1.5, None], "b": {"1": None},
-    }  # fmt: skip
+        "a": [None, 1.5, None],
+        "b": {"1": None},
+    }
 
 
 def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
@@ -288,7 +294,7 @@ def test_what_the_system_refuses_is_one_line(capsys, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied", "/somewhere")
 
-    monkeypatch.setattr("mloss_core.zoo.open_zoo", refuse)
+    monkeypatch.setattr("mloss_core.opening.open_zoo", refuse)
     assert main(["zoo"]) == 2
     assert capsys.readouterr().err == "error: cannot use /somewhere: Permission denied.\n"
 
@@ -296,8 +302,8 @@ def test_what_the_system_refuses_is_one_line(capsys, monkeypatch):
 def test_the_module_is_a_command():
     root = Path(mloss_core.__file__).parents[1]
     run = subprocess.run(
-        [sys.executable, "-m", "mloss_core", "measur"], capture_output=True, text=True, cwd=root, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-m", "mloss_core", "measur"], capture_output=True, text=True, cwd=root, timeout=60
+    )
     assert run.returncode == 2 and run.stdout == "" and run.stderr.count("\n") == 1
     assert "--help" in run.stderr and "Traceback" not in run.stderr
 
@@ -342,7 +348,7 @@ def test_processors_go_with_a_method(capsys):
 
 
 def test_masks_are_saved(capsys, tmp_path):
-    from mloss_core.merging.packed_masks import read_masks
+    from mloss_core.merging.selection.packed_masks import read_masks
 
     out = tmp_path / "masks.npz"
     answer = _json(capsys, "merge", "--method", "tall_mask", "--out", str(out))

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mloss_core.cli import main
+from mloss_core.opening import open_zoo
 from mloss_core.outputs.encoders import encoder_from_file
-from mloss_core.zoo import open_zoo
 from tests.zoo_files import save_pickled, task_vectors, towers
 
 pytestmark = pytest.mark.filterwarnings("ignore:Couldn't retrieve source code:UserWarning")
@@ -54,9 +54,22 @@ def test_one_pretrained_file_is_enough(capsys, tmp_path, data):
     base, out = tmp_path / "alone" / "zeroshot.pt", tmp_path / "model.safetensors"
     save_pickled(base, towers()[0])
     found = answer(
-        capsys, "finetune", "--pretrained", base, "--head", folder / "head_Cars.pt", "--data", data, "--task", "cars",
-        "--out", out, "--format", "hf", *QUICK,
-    )  # fmt: skip
+        capsys,
+        "finetune",
+        "--pretrained",
+        base,
+        "--head",
+        folder / "head_Cars.pt",
+        "--data",
+        data,
+        "--task",
+        "cars",
+        "--out",
+        out,
+        "--format",
+        "hf",
+        *QUICK,
+    )
     assert found["loss"] > 0 and (tmp_path / "config.json").is_file()
 
 
@@ -94,9 +107,7 @@ def test_what_is_missing_is_one_line(capsys, tmp_path, data, monkeypatch):
     start = ("finetune", "--task", "cars", "--out", out)
     assert "--head belongs to --pretrained" in refused(capsys, *start, "--head", "x.pt")
     assert "epochs must be a number" in refused(capsys, *start, "--zoo", folder, "--epochs", "many")
-    assert "no dataset for dtd" in refused(
-        capsys, "finetune", "--task", "dtd", "--out", out, "--zoo", folder, *QUICK
-    )  # fmt: skip
+    assert "no dataset for dtd" in refused(capsys, "finetune", "--task", "dtd", "--out", out, "--zoo", folder, *QUICK)
     lonely = ("--pretrained", folder / "zeroshot.pt")
     assert "needs its zero-shot head: give --head" in refused(capsys, *start, *lonely)
     monkeypatch.delenv("MLOSS_DATA")

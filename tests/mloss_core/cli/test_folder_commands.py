@@ -51,8 +51,9 @@ def images(monkeypatch, tmp_path):
     module = types.ModuleType("mloss_core.data.on_disk")
     sizes = {"train": 20, "val": 10, "test": 12}
     module.open_datasets = lambda names, root, architecture: (
-        {name: NoiseDataset(name, CLASSES[name], 16, sizes, 0) for name in names}, (),
-    )  # fmt: skip
+        {name: NoiseDataset(name, CLASSES[name], 16, sizes, 0) for name in names},
+        (),
+    )
     monkeypatch.setitem(sys.modules, "mloss_core.data.on_disk", module)
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("MLOSS_DATA", str(tmp_path / "data"))
@@ -91,10 +92,12 @@ def test_merging_every_layout(layout, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("format", "name"),
     [
-        ("canonical", "conv1.weight"), ("open_clip", "visual.conv1.weight"),
-        ("task_vectors", "model.visual.conv1.weight"), ("hf", "vision_model.embeddings.patch_embedding.weight"),
+        ("canonical", "conv1.weight"),
+        ("open_clip", "visual.conv1.weight"),
+        ("task_vectors", "model.visual.conv1.weight"),
+        ("hf", "vision_model.embeddings.patch_embedding.weight"),
     ],
-)  # fmt: skip
+)
 def test_every_format_is_merged_and_evaluated_alike(format, name, capsys, tmp_path, images):
     folder, out = task_vectors(tmp_path / "zoo"), tmp_path / "merged.safetensors"
     merged = answer(capsys, *AVERAGE, "--zoo", folder, "--out", out, "--format", format)
@@ -197,9 +200,12 @@ def test_heads_of_the_fields_tasks_need_no_class_file(capsys, tmp_path):
     assert any("no official split" in note for note in found["notes"])
     words = {
         "classes": list(CATALOGUE["eurosat"].classes),
-        "templates": ["a centered satellite photo of {}.", "a centered satellite photo of a {}.",
-                      "a centered satellite photo of the {}."],
-    }  # fmt: skip
+        "templates": [
+            "a centered satellite photo of {}.",
+            "a centered satellite photo of a {}.",
+            "a centered satellite photo of the {}.",
+        ],
+    }
     (tmp_path / "eurosat.json").write_text(json.dumps(words))
     assert answer(capsys, *build, "--classes", tmp_path / "eurosat.json")["digest"] == found["digest"]
     assert "did you mean 'eurosat'? Known: cars, dtd" in refused(capsys, *build, "--dataset", "eurosta")
@@ -263,8 +269,17 @@ def test_merged_weights_go_to_safetensors_alone(capsys, tmp_path):
 
 def test_files_are_merged_without_zoo_and_device(capsys, tmp_path):
     folder = flat(tmp_path / "mine")
-    start = ("merge", "--pretrained", folder / "Cars.pth", "--models", folder / "DTD.pth", "--method", "average",
-             "--out", tmp_path / "x.safetensors")  # fmt: skip
+    start = (
+        "merge",
+        "--pretrained",
+        folder / "Cars.pth",
+        "--models",
+        folder / "DTD.pth",
+        "--method",
+        "average",
+        "--out",
+        tmp_path / "x.safetensors",
+    )
     for more in (("--zoo", folder), ("--device", "cuda:7")):
         assert "leave out --zoo and --device" in refused(capsys, *start, *more)
 

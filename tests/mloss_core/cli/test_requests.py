@@ -20,11 +20,14 @@ def refused(capsys, *words):
 def test_a_run_file_is_the_same_as_its_flags(capsys, tmp_path):
     run, recipe = tmp_path / "run.yaml", tmp_path / "recipe.yaml"
     recipe.write_text("{method: ties, options: {keep_rate: 0.5}, tasks: [digits, signs]}")
-    run.write_text("tasks: [digits, signs]\nsplit: val\nrecipes: [{method: ties, options: {keep_rate: 0.5}}, "
-                   "{preset: average@tall_masks}]\n")  # fmt: skip
+    run.write_text(
+        "tasks: [digits, signs]\nsplit: val\nrecipes: [{method: ties, options: {keep_rate: 0.5}}, "
+        "{preset: average@tall_masks}]\n"
+    )
     by_run = evaluated(capsys, "--run", str(run), "--zoo", "demo")
-    by_flags = evaluated(capsys, "--recipe", str(recipe), "--preset", "average@tall_masks", "--tasks", "digits,signs",
-                         "--split", "val")  # fmt: skip
+    by_flags = evaluated(
+        capsys, "--recipe", str(recipe), "--preset", "average@tall_masks", "--tasks", "digits,signs", "--split", "val"
+    )
     assert by_run["split"] == "val"
     assert by_run["rows"][1]["tasks"] == by_flags["rows"][1]["tasks"]
     assert [row["kind"] for row in by_run["rows"]].count("merged") == 2

@@ -12,7 +12,7 @@ from mloss_core import Recipe, evaluate, measure_mloss, merge, open_zoo
 from mloss_core.data.image_folders import ImageFolderDataset
 from mloss_core.data.on_disk import open_datasets
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 from tests.zoo_files import CLASSES, TASKS, task_vectors
 
 SHAPE = Architecture(width=16, layers=2, heads=2, patch=8, grid=4, mlp_width=64, embed_dim=8)
@@ -72,8 +72,10 @@ def test_validation_is_set_apart_once_and_for_all(tmp_path):
     first, second = (ImageFolderDataset("x", tmp_path / "x", SHAPE) for _ in range(2))
     assert (first.size("train"), first.size("val"), first.size("test")) == (36, 4, 0)
     assert first.manifest == second.manifest and first.digest == second.digest
-    places = {split: {tuple(first.pixels(split, [i]).ravel()[:9]) for i in range(first.size(split))}
-              for split in ("train", "val")}  # fmt: skip
+    places = {
+        split: {tuple(first.pixels(split, [i]).ravel()[:9]) for i in range(first.size(split))}
+        for split in ("train", "val")
+    }
     assert not places["train"] & places["val"]
     assert "4 of 40 training images, drawn with seed 0" in first.notes[0]
 

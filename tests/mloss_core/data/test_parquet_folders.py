@@ -4,7 +4,7 @@ import pytest
 from mloss_core.data.on_disk import open_datasets
 from mloss_core.data.parquet_folders import read_parquet_folder
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 from tests.field_files import parquet, pixels
 
 SHAPE = Architecture(width=16, layers=2, heads=2, patch=6, grid=2, mlp_width=64, embed_dim=8)

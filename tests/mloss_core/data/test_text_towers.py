@@ -59,8 +59,11 @@ def test_files_without_a_whole_text_tower(tmp_path):
     torch.save({**state, "token_embedding.weight": torch.zeros(9, 64)}, tmp_path / "small.pt")
     with pytest.raises(CheckpointError, match="knows 9 tokens"):
         read_text_tower(tmp_path / "small.pt")
-    for lacking, words in (("text_projection", "lacks text_projection"), ("logit_scale", "no logit_scale"),
-                           ("transformer.resblocks.1.ln_2.bias", "unknown architecture")):  # fmt: skip
+    for lacking, words in (
+        ("text_projection", "lacks text_projection"),
+        ("logit_scale", "no logit_scale"),
+        ("transformer.resblocks.1.ln_2.bias", "unknown architecture"),
+    ):
         torch.save({key: value for key, value in state.items() if key != lacking}, tmp_path / "odd.pt")
         with pytest.raises(CheckpointError, match=words):
             read_text_tower(tmp_path / "odd.pt")

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from mloss_core import open_zoo
-from mloss_core.demo import MANIFEST_NAME, build, card, open_demo_zoo
+from mloss_core.demo import MANIFEST_NAME, build, card
 from mloss_core.demo.build import build_demo_zoo
 from mloss_core.demo.recipe import DemoRecipe
 from mloss_core.demo.tasks import first_tasks
 from mloss_core.errors import ZooError
+from mloss_core.evaluation import controls
+from mloss_core.zoo.embedded import EMBEDDED, EmbeddedZoo
 
 TASKS = first_tasks(8)
 RECIPE = DemoRecipe(seed=5, scale=0.001)
@@ -23,8 +25,8 @@ def built(tmp_path_factory):
         patch.setattr(card, "TASK_ARITHMETIC_SCALES", (0.2,))
         patch.setattr(card, "TIES_KEEP_RATES", (0.5,))
         patch.setattr(card, "TIES_SCALES", (1.0,))
-        patch.setattr(card, "KEEP_RATES", (0.8,))
-        patch.setattr(card, "RANDOM_SEEDS", 1)
+        patch.setattr(controls, "CARD_KEEP_RATES", (0.8,))
+        patch.setattr(controls, "CARD_SEEDS", 1)
         manifest = build_demo_zoo(folder, RECIPE, device="cpu", progress=lambda f, m="": told.append((f, m)))
     return folder, manifest, told
 
@@ -124,8 +126,7 @@ def test_larger_zoos_have_a_card_for_their_first_tasks(tmp_path, monkeypatch):
     assert set(nested["accuracy"]["val"]["individual"]) == set(TASKS) and nested["controls"] == {"val": [], "test": []}
     individual = manifest["accuracy"]["val"]["individual"]
     assert {task: individual[task] for task in TASKS} == nested["accuracy"]["val"]["individual"]
-    eight = open_demo_zoo(torch.device("cpu"), tmp_path / "zoo", first=8, name="few")
-    assert eight.tasks == tuple(TASKS) and eight.name == "few" and eight.card["accuracy"] == nested["accuracy"]
+    monkeypatch.setitem(EMBEDDED, "few", EmbeddedZoo("few", "A few", tmp_path / "zoo", 8))
+    eight = open_zoo("few", device="cpu")
+    assert eight.tasks == tuple(TASKS) and eight.card["accuracy"] == nested["accuracy"]
     assert set(eight.card["files"]) == set(manifest["files"]) - {"arrows.safetensors"}
-    with pytest.raises(ZooError, match="this zoo has 9"):
-        open_demo_zoo(torch.device("cpu"), tmp_path / "zoo", first=10)

@@ -4,7 +4,8 @@ from mloss_core.checkpoints import read_safetensors
 from mloss_core.demo import WEIGHTS
 from mloss_core.demo.clip import CONTEXT, build_clip, demo_architecture, demo_heads, demo_tokenizer
 from mloss_core.demo.tasks import TASKS
-from mloss_core.vision import build_tower, infer_architecture
+from mloss_core.vision.architecture import infer_architecture
+from mloss_core.vision.towers import build_tower
 
 
 def test_words_become_numbers():

@@ -9,6 +9,7 @@ import torch
 from mloss_core import open_zoo
 from mloss_core.demo import MANIFEST_NAME, WEIGHTS, read_manifest
 from mloss_core.errors import CheckpointError, ZooError
+from mloss_core.zoo.embedded import EMBEDDED, EmbeddedZoo
 
 
 @pytest.fixture
@@ -67,3 +68,21 @@ def test_other_pixels_are_announced(copy):
     manifest["tasks"]["shapes"]["pixel_digest"] = "other"
     (copy / MANIFEST_NAME).write_text(json.dumps(manifest))
     assert "draws shapes with other pixels" in open_zoo(copy).notes[0]
+
+
+def test_an_embedded_zoo_may_hold_the_first_tasks_of_a_folder(copy, monkeypatch):
+    names = list(read_manifest(copy)["tasks"])
+    (copy / f"{names[3]}.safetensors").unlink()
+    for count in (3, 2):
+        monkeypatch.setitem(EMBEDDED, f"demo{count}", EmbeddedZoo(f"demo{count}", "A few", copy, count))
+    few, whole = open_zoo("demo3", device="cpu"), open_zoo("demo", device="cpu")
+    assert few.name == "demo3" and few.tasks == tuple(names[:3]) == tuple(few.heads) == tuple(few.datasets)
+    assert few.digest == whole.subset(few.tasks).digest != open_zoo("demo2", device="cpu").digest
+    assert few.card["seed"] == whole.card["seed"] and not {"accuracy", "average", "controls"} & set(few.card)
+    with pytest.raises(CheckpointError, match="is missing"):
+        open_zoo(copy)
+    with pytest.raises(ZooError, match=r"no zoo 'demo4': 'demo', 'demo3', 'demo2' are the embedded ones"):
+        open_zoo("demo4")
+    monkeypatch.setitem(EMBEDDED, "demo9", EmbeddedZoo("demo9", "Too many", copy, 9))
+    with pytest.raises(ZooError, match="first 9 tasks needs a manifest with as many; found 8"):
+        open_zoo("demo9")

@@ -6,7 +6,7 @@ import pytest
 
 from mloss_core import Recipe, merge, open_zoo
 from mloss_core.demo import read_manifest
-from mloss_core.vision import build_tower
+from mloss_core.vision.towers import build_tower
 
 ROOT = Path(__file__).parents[3]
 CARD = read_manifest()

@@ -6,10 +6,12 @@ import pytest
 
 from mloss_core import Recipe, merge, open_zoo
 from mloss_core.demo import read_manifest
-from mloss_core.demo.embedded import WEIGHTS, WEIGHTS20, first_of_manifest
+from mloss_core.demo.embedded import WEIGHTS
 from mloss_core.demo.tasks import TASKS
-from mloss_core.vision import build_tower
+from mloss_core.vision.towers import build_tower
+from mloss_core.zoo.embedded import EMBEDDED, first_of_manifest
 
+WEIGHTS20 = EMBEDDED["demo20"].folder
 CARD = read_manifest(WEIGHTS20)
 COUNTS = (8, 14, 20)
 CARDS = {count: first_of_manifest(CARD, count) for count in COUNTS}

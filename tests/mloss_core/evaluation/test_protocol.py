@@ -4,17 +4,15 @@ import pytest
 
 from mloss_core.errors import ZooError
 from mloss_core.evaluation import evaluate_weights
-from mloss_core.evaluation.paper_recipes import protocol_recipes
 from mloss_core.evaluation.protocol import backbone_of, comparable, run_protocol
+from mloss_core.evaluation.published.recipes import protocol_recipes
 from mloss_core.merging import merge
 from mloss_core.merging.methods import check_recipe
 from tests.zoos import tiny_zoo
 
 
 def settings(backbone, models=8):
-    return {
-        (row.table, row.method, row.blocks): recipe for row, recipe in protocol_recipes(backbone, models)
-    }  # fmt: skip
+    return {(row.table, row.method, row.blocks): recipe for row, recipe in protocol_recipes(backbone, models)}
 
 
 def test_every_row_of_the_page_has_its_recipe():

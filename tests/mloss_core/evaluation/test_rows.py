@@ -10,9 +10,9 @@ def row(*answers, individual=None, **facts):
     """A row with right (1) and wrong (0) answers by task: `row("1110", "10")`."""
     correct = {f"task{place}": np.array([mark == "1" for mark in text]) for place, text in enumerate(answers)}
     reference = individual or dict.fromkeys(correct, 1.0)
-    return EvaluationRow(**{
-        "model": "M", "kind": "merged", "recipe": None, "correct": correct, "individual": reference, **facts
-    })  # fmt: skip
+    return EvaluationRow.measured(
+        **{"key": "m", "model": "M", "kind": "merged", "correct": correct, "individual": reference, **facts}
+    )
 
 
 def test_a_hand_worked_row():
@@ -44,7 +44,7 @@ def test_all_right_has_no_sampling_error_and_no_variance():
 
 def test_normalised_by_an_encoder_that_is_never_right_is_undefined():
     found = row("10", individual={"task0": 0.0})
-    assert math.isnan(found.normalised)
+    assert found.normalised is None
     assert found.to_dict()["normalised"] is None
 
 
@@ -55,7 +55,27 @@ def test_standard_error_falls_with_the_root_of_the_images():
 def test_to_dict_has_the_documented_fields():
     found = row("1110", "10", recipe={"method": "ties"}).to_dict()
     assert found == {
-        "model": "M", "kind": "merged", "recipe": {"method": "ties"}, "tasks": {"task0": 0.75, "task1": 0.5},
-        "average": 0.625, "standard_error": pytest.approx(0.2073, abs=1e-4), "normalised": 0.625, "variance": 1 / 64,
+        "key": "m",
+        "model": "M",
+        "kind": "merged",
+        "recipe": {"method": "ties"},
+        "tasks": {"task0": 0.75, "task1": 0.5},
+        "average": 0.625,
+        "standard_error": pytest.approx(0.2073, abs=1e-4),
+        "normalised": 0.625,
+        "variance": 1 / 64,
         "worst": 0.5,
-    }  # fmt: skip
+    }
+
+
+def test_a_row_comes_back_from_a_result_file_under_the_name_that_is_wanted():
+    stored = row("1110", "10", recipe={"method": "ties"})
+    found = EvaluationRow.from_entry(*stored.to_entry(), "k", model="mine", kept=0.7)
+    assert (found.key, found.model, found.kept, found.recipe) == ("k", "mine", 0.7, {"method": "ties"})
+    assert found.numbers() == stored.numbers() and found.counts == stored.counts
+    assert all((found.correct[task] == stored.correct[task]).all() for task in stored.correct)
+
+
+def test_a_row_without_figures_says_what_it_waits_for():
+    waiting = EvaluationRow(key="k", model="M", kind="merged", status="queued")
+    assert not waiting.done and set(waiting.numbers().values()) == {None} and row("10").done

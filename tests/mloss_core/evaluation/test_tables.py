@@ -71,12 +71,24 @@ def plain_accuracy(zoo, features, task, split="test"):
 
 def test_rows_and_columns_are_in_the_documented_order(table):
     assert list(table.columns) == [
-        "model", "kind", "recipe", *TASKS, "average", "standard_error", "normalised", "variance", "worst"
-    ]  # fmt: skip
+        "model",
+        "kind",
+        "recipe",
+        *TASKS,
+        "average",
+        "standard_error",
+        "normalised",
+        "variance",
+        "worst",
+    ]
     assert list(zip(table["model"], table["kind"], strict=True)) == [
-        ("Zero-shot", "zero_shot"), ("Simple Average", "merged"), ("by hand", "merged"),
-        ("Ensemble (features)", "ensemble"), ("Ensemble", "ensemble"), ("Individual", "individual"),
-    ]  # fmt: skip
+        ("Zero-shot", "zero_shot"),
+        ("Simple Average", "merged"),
+        ("by hand", "merged"),
+        ("Ensemble (features)", "ensemble"),
+        ("Ensemble", "ensemble"),
+        ("Individual", "individual"),
+    ]
     recipes = table["recipe"].tolist()
     assert recipes[1] == Recipe(method="average").to_dict()
     assert [recipe is None for recipe in recipes] == [True, False, True, True, True, True]
@@ -91,9 +103,10 @@ def test_accuracies_are_those_of_a_plain_loop(zoo, merged, table):
             "Zero-shot": answers(zoo, zoo.pretrained.weights, task),
             "Simple Average": answers(zoo, merged.weights, task),
             "by hand": answers(zoo, zoo.finetuned["boats"].weights, task),
-            "Ensemble (features)": sum(each) / 3, "Ensemble": sum(unit) / 3,
+            "Ensemble (features)": sum(each) / 3,
+            "Ensemble": sum(unit) / 3,
             "Individual": answers(zoo, zoo.finetuned[task].weights, task),
-        }  # fmt: skip
+        }
         for model, found in expected.items():
             assert rows.loc[model, task] == pytest.approx(plain_accuracy(zoo, found, task)), (model, task)
     assert table[list(TASKS)].nunique().min() > 2, "rows that all agree would show nothing"

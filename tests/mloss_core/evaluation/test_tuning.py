@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from mloss_core import Recipe, merge
 from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError, JobCancelledError, UnknownNameError
 from mloss_core.evaluation import evaluate_weights, tune_scale, tuning
+from mloss_core.evaluation.rows import EvaluationRow
 from tests.zoos import tiny_zoo
 
 TASK_ARITHMETIC = Recipe(method="task_arithmetic", options={"scale": 0.3})
@@ -30,7 +32,10 @@ def _scripted(monkeypatch, worth):
         scale = result.recipe.options["scale"]
         tried.append(scale)
         value = worth(scale)
-        return type("Row", (), {"average": value, "normalised": value, "standard_error": 0.01, "counts": {"a": 1}})
+        figures = {} if math.isnan(value) else {"normalised": value}
+        return EvaluationRow(
+            key="m", model="M", kind="merged", counts={"a": 1}, average=value, standard_error=0.01, **figures
+        )
 
     monkeypatch.setattr(tuning, "evaluate_weights", row)
     return tried
@@ -145,5 +150,5 @@ def test_rescaling_is_merging_again(zoo):
     fresh = merge(zoo, Recipe(method="m_ties", options={"scale": 0.7}))
     assert (again.digest, again.name, again.recipe) == (fresh.digest, fresh.name, fresh.recipe)
     assert all(np.array_equal(again.state_dict()[key], fresh.state_dict()[key]) for key in fresh.state_dict())
-    with pytest.raises(InvalidOptionError, match="scale must be from 0 to 5"):
+    with pytest.raises(InvalidOptionError, match="scale must be from -5 to 5"):
         first.rescaled(6)

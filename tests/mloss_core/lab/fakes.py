@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 
-from mloss_core.lab.jobs import JobStore
-from mloss_core.lab.kinds import Payload
-from mloss_core.lab.processes import process_name
+from mloss_core.lab.jobs.processes import process_name
+from mloss_core.lab.jobs.store import JobStore
+from mloss_core.lab.requests import Payload
 
 SAMPLES = {"zoo": "demo", "task": "signs", "split": "val", "indices": [0, 1]}
 MEASURE = {"zoo": "demo", "mloss": {}}

@@ -2,7 +2,7 @@
 
 import pytest
 
-import mloss_core.zoo
+import mloss_core.opening
 from mloss_core.errors import InvalidOptionError, ZooError
 from mloss_core.lab import running
 from mloss_core.lab.running import Zoos, run_now
@@ -14,7 +14,7 @@ def opened(monkeypatch):
     """Names of the zoos that were really opened; each is a tiny one."""
     names, zoo = [], tiny_zoo(2)
     monkeypatch.setattr(
-        mloss_core.zoo, "open_zoo", lambda name, device="auto", progress=None: names.append(name) or zoo
+        mloss_core.opening, "open_zoo", lambda name, device="auto", progress=None: names.append(name) or zoo
     )
     return names
 

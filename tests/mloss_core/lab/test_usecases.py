@@ -1,4 +1,4 @@
-"""Each kind of work on a tiny zoo: the payload has what pages and the command line read."""
+"""Each type of job on a tiny zoo: the payload has what pages and the command line read."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from mloss_core import MLossOptions, Recipe
 from mloss_core.errors import CacheError, DatasetError, InvalidOptionError, UnknownNameError, ZooError
-from mloss_core.lab.kinds import KINDS
+from mloss_core.lab.requests import JOB_TYPES
 from mloss_core.types import silent
 from tests.zoos import tiny_zoo
 
@@ -22,7 +22,7 @@ def zoo():
 
 
 def _run(zoo, kind, **params):
-    payload = KINDS[kind].load()(zoo, {"zoo": "tiny", **params}, silent)
+    payload = JOB_TYPES[kind].load()(zoo, {"zoo": "tiny", **params}, silent)
     json.dumps(payload.meta, allow_nan=False)
     assert all(isinstance(array, np.ndarray) for array in payload.arrays.values())
     return payload

@@ -8,16 +8,17 @@ from mloss_core.errors import CheckpointError, IncompatibleStateDictsError
 from mloss_core.mergeability import geometry as geometry_module
 from mloss_core.mergeability.geometry import geometry
 from mloss_core.types import silent
-from mloss_core.zoo import Encoder
+from mloss_core.zoo.model import Encoder
 from tests.zoos import tiny_zoo
 
 
 def zoo_of(pretrained, **finetuned):
     """A zoo whose encoders hold just these tensors; geometry looks at nothing else."""
     return dataclasses.replace(
-        tiny_zoo(tasks=1, layers=1), pretrained=Encoder("pretrained", pretrained, "p"),
+        tiny_zoo(tasks=1, layers=1),
+        pretrained=Encoder("pretrained", pretrained, "p"),
         finetuned={name: Encoder(name, weights, name) for name, weights in finetuned.items()},
-    )  # fmt: skip
+    )
 
 
 def facts(zoo, *pairs):
@@ -28,9 +29,10 @@ def test_a_hand_worked_pair():
     """a = (1, 2, 0 | 3), b = (-2, 2, 5 | 0): dot 2, squares 14 and 33, both nonzero at two entries, one conflict."""
     base = {"w": torch.tensor([10.0, 10.0, 10.0]), "b": torch.tensor([[1.0]])}
     zoo = zoo_of(
-        base, a={"w": torch.tensor([11.0, 12.0, 10.0]), "b": torch.tensor([[4.0]])},
+        base,
+        a={"w": torch.tensor([11.0, 12.0, 10.0]), "b": torch.tensor([[4.0]])},
         b={"w": torch.tensor([8.0, 12.0, 15.0]), "b": torch.tensor([[1.0]])},
-    )  # fmt: skip
+    )
     found = facts(zoo, ("a", "b"))[("a", "b")]
     assert found == {"dot": 2.0, "square_a": 14.0, "square_b": 33.0, "both": 2.0, "conflicts": 1.0}
 
@@ -46,17 +48,23 @@ def test_all_pairs_in_one_pass_equal_a_plain_loop(monkeypatch):
     zoo = tiny_zoo(tasks=3, layers=2)
     pairs = [("apples", "boats"), ("clouds", "apples"), ("boats", "boats")]
     flat = {
-        task: torch.cat([
-            (encoder.weights[key] - zoo.pretrained.weights[key]).double().reshape(-1) for key in zoo.pretrained.weights
-        ]).numpy()
+        task: torch.cat(
+            [
+                (encoder.weights[key] - zoo.pretrained.weights[key]).double().reshape(-1)
+                for key in zoo.pretrained.weights
+            ]
+        ).numpy()
         for task, encoder in zoo.finetuned.items()
-    }  # fmt: skip
+    }
     for (first, second), found in facts(zoo, *pairs).items():
         a, b = flat[first], flat[second]
         expected = {
-            "dot": a @ b, "square_a": a @ a, "square_b": b @ b, "both": np.sum((a != 0) & (b != 0)),
+            "dot": a @ b,
+            "square_a": a @ a,
+            "square_b": b @ b,
+            "both": np.sum((a != 0) & (b != 0)),
             "conflicts": np.sum(a * b < 0),
-        }  # fmt: skip
+        }
         assert found == pytest.approx(expected)
 
 

@@ -12,8 +12,12 @@ from tests.zoos import tiny_zoo
 
 FEW = MLossOptions(samples_per_task=4)
 SELF = {
-    "mloss": 0.0, "mloss_normalised": 0.0, "task_vector_cosine": 1.0, "task_vector_distance": 0.0, "sign_conflict": 0.0
-}  # fmt: skip
+    "mloss": 0.0,
+    "mloss_normalised": 0.0,
+    "task_vector_cosine": 1.0,
+    "task_vector_distance": 0.0,
+    "sign_conflict": 0.0,
+}
 """What each metric says of a model beside itself. A new metric must be listed here."""
 
 

@@ -8,7 +8,7 @@ from mloss_core.errors import JobCancelledError, UnknownNameError, ZooError
 from mloss_core.mergeability import METRICS, all_pairs, pairs, pairwise_metrics, pairwise_mloss
 from mloss_core.mergeability.pairs import SOURCES
 from mloss_core.recipe import MLossOptions
-from mloss_core.zoo import Encoder
+from mloss_core.zoo.model import Encoder
 from tests.zoos import tiny_zoo
 
 FEW = MLossOptions(samples_per_task=4)
@@ -71,9 +71,11 @@ def test_an_unchanged_model_has_no_angle_and_that_is_no_number(zoo, cache):
     assert np.isfinite(frame[["mloss", "task_vector_distance"]].to_numpy()).all()
     assert len(frame.attrs["undefined"]) == 6
     assert frame.attrs["undefined"][0] == {
-        "metric": "task_vector_cosine", "task_a": "apples", "task_b": "boats",
+        "metric": "task_vector_cosine",
+        "task_a": "apples",
+        "task_b": "boats",
         "reason": "a task vector is zero, so there is no angle",
-    }  # fmt: skip
+    }
 
 
 def forbid(monkeypatch, fail=lambda *args: pytest.fail("computed again")):
@@ -95,8 +97,9 @@ def test_a_new_model_costs_its_own_pairs_alone(zoo, cache, monkeypatch):
     pairwise_metrics(zoo, tasks=zoo.tasks[:3], options=FEW, cache=cache)
     asked = []
     real = SOURCES["mloss"]
-    spy = dataclasses.replace(real, compute=lambda zoo, pairs, *rest: asked.extend(pairs)
-                              or real.compute(zoo, pairs, *rest))  # fmt: skip
+    spy = dataclasses.replace(
+        real, compute=lambda zoo, pairs, *rest: asked.extend(pairs) or real.compute(zoo, pairs, *rest)
+    )
     monkeypatch.setattr(pairs, "SOURCES", {**SOURCES, "mloss": spy})
     pairwise_metrics(zoo, options=FEW, cache=cache)
     assert asked == [(task, "doors") for task in zoo.tasks[:3]]
@@ -107,12 +110,16 @@ def test_a_new_model_costs_its_own_pairs_alone(zoo, cache, monkeypatch):
     [
         lambda zoo: (zoo, dataclasses.replace(FEW, seed=1)),
         lambda zoo: (dataclasses.replace(zoo, datasets=tiny_zoo(tasks=4, layers=1, images=50).datasets), FEW),
-        lambda zoo: (dataclasses.replace(
-            zoo, architecture=dataclasses.replace(zoo.architecture, activation="relu")), FEW),
-        lambda zoo: (dataclasses.replace(
-            zoo, pretrained=Encoder("pretrained", zoo.pretrained.weights, "another")), FEW),
+        lambda zoo: (
+            dataclasses.replace(zoo, architecture=dataclasses.replace(zoo.architecture, activation="relu")),
+            FEW,
+        ),
+        lambda zoo: (
+            dataclasses.replace(zoo, pretrained=Encoder("pretrained", zoo.pretrained.weights, "another")),
+            FEW,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_mloss_depends_on_is_in_the_key(zoo, cache, monkeypatch, change):
     pairwise_mloss(zoo, options=FEW, cache=cache)
     files = len(list(cache.files()))

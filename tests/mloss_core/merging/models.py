@@ -11,9 +11,13 @@ SCORED = ("fc1.weight", "fc2.weight")
 def pretrained(dtype: torch.dtype = torch.float32, seed: int = 0) -> dict[str, Tensor]:
     draw = torch.Generator().manual_seed(seed)
     shapes = {
-        "fc1.weight": (7, 10), "fc1.bias": (7,), "fc2.weight": (6, 9), "conv.weight": (4, 3, 2, 2), "scale": (),
+        "fc1.weight": (7, 10),
+        "fc1.bias": (7,),
+        "fc2.weight": (6, 9),
+        "conv.weight": (4, 3, 2, 2),
+        "scale": (),
         "text.weight": (30, 4),
-    }  # fmt: skip
+    }
     state = {key: torch.randn(shape, generator=draw, dtype=torch.float64).to(dtype) for key, shape in shapes.items()}
     return {**state, "position_ids": torch.arange(5), "byte": torch.tensor([1, 255], dtype=torch.uint8)}
 
@@ -50,8 +54,9 @@ def statistics(method: str, base: dict[str, Tensor], models: int) -> GivenStatis
     return GivenStatistics(
         squares={key: [rows.square().mean(0)] * models for key, rows in inputs.items()},
         gram={key: [rows.T @ rows / 40] * models for key, rows in inputs.items()},
-        information=[information] * models, systems={"fc1.": system},
-    )  # fmt: skip
+        information=[information] * models,
+        systems={"fc1.": system},
+    )
 
 
 def extras(method: str, base: dict[str, Tensor], models: int = 3) -> dict[str, object]:

@@ -20,33 +20,44 @@ def test_the_papers_block_sets_by_depth():
         (Recipe(method="average"), "Simple Average"),
         (Recipe(method="task_arithmetic"), "Task Arithmetic λ 0.3"),
         (Recipe(method="ties", options={"scope": "row", "scale": 0.5}), "TIES k 0.2 row λ 0.5"),
-        (Recipe(method="dare", options={"then": "ties", "trim_keep_rate": 0.1}, seed=3),
-         "DARE k 0.7 ties TIES keep rate 0.1 seed 3"),
+        (
+            Recipe(method="dare", options={"then": "ties", "trim_keep_rate": 0.1}, seed=3),
+            "DARE k 0.7 ties TIES keep rate 0.1 seed 3",
+        ),
         (Recipe(method="ties", seed=3), "TIES k 0.2"),
         (Recipe(method="m_ties", blocks=(10, 8, 9)), "M-TIES k 0.8 e 0.1 [8,9,10]"),
         (Recipe(method="m_ties", options={"ranking": "random"}, seed=1), "M-TIES k 0.8 e 0.1 random seed 1"),
         (Recipe(method="m_dare", tasks=("a", "b")), "M-DARE k 0.8 e 0.1 (2 tasks)"),
         (Recipe(method="m_ties", mloss=MLossOptions.preset("reference")), "M-TIES k 0.8 e 0.1 reference M-Loss"),
-        (Recipe(method="m_ties", mloss=MLossOptions(samples_per_task=64)),
-         "M-TIES k 0.8 e 0.1 M-Loss samples_per_task=64"),
+        (
+            Recipe(method="m_ties", mloss=MLossOptions(samples_per_task=64)),
+            "M-TIES k 0.8 e 0.1 M-Loss samples_per_task=64",
+        ),
         (Recipe(method="ties", mloss=MLossOptions(samples_per_task=64)), "TIES k 0.2"),
         (Recipe(method="ties", pre=("dare",)), "DARE + TIES k 0.2"),
         (Recipe(method="ties", pre=("dare:keep_rate=0.5",), seed=2), "DARE k 0.5 + TIES k 0.2 seed 2"),
         (Recipe(method="tsv_m", pre=("mloss",), blocks=(1, 2)), "M-Loss + TSV-M [1,2]"),
-        (Recipe(method="iso_c", pre=("mloss:keep_rate=0.5,schedule=budget_preserving",), seed=1,
-                mloss=MLossOptions(samples_per_task=64)),
-         "M-Loss k 0.5 budget_preserving + Iso-C β 1 M-Loss samples_per_task=64"),
-        (Recipe(method="average", pre=("mloss:rule=bernoulli",), seed=1),
-         "M-Loss bernoulli + Simple Average seed 1"),
+        (
+            Recipe(
+                method="iso_c",
+                pre=("mloss:keep_rate=0.5,schedule=budget_preserving",),
+                seed=1,
+                mloss=MLossOptions(samples_per_task=64),
+            ),
+            "M-Loss k 0.5 budget_preserving + Iso-C β 1 M-Loss samples_per_task=64",
+        ),
+        (Recipe(method="average", pre=("mloss:rule=bernoulli",), seed=1), "M-Loss bernoulli + Simple Average seed 1"),
         (Recipe(method="task_arithmetic", post=("svc",)), "Task Arithmetic λ 0.3 + SVC"),
         (Recipe(method="task_arithmetic", post=("svc:floor=0.1",)), "Task Arithmetic λ 0.3 + SVC a 0.1"),
         (Recipe(method="consensus", options={"combine": "ties"}), "Consensus λ 0.4 k 2 ties α 0.3"),
         (Recipe(method="breadcrumbs", options={"outliers": 0.01}), "Breadcrumbs k 0.15 Outliers 0.01 λ 0.3"),
         (Recipe(method="tall_mask"), "TALL masks λ 0.4 (given the task)"),
-        (Recipe(method="tall_mask", options={"thresholds": (0.2, 0.6)}),
-         "TALL masks Thresholds by task 0.2,0.6 (given the task)"),
+        (
+            Recipe(method="tall_mask", options={"thresholds": (0.2, 0.6)}),
+            "TALL masks Thresholds by task 0.2,0.6 (given the task)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_labels_by_hand(recipe, label):
     assert describe(recipe) == label
 

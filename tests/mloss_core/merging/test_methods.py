@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from mloss_core.errors import InvalidOptionError, UnknownNameError
-from mloss_core.merging import METHODS, check_recipe, get_method
+from mloss_core.merging import METHODS, check_recipe, get_method, methods
 from mloss_core.merging.methods import Method, register
 from mloss_core.options import parse_option
 from mloss_core.recipe import Recipe
@@ -49,8 +49,12 @@ def test_every_range_is_kept(name, field):
 def test_the_defaults_are_the_published_ones():
     assert METHODS["task_arithmetic"].options_type().scale == 0.3
     assert dataclasses.asdict(METHODS["ties"].options_type()) == {
-        "keep_rate": 0.2, "scope": "global", "scale": 1.0, "merge": "mean", "domain": "moving",
-    }  # fmt: skip
+        "keep_rate": 0.2,
+        "scope": "global",
+        "scale": 1.0,
+        "merge": "mean",
+        "domain": "moving",
+    }
     assert METHODS["dare"].options_type().keep_rate == 0.7 and METHODS["dare"].options_type().then == "mean"
     guided = {
         "keep_rate": 0.8,
@@ -103,3 +107,14 @@ def test_records_are_frozen_and_the_registry_read_only():
 def test_bad_recipes_are_refused(recipe, kind, words):
     with pytest.raises(kind, match=words):
         check_recipe(recipe)
+
+
+def test_a_recipe_is_checked_once_and_values_that_no_json_holds_are_refused(monkeypatch):
+    asked = []
+    plain = methods.build_options
+    monkeypatch.setattr(methods, "build_options", lambda *given: asked.append(given) or plain(*given))
+    recipe = Recipe(method="ties", options={"keep_rate": 0.37}, seed=11)
+    first = check_recipe(recipe)
+    assert check_recipe(Recipe(method="ties", options={"keep_rate": 0.37}, seed=11)) == first and len(asked) == 1
+    with pytest.raises(InvalidOptionError, match="keep_rate must be"):
+        check_recipe(Recipe(method="ties", options={"keep_rate": object()}))

@@ -9,7 +9,7 @@ import torch
 
 from mloss_core.cli.main import main
 from mloss_core.errors import InvalidOptionError, UnknownNameError
-from mloss_core.lab import identity
+from mloss_core.lab import requests
 from mloss_core.merging import METHODS, check_recipe, get_method, merge_state_dicts, plugins
 from mloss_core.merging.methods import check_plugins, plugin_digest
 from mloss_core.recipe import Recipe
@@ -54,16 +54,16 @@ def test_without_the_variable_there_is_no_plugin(median, monkeypatch):
 
 def test_a_changed_file_is_read_again_and_is_another_request(median):
     params = {"zoo": "demo", "recipe": Recipe(method="median").to_dict(), "split": "test"}
-    keys = [identity.request_key("recipe", params, "cpu") for _ in range(2)]
+    keys = [requests.request_key("recipe", params, "cpu") for _ in range(2)]
     plain = {**params, "recipe": Recipe(method="ties").to_dict()}
-    other = identity.request_key("recipe", plain, "cpu")
+    other = requests.request_key("recipe", plain, "cpu")
     digest = plugin_digest("median")
     median.write_text(example().replace("median(dim=0).values", "amax(dim=0)"), encoding="utf-8")
     base, models = {"w": torch.zeros(1, 1)}, [{"w": torch.full((1, 1), value)} for value in (1.0, 2.0, 9.0)]
     assert merge_state_dicts(base, models, method="median")["w"].item() == 9.0
     assert plugin_digest("median") != digest and plugin_digest("ties") is None
-    assert keys[0] == keys[1] != identity.request_key("recipe", params, "cpu")
-    assert other == identity.request_key("recipe", plain, "cpu")
+    assert keys[0] == keys[1] != requests.request_key("recipe", params, "cpu")
+    assert other == requests.request_key("recipe", plain, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -74,41 +74,74 @@ def test_a_changed_file_is_read_again_and_is_another_request(median):
         ("raise SystemExit(3)", "importing it fails with SystemExit: 3"),
         ("x = 1", "a plugin gives METHODS, a list of .*; found None"),
         ("METHODS = ['ties']", "found 'ties' among them"),
-        (HEAD + "METHODS = Method(name='ties', title='T', family='F', summary='S', options_type=O, target=print)",
-         "the name 'ties' is that of a built-in method"),
-        (HEAD + "METHODS = Method(name='t', title='TIES', family='Flat', summary='S', options_type=O, target=print)",
-         "the title 'TIES' is that of a built-in method"),
-        (HEAD + "METHODS = Method(name='Ties!', title='T', family='F', summary='S', options_type=O, target=print)",
-         "lower-case letters, digits and _; found 'Ties!'"),
-        (HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=3, target=print)",
-         "options_type of t must be a dataclass; found 3"),
-        (HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=3)",
-         "target of t must be a function"),
-        (HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O)",
-         "t needs a target, or options with a plan"),
-        (HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=print, "
-         "output='both')", "output of t must be single or per_task; found 'both'"),
-        (HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=print, "
-         "needs=frozenset({'mloss'}))", "goes with uses_blocks"),
-        (HEAD + "@dataclasses.dataclass\nclass P:\n    a: int = 3\n"
-         "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
-         "options of t must be made by mloss_core.options.option; a is not"),
-        (HEAD + "METHODS = Method(name='t', title='T', family=3, summary='S', options_type=O, target=print)",
-         "family of t must be a text; found 3"),
-        (HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=print, "
-         "needs=None)", "needs of t must be a set of labeled, mloss, unlabeled; found None"),
+        (
+            HEAD + "METHODS = Method(name='ties', title='T', family='F', summary='S', options_type=O, target=print)",
+            "the name 'ties' is that of a built-in method",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='TIES', family='Flat', summary='S', options_type=O, target=print)",
+            "the title 'TIES' is that of a built-in method",
+        ),
+        (
+            HEAD + "METHODS = Method(name='Ties!', title='T', family='F', summary='S', options_type=O, target=print)",
+            "lower-case letters, digits and _; found 'Ties!'",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=3, target=print)",
+            "options_type of t must be a dataclass; found 3",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=3)",
+            "target of t must be a function",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O)",
+            "t needs a target, or options with a plan",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=print, "
+            "output='both')",
+            "output of t must be single or per_task; found 'both'",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=print, "
+            "needs=frozenset({'mloss'}))",
+            "goes with uses_blocks",
+        ),
+        (
+            HEAD + "@dataclasses.dataclass\nclass P:\n    a: int = 3\n"
+            "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
+            "options of t must be made by mloss_core.options.option; a is not",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='T', family=3, summary='S', options_type=O, target=print)",
+            "family of t must be a text; found 3",
+        ),
+        (
+            HEAD + "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=O, target=print, "
+            "needs=None)",
+            "needs of t must be a set of labeled, mloss, unlabeled; found None",
+        ),
         (HEAD + "def given():\n    yield 1 / 0\nMETHODS = given()", "listing its METHODS fails with ZeroDivisionError"),
-        (HEAD + "METHODS = [Method(name='t', title=title, family='F', summary='S', options_type=O, target=print)"
-         " for title in 'AB']", "the name 't' is that of the plugin"),
-        (HEAD + "@dataclasses.dataclass\nclass P:\n    a: int = dataclasses.field(metadata={'label': 'A'}, default=1)\n"
-         "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
-         "options of t must be made by"),
-        (HEAD + "from mloss_core.options import option\n@dataclasses.dataclass\nclass P:\n"
-         "    a: int = dataclasses.field(metadata=dict(option(1, label='', help='').metadata))\n"
-         "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
-         "making the options of t fails with TypeError"),
+        (
+            HEAD + "METHODS = [Method(name='t', title=title, family='F', summary='S', options_type=O, target=print)"
+            " for title in 'AB']",
+            "the name 't' is that of the plugin",
+        ),
+        (
+            HEAD
+            + "@dataclasses.dataclass\nclass P:\n    a: int = dataclasses.field(metadata={'label': 'A'}, default=1)\n"
+            "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
+            "options of t must be made by",
+        ),
+        (
+            HEAD + "from mloss_core.options import option\n@dataclasses.dataclass\nclass P:\n"
+            "    a: int = dataclasses.field(metadata=dict(option(1, label='', help='').metadata))\n"
+            "METHODS = Method(name='t', title='T', family='F', summary='S', options_type=P, target=print)",
+            "making the options of t fails with TypeError",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_broken_plugin_is_one_sentence_and_the_rest_works(tmp_path, monkeypatch, source, words):
     with pytest.raises(InvalidOptionError, match=words):
         raise InvalidOptionError(problem(monkeypatch, write(tmp_path, "broken", source)))
@@ -170,10 +203,10 @@ def test_the_result_names_the_plugin(median):
 
 
 def test_a_worker_refuses_a_job_whose_plugin_changed_while_it_waited(median, monkeypatch):
-    from mloss_core.lab import worker
+    from mloss_core.lab.jobs import worker
 
     params = {"zoo": "demo", "recipe": Recipe(method="median").to_dict(), "split": "test"}
-    job = SimpleNamespace(kind="recipe", params=params, device="cpu", key=identity.request_key("recipe", params, "cpu"))
+    job = SimpleNamespace(kind="recipe", params=params, device="cpu", key=requests.request_key("recipe", params, "cpu"))
     monkeypatch.setattr(worker, "run_now", lambda *given: "done")
     own = SimpleNamespace(zoos=None)
     assert worker.Worker._work(own, job, None) == "done"
@@ -184,9 +217,22 @@ def test_a_worker_refuses_a_job_whose_plugin_changed_while_it_waited(median, mon
 
 def test_the_tests_of_the_registry_run_on_a_plugin(median):
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", "median",
-         *(f"tests/mloss_core/merging/test_{name}.py" for name in ("methods", "labels", "pure"))],
-        cwd=ROOT, capture_output=True, text=True, timeout=100, env=dict(os.environ),
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-vv",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "median",
+            *(f"tests/mloss_core/merging/test_{name}.py" for name in ("methods", "labels", "state_dict_merge")),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=dict(os.environ),
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "reader_need[median] PASSED" in run.stdout and run.stdout.count("PASSED") >= 8

@@ -21,8 +21,11 @@ def test_the_settings_of_the_projects():
     assert PRESETS["ties@adamerging"].recipe.options["merge"] == "sum"
     assert PRESETS["ties@adamerging"].recipe.options["scale"] == 0.3
     assert dict(PRESETS["ties@mergeability"].recipe.options) == {
-        "keep_rate": 0.2, "scope": "tensor", "merge": "mean", "scale": 0.3,
-    }  # fmt: skip
+        "keep_rate": 0.2,
+        "scope": "tensor",
+        "merge": "mean",
+        "scale": 0.3,
+    }
     scales = [PRESETS[f"iso_c@iso_merging/ViT-B-32/{count}"].recipe.options["scale"] for count in (8, 14, 20)]
     assert scales == [1.3, 1.0, 0.9]
     assert PRESETS["m_ties@mloss/code"].recipe.mloss == MLossOptions.preset("reference")

@@ -8,10 +8,9 @@ import torch
 
 from mloss_core.errors import InvalidOptionError, UnknownNameError
 from mloss_core.merging import METHODS, POST, PRE, check_recipe, merge, merge_state_dicts, needs_measuring
-from mloss_core.merging.keep_rates import keep_rate_profile
-from mloss_core.merging.plan import Drop, RowGuide
-from mloss_core.merging.processing import steps_before
-from mloss_core.merging.processors import AFTER, BEFORE, read_processor, write_processor
+from mloss_core.merging.processors import AFTER, BEFORE, read_processor, steps_before, write_processor
+from mloss_core.merging.sparsifiers.keep_rates import keep_rate_profile
+from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
 from mloss_core.mloss import measure_mloss
 from mloss_core.options import parse_option
 from mloss_core.recipe import Recipe

@@ -17,8 +17,8 @@ from mloss_core.errors import (
     UnknownNameError,
 )
 from mloss_core.merging import METHODS, merge, merge_state_dicts, needs_measuring
-from mloss_core.merging.data_methods import DATA
-from mloss_core.merging.zoo_statistics import ZooStatistics
+from mloss_core.merging.data_driven.records import DATA
+from mloss_core.merging.data_driven.zoo_statistics import ZooStatistics
 from mloss_core.mloss import measure_mloss
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.state_dicts import state_digest
@@ -27,9 +27,6 @@ from tests.zoos import tiny_zoo
 
 SINGLE = tuple(name for name, method in METHODS.items() if method.output == "single")
 GUIDED = tuple(name for name, method in METHODS.items() if method.uses_blocks)
-
-ONE_LAYER_OF_ALL = {"m_weights"}
-"""Methods that compare the models at one layer, as M-Loss does, and so hold that layer of all of them."""
 
 
 def fc_key(block):
@@ -101,8 +98,9 @@ def test_a_result_carries_all_there_is_to_know(zoo, report):
     assert result.recipe == recipe and result.tasks == zoo.tasks and result.scale == 1.0 and result.per_task is None
     assert result.name == "M-TIES k 0.8 e 0.1 [1,2] (3 tasks)"
     assert result.inputs == {
-        "pretrained": zoo.pretrained.digest, **{task: zoo.finetuned[task].digest for task in zoo.tasks}
-    }  # fmt: skip
+        "pretrained": zoo.pretrained.digest,
+        **{task: zoo.finetuned[task].digest for task in zoo.tasks},
+    }
     assert result.seconds > 0 and result.versions["torch"] == torch.__version__
     assert set(result.realised_keep) == set(result.update)
     assert result.realised_keep[fc_key(0)] == pytest.approx(0.8, abs=1e-3)
@@ -260,7 +258,7 @@ class Lazy(Mapping):
         return len(self.weights)
 
 
-@pytest.mark.parametrize("method", sorted(set(SINGLE) - ONE_LAYER_OF_ALL))
+@pytest.mark.parametrize("method", [name for name in SINGLE if not METHODS[name].holds_a_layer])
 def test_streaming_holds_a_few_tensors_whatever_the_number_of_models(method, tmp_path):
     zoo = tiny_zoo(tasks=8, layers=2)
     Lazy.most = 0

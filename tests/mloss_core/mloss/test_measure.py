@@ -6,13 +6,13 @@ import torch
 
 from mloss_core import MLossOptions
 from mloss_core.caching import Cache
-from mloss_core.data.calibration import draw_calibration
 from mloss_core.errors import DatasetError, InvalidOptionError, JobCancelledError, LayerNotFoundError, UnknownNameError
 from mloss_core.mloss import inputs, measure_mloss, node_mloss
 from mloss_core.mloss.report import MLossReport
+from mloss_core.outputs.calibration import draw_calibration
 from mloss_core.state_dicts import average
-from mloss_core.vision import weight_key
-from mloss_core.zoo import Encoder
+from mloss_core.vision.architecture import weight_key
+from mloss_core.zoo.model import Encoder
 from tests.zoos import tiny_zoo
 
 
@@ -181,7 +181,7 @@ def test_cached_report_equals_the_fresh_one(zoo, tmp_path):
     for site in fresh.sites:
         assert torch.equal(fresh.node[site], again.node[site])
     assert again.layers.equals(fresh.layers)
-    copy = MLossReport.from_arrays(*fresh.to_arrays())
+    copy = MLossReport.from_entry(*fresh.to_entry())
     assert copy.options == fresh.options and copy.tasks == fresh.tasks
 
 

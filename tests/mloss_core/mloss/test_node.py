@@ -4,7 +4,7 @@ import torch
 from mloss_core.errors import InvalidOptionError, UnknownNameError
 from mloss_core.mloss import node_mloss
 from mloss_core.mloss.node import difference, image_sums
-from mloss_core.vision import activation_function
+from mloss_core.vision.towers import activation_function
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu", "leaky_relu")
 

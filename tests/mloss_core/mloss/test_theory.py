@@ -4,7 +4,7 @@ import pytest
 from mloss_core.errors import InvalidOptionError, UnknownNameError
 from mloss_core.mloss import expected_mloss, simulate_mloss
 from mloss_core.mloss.theory import ACTIVATIONS, angle_law, numpy_activation, small_disagreement
-from mloss_core.vision import activation_function
+from mloss_core.vision.towers import activation_function
 
 
 def _case(models: int, seed: int, centred: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from mloss_core.caching import Cache
-from mloss_core.data.calibration import draw_calibration
 from mloss_core.errors import DatasetError, ZooError
 from mloss_core.outputs import alignment, ensemble_logits, logits
 from mloss_core.outputs.agreement import compare
+from mloss_core.outputs.calibration import draw_calibration
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import average
 from tests.zoos import tiny_zoo

@@ -12,7 +12,7 @@ from mloss_core.outputs.encoders import as_encoder, head_of, running_tower
 from mloss_core.outputs.encoding import batch_size
 from mloss_core.outputs.images import ImageStore
 from mloss_core.state_dicts import state_digest
-from mloss_core.zoo import Zoo
+from mloss_core.zoo.model import Zoo
 from tests.zoos import tiny_zoo
 
 
@@ -73,9 +73,13 @@ def test_what_the_features_depend_on_is_in_the_key(zoo, cache):
         (zoo, zoo.finetuned["boats"], "boats", "test"),
         (zoo, zoo.pretrained, "clouds", "test"),
         (zoo, zoo.pretrained, "boats", "val"),
-        (dataclasses.replace(zoo, architecture=dataclasses.replace(zoo.architecture, activation="quick_gelu")),
-         zoo.pretrained, "boats", "test"),
-    ]  # fmt: skip
+        (
+            dataclasses.replace(zoo, architecture=dataclasses.replace(zoo.architecture, activation="quick_gelu")),
+            zoo.pretrained,
+            "boats",
+            "test",
+        ),
+    ]
     base = features(zoo, zoo.pretrained, "boats", "test", cache=cache)
     for count, other in enumerate(others, start=2):
         found = features(*other, cache=cache)
@@ -108,8 +112,10 @@ def test_only_the_missing_encoders_run(zoo, cache, monkeypatch):
     counted, _ = counting_zoo(zoo)
     features(counted, zoo.pretrained, "boats", "test", cache=cache)
     ran = []
-    monkeypatch.setattr("mloss_core.outputs.encoding.running_tower", lambda zoo, encoder: ran.append(encoder.name)
-                        or zoo.tower(encoder.weights))  # fmt: skip
+    monkeypatch.setattr(
+        "mloss_core.outputs.encoding.running_tower",
+        lambda zoo, encoder: ran.append(encoder.name) or zoo.tower(encoder.weights),
+    )
     features_of_many(counted, [zoo.pretrained, zoo.finetuned["boats"]], "boats", "test", cache=cache)
     assert ran == ["boats"]
 

@@ -10,14 +10,27 @@ from mloss_core.data.field.catalogue import CATALOGUE, SUITES, field_task, requi
 from mloss_core.errors import UnknownNameError
 
 COUNTS = {
-    "cars": (196, 8, 8144, 8041), "dtd": (47, 8, 1880, 1880), "eurosat": (10, 3, 21600, 5400),
-    "gtsrb": (43, 3, 26640, 12630), "mnist": (10, 1, 60000, 10000), "resisc45": (45, 18, 18900, 6300),
-    "svhn": (10, 1, 73257, 26032), "sun397": (397, 2, 87003, 21751), "stl10": (10, 2, 5000, 8000),
-    "oxfordiiitpet": (37, 1, 3680, 3669), "flowers102": (102, 1, 1020, 6149), "cifar100": (100, 18, 50000, 10000),
-    "pcam": (2, 1, 262144, 32768), "fer2013": (7, 6, 28709, 7178), "cifar10": (10, 18, 50000, 10000),
-    "food101": (101, 1, 75750, 25250), "fashionmnist": (10, 2, 60000, 10000), "renderedsst2": (2, 1, 6920, 1821),
-    "emnist": (10, 1, 240000, 40000), "kmnist": (10, 1, 60000, 10000),
-}  # fmt: skip
+    "cars": (196, 8, 8144, 8041),
+    "dtd": (47, 8, 1880, 1880),
+    "eurosat": (10, 3, 21600, 5400),
+    "gtsrb": (43, 3, 26640, 12630),
+    "mnist": (10, 1, 60000, 10000),
+    "resisc45": (45, 18, 18900, 6300),
+    "svhn": (10, 1, 73257, 26032),
+    "sun397": (397, 2, 87003, 21751),
+    "stl10": (10, 2, 5000, 8000),
+    "oxfordiiitpet": (37, 1, 3680, 3669),
+    "flowers102": (102, 1, 1020, 6149),
+    "cifar100": (100, 18, 50000, 10000),
+    "pcam": (2, 1, 262144, 32768),
+    "fer2013": (7, 6, 28709, 7178),
+    "cifar10": (10, 18, 50000, 10000),
+    "food101": (101, 1, 75750, 25250),
+    "fashionmnist": (10, 2, 60000, 10000),
+    "renderedsst2": (2, 1, 6920, 1821),
+    "emnist": (10, 1, 240000, 40000),
+    "kmnist": (10, 1, 60000, 10000),
+}
 """Classes, templates, training and test images."""
 WORDS = sorted((Path(catalogue.__file__).parent / "words").glob("*.json"))
 
@@ -59,16 +72,36 @@ def test_files_hold_nothing_else(path):
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("Cars", "cars"), ("CarsVal", "cars"), ("stanford-cars", "cars"), ("stanford_cars", "cars"),
-        ("StanfordCars", "cars"), ("RESISC45", "resisc45"), ("SUN397Val", "sun397"), ("EuroSAT", "eurosat"),
-        ("pets", "oxfordiiitpet"), ("oxford_pets", "oxfordiiitpet"), ("oxford-iiit-pet", "oxfordiiitpet"),
-        ("OxfordIIITPetVal", "oxfordiiitpet"), ("flowers", "flowers102"), ("oxford_flowers102", "flowers102"),
-        ("patch_camelyon", "pcam"), ("fashion_mnist", "fashionmnist"), ("rendered_sst2", "renderedsst2"),
-        ("sst2", "renderedsst2"), ("emnist", "emnist"), ("MNISTVal", "mnist"), ("FER-2013", "fer2013"),
-        ("cifar_10", "cifar10"), ("CIFAR-100_val", "cifar100"), ("boats", None), ("val", None), ("", None),
-        ("emnist_letters", None), ("ImageNet", None),
+        ("Cars", "cars"),
+        ("CarsVal", "cars"),
+        ("stanford-cars", "cars"),
+        ("stanford_cars", "cars"),
+        ("StanfordCars", "cars"),
+        ("RESISC45", "resisc45"),
+        ("SUN397Val", "sun397"),
+        ("EuroSAT", "eurosat"),
+        ("pets", "oxfordiiitpet"),
+        ("oxford_pets", "oxfordiiitpet"),
+        ("oxford-iiit-pet", "oxfordiiitpet"),
+        ("OxfordIIITPetVal", "oxfordiiitpet"),
+        ("flowers", "flowers102"),
+        ("oxford_flowers102", "flowers102"),
+        ("patch_camelyon", "pcam"),
+        ("fashion_mnist", "fashionmnist"),
+        ("rendered_sst2", "renderedsst2"),
+        ("sst2", "renderedsst2"),
+        ("emnist", "emnist"),
+        ("MNISTVal", "mnist"),
+        ("FER-2013", "fer2013"),
+        ("cifar_10", "cifar10"),
+        ("CIFAR-100_val", "cifar100"),
+        ("boats", None),
+        ("val", None),
+        ("", None),
+        ("emnist_letters", None),
+        ("ImageNet", None),
     ],
-)  # fmt: skip
+)
 def test_names_in_the_wild(name, found):
     task = field_task(name)
     assert (None if task is None else task.name) == found
@@ -93,6 +126,8 @@ def test_suites():
     second = ("stl10", "oxfordiiitpet", "flowers102", "cifar100", "pcam", "fer2013")
     third = ("cifar10", "food101", "fashionmnist", "renderedsst2", "emnist", "kmnist")
     assert dict(SUITES) == {
-        "N8": first, "N14": first + second, "N20": first + second + third,
+        "N8": first,
+        "N14": first + second,
+        "N20": first + second + third,
         "paper": ("resisc45", "cars", "mnist", "dtd", "eurosat", "gtsrb", "sun397", "svhn"),
-    }  # fmt: skip
+    }

@@ -11,15 +11,21 @@ import torch
 from mloss_core.data.field.catalogue import CATALOGUE, SUITES
 from mloss_core.data.on_disk import open_dataset, open_datasets
 from mloss_core.errors import DatasetError
-from mloss_core.vision import Architecture
+from mloss_core.vision.architecture import Architecture
 from tests import field_files
 from tests.field_files import CORE, classes_of, idx, mnist, picture, pixels, sun397
 
 SHAPE = Architecture(width=16, layers=2, heads=2, patch=8, grid=4, mlp_width=64, embed_dim=8)
 SIZES = {  # train, val, test: a tenth of the training images is held out
-    "cars": (18, 2, 6), "dtd": (43, 4, 47), "eurosat": (29, 3, 8), "gtsrb": (39, 4, 8), "mnist": (18, 2, 10),
-    "resisc45": (41, 4, 45), "svhn": (18, 2, 10), "sun397": (573, 63, 158),
-}  # fmt: skip
+    "cars": (18, 2, 6),
+    "dtd": (43, 4, 47),
+    "eurosat": (29, 3, 8),
+    "gtsrb": (39, 4, 8),
+    "mnist": (18, 2, 10),
+    "resisc45": (41, 4, 45),
+    "svhn": (18, 2, 10),
+    "sun397": (573, 63, 158),
+}
 
 
 def opened(name: str, folder: Path):
@@ -57,8 +63,9 @@ def test_sizes_classes_and_wording(name, core):
 @pytest.mark.parametrize("name", CORE)
 def test_nothing_is_in_two_splits(name, core):
     data = core[0][name]
-    seen = {split: {image.tobytes() for image in data.pixels(split, range(data.size(split)))}
-            for split in ("train", "val")}  # fmt: skip
+    seen = {
+        split: {image.tobytes() for image in data.pixels(split, range(data.size(split)))} for split in ("train", "val")
+    }
     labelled = {(split, label) for split in seen for label in data.labels(split).tolist()}
     assert labelled
     if name in ("mnist", "svhn"):

@@ -1,0 +1,1 @@
+"""Published accuracies, scales and recipes, to set beside what is measured here."""

@@ -1,0 +1,1 @@
+"""Jobs: their records on disk, the workers that do them, and the processes that own a device."""

@@ -1,0 +1,227 @@
+"""Submitting work, following it and stopping it, from any process and without importing torch.
+
+Each device has one worker process. A job is a record on disk, so it survives a reload, and a second window sees it.
+"""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mloss_core.caching import Cache, cache_root
+from mloss_core.lab.devices import device_queue
+from mloss_core.lab.jobs.processes import process_id
+from mloss_core.lab.jobs.records import Job, Records, writing
+from mloss_core.lab.jobs.workers import Workers
+from mloss_core.lab.requests import JOB_TYPES, CacheReference, Payload, canonical, request_key
+
+__all__ = ["Job", "JobStore"]
+
+RESULTS = "jobs-results"
+_REFERENCE = "stored"
+"""Fact of a stored result whose content is another cache entry: that entry's kind and key."""
+MAX_ATTEMPTS = 2
+GRACE = 5.0
+"""Seconds that a running job has to stop by itself before its worker is ended."""
+PATIENCE = 60.0
+"""Seconds after which a waiting job goes first, whatever its type."""
+
+
+class JobStore:
+    """The jobs of one cache folder.
+
+    Args:
+        root: the folder of job records; `jobs` in the cache by default. Results lie in the cache beside it.
+    """
+
+    def __init__(self, root: "Path | str | None" = None) -> None:
+        self.root = Path(root) if root is not None else cache_root() / "jobs"
+        self.records = Records(self.root)
+        self.workers = Workers(self.root)
+        self.cache = Cache(self.root.parent)
+
+    def submit(self, kind: str, params: Mapping[str, Any], device: str = "auto") -> Job:
+        """Ask for work. An identical request that waits or runs is joined; a finished one is served at once.
+
+        Raises:
+            UnknownNameError, InvalidOptionError: no such kind, or parameters that it does not take.
+            CacheError: the cache folder cannot be written.
+        """
+        params = canonical(kind, params)
+        key = request_key(kind, params, device)
+        job = self.job(key)
+        if job is None or not (job.active or (job.status == "done" and self._has_answer(kind, key))):
+            with self.records.locked():
+                job = self.records.read(key)
+                if job is None or not job.active:
+                    job = self.records.write(self._new(key, kind, params, device))
+        if job.active:
+            self._withdraw_cancel(key)
+            self.ensure_worker(device)
+        return job
+
+    def _withdraw_cancel(self, key: str) -> None:
+        """Take back the wish to stop a running job, unless it has been heard."""
+        if self.records.flagged_for(key) is not None:
+            with self.records.locked(), writing(self.root):
+                self.records.flag(key).unlink(missing_ok=True)
+
+    def job(self, key: str) -> Job | None:
+        """The job as it is now, or None when it was never asked for.
+
+        A job whose worker died waits again once and then fails; one that does not stop when asked is ended.
+        """
+        job = self.records.read(key)
+        if job is None or not job.active:
+            return job
+        if job.status == "running":
+            return self._checked(job)
+        return self._waiting(job)
+
+    def active(self) -> list[Job]:
+        """Jobs that wait or run, oldest first."""
+        return [job for one in self.records.active() if (job := self.job(one.key)) is not None and job.active]
+
+    def result(self, key: str) -> Payload | None:
+        """The answer of a finished job, or None when there is none (any more)."""
+        entry = self.cache.get(RESULTS, key)
+        if entry is None or _REFERENCE not in entry.meta:
+            return None if entry is None else Payload(entry.meta, entry.arrays)
+        reference = CacheReference(*entry.meta[_REFERENCE])
+        held = self.cache.get(reference.kind, reference.key)
+        facts = {name: value for name, value in entry.meta.items() if name != _REFERENCE}
+        return None if held is None else Payload({**held.meta, **facts}, held.arrays, reference)
+
+    def keep(self, key: str, payload: Payload) -> None:
+        """Store the answer of a job; what the cache holds already is referred to.
+
+        Raises:
+            CacheError: the cache folder cannot be written.
+        """
+        stored = payload.stored
+        if stored is None or not self.cache.path(stored.kind, stored.key).exists():
+            self.cache.put(RESULTS, key, dict(payload.meta), dict(payload.arrays))
+            return
+        facts = {name: payload.meta[name] for name in stored.facts}
+        self.cache.put(RESULTS, key, {**facts, _REFERENCE: [stored.kind, stored.key]}, {})
+
+    def cancel(self, key: str) -> None:
+        """Ask a job to stop: one that waits is cancelled at once, a running one between two steps.
+
+        Raises:
+            CacheError: the cache folder cannot be written.
+        """
+        with self.records.locked(), writing(self.root):
+            job = self.records.read(key)
+            if job is None or not job.active:
+                return
+            if job.status == "queued":
+                self.records.write(ended(job, "cancelled"))
+                return
+            flag = self.records.flag(key)
+            flag.parent.mkdir(parents=True, exist_ok=True)
+            if not flag.exists():
+                flag.touch()
+
+    def ensure_worker(self, device: str = "auto") -> None:
+        """Start the device's worker process unless one runs. Returns at once.
+
+        Raises:
+            CacheError: the cache folder cannot be written.
+        """
+        queue = device_queue(device)
+        if not self.workers.start(queue):
+            self._fail_waiting(queue)
+
+    def _new(self, key: str, kind: str, params: Mapping[str, Any], device: str) -> Job:
+        """A job that waits, or that is done because its answer is still there."""
+        now = time.time()
+        job = Job(key=key, kind=kind, params=params, device=device, created=now)
+        return ended(job, "done", fraction=1.0) if self._has_answer(kind, key) else job
+
+    def _has_answer(self, kind: str, key: str) -> bool:
+        """Whether the answer to a request is there."""
+        if not self.cache.path(RESULTS, key).exists():
+            return False
+        record = JOB_TYPES[kind]
+        if not (record.writes_file or record.refers):
+            return True
+        entry = self.cache.get(RESULTS, key)
+        if entry is None:
+            return False
+        if _REFERENCE in entry.meta:
+            return self.cache.path(*entry.meta[_REFERENCE]).exists()
+        return not record.writes_file or Path(entry.meta["path"]).is_file()
+
+    def _waiting(self, job: Job) -> Job:
+        """A waiting job with its place in the queue; whoever looks at it also sees to it that the queue moves."""
+        queue, now = device_queue(job.device), time.time()
+        self.ensure_worker(job.device)
+        others = [
+            other for other in self.records.active() if device_queue(other.device) == queue and other.key != job.key
+        ]
+        for other in others:
+            if other.status == "running":
+                self._checked(other)
+        ahead = sum(1 for other in others if _order(other, now) < _order(job, now))
+        fresh = self.records.read(job.key) or job
+        return dataclasses.replace(fresh, queue_position=ahead + 1) if fresh.status == "queued" else fresh
+
+    def _checked(self, job: Job) -> Job:
+        """A running job, after looking whether its process lives and whether it stops when asked."""
+        flagged = self.records.flagged_for(job.key)
+        if self.workers.is_running(device_queue(job.device), job.worker):
+            if flagged is None or flagged < 2 * GRACE:
+                return job
+            pid = process_id(job.worker)
+            with contextlib.suppress(ProcessLookupError):
+                if pid is not None:
+                    os.kill(pid, signal.SIGKILL)
+        with self.records.locked():
+            fresh = self.records.read(job.key)
+            if fresh is None or fresh.status != "running" or fresh.worker != job.worker:
+                return fresh or job
+            job = self.records.write(after_death(fresh, flagged is not None))
+        if job.active:
+            self.ensure_worker(job.device)
+        return job
+
+    def _fail_waiting(self, queue: str) -> None:
+        """Fail the jobs that wait for a worker which does not start."""
+        sentence = f"the worker process does not start; details are in {self.workers.log(queue)}."
+        with self.records.locked():
+            for job in self.records.active():
+                if job.status == "queued" and device_queue(job.device) == queue:
+                    self.records.write(ended(job, "failed", error=sentence, error_kind="WorkerError"))
+
+
+def ended(job: Job, status: str, **changes: Any) -> Job:
+    """The job when it is over."""
+    return dataclasses.replace(job, status=status, finished=time.time(), message="", **changes)
+
+
+def after_death(job: Job, asked_to_stop: bool) -> Job:
+    """What becomes of a running job whose worker is gone: it waits again once, and fails the second time."""
+    if asked_to_stop:
+        return ended(job, "cancelled")
+    if job.attempts >= MAX_ATTEMPTS:
+        sentence = "the worker process ended twice during this work, perhaps for lack of memory."
+        return ended(job, "failed", error=sentence, error_kind="WorkerError")
+    return dataclasses.replace(job, status="queued", fraction=0.0, message="", started=None, worker=None)
+
+
+def next_job(jobs: Sequence[Job], queue: str) -> Job | None:
+    """The job that a device's worker takes next: what a page waits for first, what has waited too long before all."""
+    waiting = [job for job in jobs if job.status == "queued" and device_queue(job.device) == queue]
+    now = time.time()
+    return min(waiting, key=lambda job: _order(job, now), default=None)
+
+
+def _order(job: Job, now: float) -> tuple[int, int, float]:
+    """The order in which jobs are taken: the running one, then by priority, then by age."""
+    priority = JOB_TYPES[job.kind].priority if job.kind in JOB_TYPES else 9
+    return (job.status != "running", 0 if now - job.created > PATIENCE else priority, job.created)

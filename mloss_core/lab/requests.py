@@ -1,0 +1,309 @@
+"""What can be asked for: the types of job, by name, and the parameters of each. A closed list; nothing else runs."""
+
+import dataclasses
+import hashlib
+import importlib
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mloss_core.caching import CODE_VERSION, digest_of
+from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.lab.devices import device_queue
+from mloss_core.merging.methods import plugin_digest
+from mloss_core.recipe import MLossOptions, Recipe
+from mloss_core.zoo.embedded import EMBEDDED
+from mloss_core.zoo.locating import folder_stamp, zoo_folder
+
+if TYPE_CHECKING:
+    from mloss_core.types import Progress
+    from mloss_core.zoo.model import Zoo
+
+Reader = Callable[[str, Any], Any]
+"""Reads a parameter: (its name, the given value) -> the value in its one spelling; refuses any other."""
+_DESCRIPTIONS = ("manifest.json", "zoo.json", "zoo.yaml")
+
+
+@dataclasses.dataclass(frozen=True)
+class CacheReference:
+    """The cache entry that holds a payload already, so that it is not stored twice.
+
+    Args:
+        kind, key: of the entry.
+        facts: names of the payload's plain values that are not the entry's.
+    """
+
+    kind: str
+    key: str
+    facts: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Payload:
+    """What a piece of work gives back: plain values and arrays by name.
+
+    Args:
+        meta, arrays: the whole answer.
+        stored: where the cache holds it already, apart from a few facts.
+    """
+
+    meta: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    stored: CacheReference | None = None
+
+
+def _words(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidOptionError(f"{name} must be a word; found {value!r}.")
+    return value
+
+
+def _zoo(name: str, value: Any) -> str:
+    return zoo_name(_words(name, value))
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidOptionError(f"{name} must be a whole number; found {value!r}.")
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise InvalidOptionError(f"{name} must be a number; found {value!r}.")
+    return float(value)
+
+
+def _names(name: str, value: Any) -> list[str]:
+    """A choice of names: their order and repetitions mean nothing, the zoo keeps its own order."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        raise InvalidOptionError(f"{name} must be a list of names; found {value!r}.")
+    return sorted(set(value))
+
+
+def _indices(name: str, value: Any) -> list[int]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidOptionError(f"{name} must be a list of whole numbers; found {value!r}.")
+    return [_whole(name, one) for one in value]
+
+
+def _mloss(name: str, value: Any) -> dict[str, Any]:
+    return MLossOptions.from_dict(_fields(name, value)).to_dict()
+
+
+def _recipe(name: str, value: Any) -> dict[str, Any]:
+    from mloss_core.merging.methods import check_recipe
+
+    recipe = Recipe.from_dict(_fields(name, value))
+    check_recipe(recipe)
+    return recipe.to_dict()
+
+
+def _fields(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
+        raise InvalidOptionError(f"{name} must be options by name; found {value!r}.")
+    return value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobType:
+    """A type of job: what is asked for, how it is read, and what does it.
+
+    Args:
+        name: how requests call it.
+        title: for people, where jobs are listed.
+        target: `module:function` that does it: (zoo, params, progress) -> Payload; imported by the worker alone.
+        required: parameters that must be there, and how each is read; optional: those that may be. Each type also
+            takes `zoo`.
+        priority: smaller goes first; what a person waits for with the page open is 0.
+        writes_file: whether the payload's `path` names a file without which it is worth nothing.
+        refers: whether the stored payload may refer to another cache entry, without which it is worth nothing.
+        opening: share of the progress that opening the zoo takes, where that is the work itself.
+    """
+
+    name: str
+    title: str
+    target: str
+    required: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
+    optional: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
+    priority: int = 0
+    writes_file: bool = False
+    refers: bool = False
+    opening: float = 0.0
+
+    @property
+    def readers(self) -> dict[str, Reader]:
+        """How each parameter is read, by name."""
+        return {"zoo": _zoo, **self.required, **self.optional}
+
+    def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
+        """The function that does the work."""
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+_HERE = "mloss_core.lab.usecases"
+JOB_TYPES: dict[str, JobType] = {
+    job_type.name: job_type
+    for job_type in (
+        JobType(name="zoo", title="Opening a zoo", target=f"{_HERE}.opening:summarise", opening=1.0),
+        JobType(
+            name="measure",
+            title="M-Loss",
+            target=f"{_HERE}.measuring:measure",
+            required={"mloss": _mloss},
+            optional={"tasks": _names},
+            refers=True,
+        ),
+        JobType(
+            name="node",
+            title="One node",
+            target=f"{_HERE}.measuring:measure_node",
+            required={"mloss": _mloss, "block": _whole, "node": _whole},
+            optional={"tasks": _names},
+        ),
+        JobType(
+            name="spectra",
+            title="Spectra",
+            target=f"{_HERE}.measuring:measure_spectra",
+            required={"matrix": _words},
+            optional={"block": _whole, "fraction": _number, "tasks": _names},
+        ),
+        JobType(
+            name="samples",
+            title="Images",
+            target=f"{_HERE}.opening:draw_samples",
+            required={"task": _words, "split": _words, "indices": _indices},
+        ),
+        JobType(
+            name="pairs",
+            title="Pairs",
+            target=f"{_HERE}.measuring:measure_pairs",
+            required={"mloss": _mloss},
+            optional={"tasks": _names, "metrics": _names},
+            priority=1,
+        ),
+        JobType(
+            name="merged_file",
+            title="Merged file",
+            target=f"{_HERE}.merged_file:write_merged",
+            required={"recipe": _recipe},
+            priority=1,
+            writes_file=True,
+        ),
+        JobType(
+            name="baselines",
+            title="Baselines",
+            target=f"{_HERE}.evaluating:evaluate_baselines",
+            required={"split": _words},
+            optional={"tasks": _names, "limit": _whole},
+            priority=3,
+        ),
+        JobType(
+            name="tune",
+            title="Scale",
+            target=f"{_HERE}.evaluating:tune_recipe",
+            required={"recipe": _recipe},
+            optional={"limit": _whole},
+            priority=1,
+        ),
+        JobType(
+            name="recipe",
+            title="Merge",
+            target=f"{_HERE}.evaluating:evaluate_recipe",
+            required={"recipe": _recipe, "split": _words},
+            optional={"tasks": _names, "limit": _whole},
+            priority=2,
+        ),
+    )
+}
+"""All that can be asked for, by name."""
+
+
+def canonical(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a request in their one spelling: every option spelt out, what is None left out.
+
+    Raises:
+        UnknownNameError: no such type of job, method or processor.
+        InvalidOptionError: a parameter is missing, unknown, of the wrong type or out of range.
+    """
+    if kind not in JOB_TYPES:
+        raise unknown_name("kind of work", kind, tuple(JOB_TYPES))
+    job_type = JOB_TYPES[kind]
+    readers = job_type.readers
+    given = {name: value for name, value in params.items() if value is not None}
+    unknown = sorted(set(params) - set(readers))
+    missing = [name for name in ("zoo", *job_type.required) if name not in given]
+    if unknown or missing:
+        found = f"unknown {', '.join(unknown)}" if unknown else f"no {', '.join(missing)}"
+        raise InvalidOptionError(f"{kind} takes {', '.join(readers)}; found {found}.")
+    return {name: readers[name](name, value) for name, value in given.items()}
+
+
+def baseline_request(zoo: str, split: str, limit: int | None = None) -> dict[str, Any]:
+    """The parameters of `baselines`: the rows that every comparison has.
+
+    Args:
+        zoo: its name. split: `test` or `val`. limit: images of each task at most; all by default.
+    """
+    return {"zoo": zoo, "tasks": None, "split": split} | limited(limit)
+
+
+def recipe_request(
+    zoo: str, recipe: Recipe, split: str, limit: int | None = None, tasks: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The parameters of `recipe`: the row of a merge.
+
+    Args:
+        zoo, split, limit: as in `baseline_request`.
+        tasks: all of the zoo's, on which a merge of fewer models is evaluated too, so that its row compares.
+    """
+    params = {"zoo": zoo, "recipe": recipe.to_dict(), "split": split} | limited(limit)
+    return params if recipe.tasks is None else {**params, "tasks": list(tasks)}
+
+
+def limited(limit: int | None) -> dict[str, int]:
+    """The part of a request that keeps an evaluation to so many images of each task."""
+    return {} if limit is None else {"limit": limit}
+
+
+def zoo_name(name: str) -> str:
+    """The name by which every process opens the same zoo: a folder's absolute path, whatever process was asked."""
+    return name if name in EMBEDDED else str(zoo_folder(name).absolute())
+
+
+def zoo_identity(name: str) -> str:
+    """Digest of what a zoo says of itself and of name, size and time of its files: a change makes a new request.
+
+    A folder that cannot be read has an identity too; opening it then says what is wrong.
+    """
+    embedded = EMBEDDED.get(name)
+    folder = embedded.folder if embedded else zoo_folder(name)
+    try:
+        files = folder_stamp(folder)
+        described = [path for path in map(folder.joinpath, _DESCRIPTIONS) if path.is_file()]
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in described]
+    except OSError as error:
+        return digest_of(str(folder), type(error).__name__)
+    if embedded is None:
+        return digest_of(str(folder), digests, files, os.environ.get("MLOSS_DATA"))
+    first = () if embedded.tasks is None else (embedded.tasks,)
+    return digest_of(str(folder), digests, files, None, *first)
+
+
+def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
+    """SHA-256 that two requests share exactly when one answer serves both; `params` are canonical.
+
+    A recipe whose method comes from a plugin depends on the plugin's text as well.
+    """
+    plugin = plugin_of(params)
+    code = CODE_VERSION if plugin is None else [CODE_VERSION, plugin]
+    return digest_of("request", code, kind, dict(params), zoo_identity(params["zoo"]), device_queue(device))
+
+
+def plugin_of(params: Mapping[str, Any]) -> str | None:
+    """Digest of the plugin whose method a request's recipe names; None where no plugin has a part in it."""
+    return plugin_digest(params["recipe"]["method"]) if "recipe" in params else None

@@ -1,0 +1,1 @@
+"""Methods that look at images of the tasks."""

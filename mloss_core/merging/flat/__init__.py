@@ -1,0 +1,1 @@
+"""Flat merges: guide, sparsifier, consensus and scale, entry by entry."""

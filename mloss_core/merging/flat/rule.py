@@ -1,0 +1,105 @@
+"""The flat family as one function: guide x sparsifier x consensus x scale, one tensor at a time."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from mloss_core.merging.flat.options import FlatOptions
+from mloss_core.merging.flat.plan import FlatPlan
+from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule
+from mloss_core.merging.sparsifiers.order_statistics import GlobalCut, global_cut
+from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
+from mloss_core.merging.sparsifiers.sparsify import drop, kept_count, trim_by
+from mloss_core.merging.sparsifiers.steps import Drop, Outliers, Trim
+from mloss_core.merging.tensors.consensus import CONSENSUS
+from mloss_core.state_dicts import is_merged_tensor
+from mloss_core.types import Progress, silent
+
+
+def flat(inputs: MergeInputs, options: FlatOptions, progress: Progress = silent) -> MergeRule:
+    """Make a flat merge ready: row-wise keep rates from the guide's scores, and the cuts of global trims.
+
+    Raises:
+        InvalidOptionError: scores that do not fit their weights.
+        CheckpointError: weights that are not finite.
+    """
+    return flat_rule(inputs, options.plan(), progress)
+
+
+def flat_rule(inputs: MergeInputs, plan: FlatPlan, progress: Progress = silent) -> MergeRule:
+    """`flat` for a plan that no row of the registry stands for."""
+    merge = SparseVectors(inputs, plan)
+    merge.find_cuts(progress)
+    return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=inputs.alone(plan.keeps_everything))
+
+
+Step = Trim | Drop | Outliers | ScoredRows
+
+
+class SparseVectors:
+    """The task vectors of a merge after the sparsifiers of a plan, one tensor of one model at a time."""
+
+    def __init__(self, inputs: MergeInputs, plan: FlatPlan) -> None:
+        self.inputs, self.plan = inputs, plan
+        guide = plan.guide
+        self._rows = {} if guide is None else scored_rows(inputs.pretrained, inputs.scores, guide, inputs.seed)
+        self._cuts: dict[tuple[int, int], GlobalCut] = {}
+
+    def tensor(self, key: str) -> MergedTensor:
+        """The merged update of one tensor."""
+        vectors = CountedVectors(self.inputs, key, self.vector)
+        return MergedTensor.of(CONSENSUS[self.plan.consensus](vectors), vectors)
+
+    def find_cuts(self, progress: Progress = silent) -> None:
+        """The threshold of each model for each global trim of the plan."""
+        models = len(self.inputs.finetuned)
+        for position, step in enumerate(self._steps()):
+            if not isinstance(step, Trim) or step.scope != "global" or step.keep_rate == 1:
+                continue
+            keys = [key for key in self.inputs.moving if key not in self._rows]
+            count = kept_count(step.keep_rate, self._counted(keys, step.domain))
+            moving = sum(self.inputs.pretrained[key].numel() for key in keys)
+            for model in range(models):
+                progress(model / models, f"trimming {self.inputs.names[model]}")
+                self._cuts[position, model] = self._cut(position, model, keys, min(count, moving))
+
+    def _counted(self, keys: list[str], domain: str) -> int:
+        pretrained = self.inputs.pretrained
+        if domain == "all":
+            keys = [key for key in pretrained if key not in self._rows and is_merged_tensor(pretrained[key])]
+        return sum(pretrained[key].numel() for key in keys)
+
+    def _cut(self, position: int, model: int, keys: list[str], count: int) -> GlobalCut:
+        def chunks() -> Iterator[tuple[str, Tensor]]:
+            for key in keys:
+                yield key, self.vector(model, key, until=position)
+
+        return global_cut(chunks, count, self.inputs.dtype(model, keys))
+
+    def _steps(self, key: str | None = None) -> tuple[Step, ...]:
+        own = (self._rows[key],) if key in self._rows else self.plan.steps
+        return (*self.plan.first, *own)
+
+    def vector(self, model: int, key: str, until: int | None = None) -> Tensor:
+        """One model's task vector after the pre-processors and its sparsifiers, or after the first `until` of these."""
+        vector = self.inputs.thinned_vector(model, key)
+        for position, step in enumerate(self._steps(key)[:until]):
+            vector = self._apply(step, position, model, key, vector)
+        return vector
+
+    def _apply(self, step: Step, position: int, model: int, key: str, vector: Tensor) -> Tensor:
+        if isinstance(step, Drop):
+            return drop(vector, step.keep_rate, self._generator(position, model, key))
+        if isinstance(step, ScoredRows):
+            return step.apply(vector, lambda: self._generator(position, model, key))
+        if isinstance(step, Outliers):
+            return vector - trim_by(step.scope, vector, step.rate)
+        if step.keep_rate == 1:
+            return vector
+        if step.scope == "global":
+            return self._cuts[position, model].trim(key, vector)
+        return trim_by(step.scope, vector, step.keep_rate)
+
+    def _generator(self, position: int, model: int, key: str) -> torch.Generator:
+        return self.inputs.generator(model, key, len(self.inputs.pre) + position)

@@ -1,0 +1,1 @@
+"""Methods that select weights by agreement, magnitude or competition, and masks for each task."""

@@ -1,0 +1,1 @@
+"""Methods that take matrices as matrices: singular vectors and values."""

@@ -1,0 +1,1 @@
+"""Parts that families share: consensus, decompositions, and which tensors a rule applies to."""

@@ -1,0 +1,1 @@
+"""The image tower: its architecture in numbers, open_clip's layers, and the blocks that M-Loss walks through."""

@@ -1,0 +1,61 @@
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mloss_core.recipe import MLossOptions, Recipe
+from tests.ui.fake_lab import FakePayload, FakeStore
+from ui import jobs
+from ui.merge.draft import make_draft
+from ui.merge.tuning import has_thresholds, threshold_curves, threshold_sentence
+
+FOUND = {
+    "thresholds": {"digits": 0.2, "letters": 0.4},
+    "counts": {"digits": 30, "letters": 20},
+    "curve": [
+        {"threshold": 0.2, "tasks": {"digits": 0.9, "letters": 0.5}},
+        {"threshold": 0.4, "tasks": {"digits": 0.9, "letters": 0.7}},
+    ],
+    "recipe": Recipe(method="tall_mask").to_dict(),
+}
+
+
+def draft(name, **values):
+    tasks = ("digits", "letters")
+    return make_draft(name, values, blocks=None, tasks=tasks, zoo_tasks=tasks, mloss=MLossOptions(), seed=0)
+
+
+def test_only_masks_with_a_threshold_for_each_task_have_one_to_choose():
+    assert has_thresholds(draft("tall_mask"))
+    assert not any(has_thresholds(draft(name)) for name in ("consensus", "emr", "ties"))
+
+
+def test_each_task_has_a_line_and_its_best_marked():
+    lines = [trace for trace in threshold_curves(FOUND).data if trace.mode == "lines"]
+    marks = [trace for trace in threshold_curves(FOUND).data if trace.mode == "markers"]
+    assert [list(line.y) for line in lines] == [[90.0, 90.0], [50.0, 70.0]]
+    assert [(mark.x[0], mark.y[0]) for mark in marks] == [(0.2, 90.0), (0.4, 70.0)]
+    assert threshold_sentence(FOUND) == "Best on 50 validation images: λ digits 0.2, letters 0.4."
+
+
+@pytest.fixture
+def store(monkeypatch):
+    fake = FakeStore({"tune": lambda params: FakePayload(FOUND, {})})
+    monkeypatch.setattr(jobs, "store", lambda: fake)
+    return fake
+
+
+def test_the_choice_is_made_on_request_and_fills_the_form(store):
+    def script():
+        from tests.ui.fake_card import fake_zoo
+        from tests.ui.merge.test_tuning import draft
+        from ui.merge.tuning import threshold_section
+
+        threshold_section(fake_zoo(), draft("tall_mask", threshold=0.6))
+
+    at = AppTest.from_function(script, default_timeout=30).run()
+    assert not store.submitted
+    at.toggle[0].set_value(True).run()
+    assert not at.exception
+    kind, params = store.submitted[0]
+    assert kind == "tune" and params["recipe"]["options"] == {}
+    at.button[0].click().run()
+    assert at.session_state["mg_tall_mask_thresholds"] == "0.2,0.4"

@@ -1,0 +1,243 @@
+"""The left column of the Merge page: choose a method, its options and blocks, see the keep rates, add the recipe."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
+from mloss_core.mloss.report import MLossReport
+from mloss_core.recipe import MLossOptions
+from ui import jobs, state, theme
+from ui.merge import state as merge_state
+from ui.merge.draft import ALL, CUSTOM, Draft, block_choices, block_means, chosen_blocks, is_guided, make_draft
+from ui.merge.entries import Entry
+from ui.merge.figures import block_strip, toggled
+from ui.merge.keep import KeepProfile, budget_sentence, keep_bars, keep_profile
+from ui.merge.method_card import card
+from ui.merge.presets import leave_preset, preset_choice, preset_note, upload, upload_problem
+from ui.merge.processors import processor_choice
+from ui.merge.tuning import tuning_section
+from ui.options_form import options_form
+from ui.zoo.facts import ZooFacts
+from ui.zoo.needs import image_needs
+
+DEFAULT_METHOD = "m_ties"
+_STRIP = state.key(merge_state.PAGE, "strip")
+_PRESET_WORDS = {"paper": "Paper", "reference": "Code"}
+Scores = Mapping[int, np.ndarray]
+
+
+def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile | None]:
+    """Draw the builder; returns the recipe under construction and the keep rates that it would give.
+
+    Args:
+        entries: what the comparison holds already.
+    """
+    for problem in METHODS.problems:
+        st.error(f"{problem[:1].upper()}{problem[1:]} The other methods work.", icon=":material/extension_off:")
+    upload_problem()
+    preset_choice()
+    name = _method_choice()
+    about = st.container()
+    form, blocks_slot, button, preview, tuning = (st.container() for _ in range(5))
+    more = st.expander(_more_label(zoo), icon=":material/tune:")
+    with form:
+        values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2, more=more)
+    with more:
+        tasks = _models(zoo)
+        pre, post = processor_choice(name)
+        guided = is_guided(METHODS[name], pre)
+        mloss, seed = _guiding(guided), _seed(uses_seed(METHODS[name], values, pre))
+        upload(zoo)
+    scores = None
+    if guided:
+        with preview:
+            scores = _scores(zoo, tasks, mloss)
+        with blocks_slot:
+            blocks = _block_choice(zoo, None if scores is None else block_means(scores))
+    else:
+        blocks = None
+    draft = make_draft(
+        name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed, pre=pre, post=post
+    )
+    with about:
+        preset_note(draft.recipe)
+        card(zoo, METHODS[name], draft.recipe)
+    profile = _profile(draft, scores, seed)
+    with preview:
+        _preview(draft, profile)
+    with button:
+        _add_button(draft, entries)
+    with tuning:
+        tuning_section(zoo, draft)
+    return draft, profile
+
+
+def _method_choice() -> str:
+    names = [method.name for group in methods_by_family().values() for method in group]
+    name = st.selectbox(
+        "Method",
+        names,
+        index=names.index(DEFAULT_METHOD),
+        key=merge_state.METHOD,
+        bind=state.BIND,
+        format_func=lambda name: f"{METHODS[name].family} · {METHODS[name].title}",
+        on_change=leave_preset,
+        help="How the fine-tuned models become one. Families group methods that work alike.",
+    )
+    name = name if name in METHODS else DEFAULT_METHOD
+    paper = f" [Paper]({METHODS[name].paper_url})" if METHODS[name].paper_url else ""
+    st.caption(f"{METHODS[name].summary}{paper}")
+    return name
+
+
+def _more_label(zoo: ZooFacts) -> str:
+    held = merge_state.held(merge_state.MODELS)
+    return f"Models ({len(zoo.tasks if held is None else held)} of {len(zoo.tasks)}), processors, more"
+
+
+def _models(zoo: ZooFacts) -> tuple[str, ...]:
+    """The models to merge, in the zoo's order."""
+    state.prune(merge_state.MODELS, zoo.tasks)
+    chosen = st.pills(
+        "Models",
+        zoo.tasks,
+        selection_mode="multi",
+        default=zoo.tasks,
+        key=merge_state.MODELS,
+        bind=state.BIND,
+        wrap=True,
+        help="The fine-tuned models to merge. Accuracy is measured on all tasks of the zoo all the same.",
+    )
+    return tuple(task for task in zoo.tasks if task in set(chosen or ()))
+
+
+def _guiding(guided: bool) -> MLossOptions:
+    """How M-Loss is measured, where it guides."""
+    preset = "paper"
+    if guided:
+        preset = st.segmented_control(
+            "M-Loss preset",
+            list(_PRESET_WORDS),
+            default="paper",
+            required=True,
+            key=merge_state.PRESET,
+            bind=state.BIND,
+            format_func=lambda word: _PRESET_WORDS.get(word, word),
+            help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
+        )
+    return MLossOptions.preset(preset if preset in _PRESET_WORDS else "paper")
+
+
+def _seed(wanted: bool) -> int:
+    """The seed, where it changes the result."""
+    seed = 0
+    if wanted:
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            0,
+            key=merge_state.SEED,
+            bind=state.BIND,
+            help="Keys the random choices; another seed shows how much they matter.",
+        )
+    return int(seed or 0)
+
+
+def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores | None:
+    """Node M-Loss by block of the chosen models, measured when it is not yet known."""
+    if len(tasks) < 2:
+        return None
+    sentence = image_needs(zoo, "M-Loss needs", tasks)
+    if sentence:
+        st.info(sentence, icon=":material/info:")
+        return None
+    params = {"zoo": zoo.name, "tasks": None if tuple(tasks) == zoo.tasks else list(tasks), "mloss": mloss.to_dict()}
+    payload = jobs.job_payload("measure", params, label="Measuring M-Loss")
+    if payload is None:
+        return None
+    report = MLossReport.from_entry(payload.meta, payload.arrays)
+    return dict(zip(report.blocks, report.values, strict=True))
+
+
+def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int, ...] | None:
+    choices = block_choices(zoo.layers)
+    choice = st.segmented_control(
+        "Blocks",
+        list(choices),
+        default=ALL,
+        required=True,
+        key=merge_state.BLOCKS,
+        bind=state.BIND,
+        wrap=True,
+        format_func=lambda word: choices.get(word, word),
+        help="Where the keep rate follows M-Loss. The other blocks keep k in every row. The numbered sets are the "
+        "papers'.",
+    )
+    choice = choice if choice in choices else ALL
+    merge_state.restore_custom_blocks(zoo.layers)
+    custom = merge_state.held(merge_state.CUSTOM_BLOCKS) or []
+    picked = chosen_blocks(choice, custom, zoo.layers, mloss)
+    shown = tuple(range(zoo.layers)) if picked is None else picked
+    theme.show(
+        block_strip(zoo.layers, shown, mloss),
+        key=_STRIP,
+        on_select=_strip_clicked(shown, zoo.layers),
+        alt=f"Blocks whose keep rate follows M-Loss: {', '.join(map(str, shown)) or 'none'}.",
+    )
+    if choice == CUSTOM:
+        custom = st.pills(
+            "Custom blocks",
+            range(zoo.layers),
+            selection_mode="multi",
+            key=merge_state.CUSTOM_BLOCKS,
+            persist_state="session",
+            wrap=True,
+            label_visibility="collapsed",
+        )
+        picked = chosen_blocks(CUSTOM, custom or [], zoo.layers, mloss)
+    merge_state.mirror_custom_blocks(choice == CUSTOM)
+    return picked
+
+
+def _strip_clicked(shown: Sequence[int], layers: int) -> Callable[[], None]:
+    def clicked() -> None:
+        block = theme.selected_id(st.session_state.get(_STRIP))
+        if isinstance(block, int):
+            st.session_state[merge_state.BLOCKS] = CUSTOM
+            st.session_state[merge_state.CUSTOM_BLOCKS] = toggled(shown, block, layers)
+
+    return clicked
+
+
+def _profile(draft: Draft, scores: Scores | None, seed: int) -> KeepProfile | None:
+    if scores is None or draft.guide is None or draft.blocks == ():
+        return None
+    return keep_profile(scores, draft.guide, draft.blocks, seed)
+
+
+def _preview(draft: Draft, profile: KeepProfile | None) -> None:
+    if profile is not None:
+        theme.show(keep_bars(profile), key="mg_keep_bars", alt=budget_sentence(profile))
+        st.caption(budget_sentence(profile))
+    elif not draft.guided:
+        st.caption(f"{draft.method.title} works without M-Loss: there are no row-wise keep rates to show.")
+
+
+def _add_button(draft: Draft, entries: Sequence[Entry]) -> None:
+    there = draft.recipe is not None and draft.recipe.digest in {entry.key for entry in entries}
+    st.button(
+        "Already in the comparison" if there else "Add to comparison",
+        key="mg_add",
+        type="primary",
+        icon=":material/check:" if there else ":material/add:",
+        width="stretch",
+        disabled=there or draft.recipe is None,
+        on_click=merge_state.add,
+        args=([draft.recipe] if draft.recipe else [],),
+        help="Merges the models, evaluates the result and adds a row. Several can run; they queue up.",
+    )
+    if draft.problem:
+        st.caption(f":material/info: {draft.problem}")

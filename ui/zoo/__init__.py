@@ -1,0 +1,1 @@
+"""The zoo that is open, and choosing another."""

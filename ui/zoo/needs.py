@@ -1,0 +1,41 @@
+"""What a folder of checkpoints lacks for what a page would like to do, in one sentence with a way out."""
+
+from collections.abc import Sequence
+
+from mloss_core.wording import listing
+from ui.zoo.facts import ZooFacts
+
+_HOW_HEADS = "Add head_<Dataset>.pt beside the models, or make them with `python -m mloss_core heads build`."
+
+
+def image_needs(zoo: ZooFacts, purpose: str, tasks: Sequence[str] | None = None) -> str:
+    """Why something that needs images of the tasks cannot be done; empty where it can.
+
+    Args:
+        purpose: how the sentence begins: `M-Loss needs`.
+        tasks: the chosen ones, all by default.
+    """
+    lacking = _lacking(zoo, "images", tasks)
+    where = str(zoo.about.get("datasets") or "")
+    return f"{purpose} images of every task; {_those(zoo, lacking)}. {where.capitalize()}." if lacking else ""
+
+
+def accuracy_needs(zoo: ZooFacts) -> str:
+    """Why accuracies cannot be measured; empty where they can."""
+    images = image_needs(zoo, "Accuracies need")
+    lacking = _lacking(zoo, "head", None)
+    if images or not lacking:
+        return images
+    return f"Accuracies need a zero-shot head of every task; {_those(zoo, lacking)}. {_HOW_HEADS}"
+
+
+def _lacking(zoo: ZooFacts, what: str, tasks: Sequence[str] | None) -> list[str]:
+    chosen = set(zoo.tasks if tasks is None else tasks)
+    models = zoo.about["models"][1:] if zoo.own else ()
+    return [model["name"] for model in models if model["name"] in chosen and not model[what]]
+
+
+def _those(zoo: ZooFacts, lacking: Sequence[str]) -> str:
+    if len(lacking) == len(zoo.tasks):
+        return "none has any"
+    return f"{listing(lacking)} {'lacks' if len(lacking) == 1 else 'lack'} them"

@@ -21,7 +21,7 @@ TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
 KEEP_RATES = (0.8, 0.2)
 """Of the M-TIES controls: the paper's setting, and a hard prune."""
 RANDOM_SEEDS = 5
-TUNING_IMAGES = 200
+TUNING_IMAGES = 100
 """Validation images of each task that choose the scales in a brief card."""
 NESTED_COUNTS = (8, 14)
 """Of larger zoos: how many of their first tasks have a card of their own."""

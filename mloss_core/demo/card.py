@@ -19,7 +19,7 @@ from mloss_core.zoo.model import Zoo
 TASK_ARITHMETIC_SCALES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 TIES_KEEP_RATES = (0.2, 0.5, 0.8)
 TIES_SCALES = (0.5, 0.7, 1.0, 1.3, 1.7, 2.2)
-TUNING_IMAGES = 200
+TUNING_IMAGES = 100
 """Validation images of each task that choose the scales in a brief card."""
 NESTED_COUNTS = (8, 14)
 """Of larger zoos: how many of their first tasks have a card of their own."""

@@ -30,7 +30,12 @@ class EmbeddedZoo:
 
 DEFAULT_ZOO = "demo"
 """The zoo that is open where none is named."""
-EMBEDDED = {zoo.name: zoo for zoo in (EmbeddedZoo(DEFAULT_ZOO, "Demo zoo", _DEMO / "weights"),)}
+_ROWS = (
+    EmbeddedZoo(DEFAULT_ZOO, "Demo zoo", _DEMO / "weights"),
+    EmbeddedZoo("demo14", "Demo zoo, 14 tasks", _DEMO / "weights20", 14),
+    EmbeddedZoo("demo20", "Demo zoo, 20 tasks", _DEMO / "weights20"),
+)
+EMBEDDED = {zoo.name: zoo for zoo in _ROWS}
 """By name. Rows may share a folder."""
 ZOO_HELP = f"{', '.join(EMBEDDED)}, or a folder (default: {DEFAULT_ZOO})"
 """What the command line says of its zoo."""

@@ -81,7 +81,7 @@ def test_an_embedded_zoo_may_hold_the_first_tasks_of_a_folder(copy, monkeypatch)
     assert few.card["seed"] == whole.card["seed"] and not {"accuracy", "average", "controls"} & set(few.card)
     with pytest.raises(CheckpointError, match="is missing"):
         open_zoo(copy)
-    with pytest.raises(ZooError, match=r"no zoo 'demo4': 'demo', 'demo3', 'demo2' are the embedded ones"):
+    with pytest.raises(ZooError, match=r"no zoo 'demo4': 'demo', .*'demo3', 'demo2' are the embedded ones"):
         open_zoo("demo4")
     monkeypatch.setitem(EMBEDDED, "demo9", EmbeddedZoo("demo9", "Too many", copy, 9))
     with pytest.raises(ZooError, match="first 9 tasks needs a manifest with as many; found 8"):

@@ -31,6 +31,7 @@ CONVERTED = "converted"
 KINDS = (
     CONVERTED,
     "features",
+    "image-files",
     "images",
     "jobs-results",
     "merged",

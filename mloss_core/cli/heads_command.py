@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mloss_core.cli.common import emit, out_file, progress_bar, spare
+from mloss_core.data.templates import check_template
 from mloss_core.errors import InvalidOptionError
 from mloss_core.parsing import parse_object, read_text
 
@@ -111,4 +112,6 @@ def _sentences(path: Path) -> tuple[list[str], list[str]]:
         listed = values[field]
         if not isinstance(listed, list) or not listed or not all(isinstance(one, str) and one for one in listed):
             raise InvalidOptionError(f"--classes: {field} of {path} must be a list of texts with at least one.")
+    for template in values["templates"]:
+        check_template(template)
     return values["classes"], values["templates"]

@@ -72,7 +72,7 @@ def scale_curve(found: Mapping[str, Any]) -> go.Figure:
     fig.add_scatter(
         x=[point["scale"] for point in points],
         y=[100 * point["average"] for point in points],
-        customdata=[100 * point["normalised"] for point in points],
+        customdata=["undefined" if p["normalised"] is None else f"{100 * p['normalised']:.1f} %" for p in points],
         mode="lines+markers",
         line={"color": theme.ACCENT, "width": 1.5},
         marker={"color": theme.ACCENT, "size": 6},
@@ -83,7 +83,7 @@ def scale_curve(found: Mapping[str, Any]) -> go.Figure:
             "width": 2,
             "color": theme.ACCENT,
         },
-        hovertemplate="λ %{x:g}: %{y:.1f} ± %{error_y.array:.1f} %, normalised %{customdata:.1f} %<extra></extra>",
+        hovertemplate="λ %{x:g}: %{y:.1f} ± %{error_y.array:.1f} %, normalised %{customdata}<extra></extra>",
     )
     best = best_point(found)
     fig.add_scatter(

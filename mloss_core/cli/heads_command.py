@@ -9,6 +9,7 @@ from mloss_core.data.templates import check_template
 from mloss_core.errors import InvalidOptionError
 from mloss_core.parsing import parse_object, read_text
 
+_MOST_CLASSES = 100_000
 _ACTIVATIONS = ("quick_gelu", "gelu", "gelu_tanh")
 
 
@@ -103,7 +104,7 @@ def _sentences(path: Path) -> tuple[list[str], list[str]]:
     Raises:
         InvalidOptionError: the file is no such JSON object.
     """
-    values = parse_object(read_text(path, "file of --classes"), str(path))
+    values = parse_object(read_text(path, "file of --classes"), str(path), most=_MOST_CLASSES)
     fields = ("classes", "templates")
     if set(values) != set(fields):
         found = ", ".join(sorted(values)) or "nothing"

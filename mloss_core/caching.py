@@ -31,9 +31,9 @@ CONVERTED = "converted"
 KINDS = (
     CONVERTED,
     "features",
-    "image-files",
     "images",
     "jobs-results",
+    "listings",
     "merged",
     "mloss",
     "pairs",

@@ -19,7 +19,7 @@ _MARKS = re.compile(r"([\\`*\[\]<>$~|&])|(?<![^\W_])(_)|(_)(?![^\W_])")
 _AT_START = re.compile(r"([#+=-]|\d{1,9}(?=[.)]))")
 # Colour and icon directives, emoji shortcodes and bare addresses are found in text after escapes are gone: only a
 # letter between their parts, which nobody sees, keeps them apart.
-_SHORTCODE = re.compile(r":(?=[\w+/-])|(?<=[Ww]{3})(?=\.)|(?<=@)")
+_SHORTCODE = re.compile(r":(?=[^\W\d]|[+/-])|(?<!\d):(?=\d)|(?<=[Ww]{3})(?=\.)|(?<=@)")
 _JOINER = "\u2060"
 
 

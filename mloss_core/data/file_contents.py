@@ -7,7 +7,7 @@ from pathlib import Path
 from mloss_core.caching import Cache, digest_of
 from mloss_core.data.foreign_files import file_stamp, reading
 
-KIND = "image-files"
+KIND = "listings"
 MOST_READ = 4 * 2**30
 """Bytes above which files are known by their stamps: reading all of a large dataset to name it takes minutes."""
 _PIECE = 2**22

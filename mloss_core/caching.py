@@ -33,6 +33,7 @@ KINDS = (
     "features",
     "images",
     "jobs-results",
+    "listings",
     "merged",
     "mloss",
     "pairs",

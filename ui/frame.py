@@ -12,7 +12,7 @@ from mloss_core.lab.devices import device_queue, devices
 from mloss_core.zoo.embedded import DEFAULT_ZOO
 from ui import jobs
 from ui.errors import stop
-from ui.formats import count
+from ui.formats import count, plain
 from ui.state import BIND, DEVICE
 from ui.zoo import choice as zoo_choice
 from ui.zoo.facts import ZooFacts, zoo_facts
@@ -81,8 +81,8 @@ def zoo_panel() -> None:
         with st.container(gap="xsmall"):
             if not listed:
                 st.caption("Open zoo", help="A zoo is one pretrained encoder and its fine-tuned copies, one a task.")
-            st.markdown(f"**{zoo.title}** · {len(zoo.tasks)} models")
-            st.caption(f"{zoo.backbone}, {count(zoo.parameters)} weights a model")
+            st.markdown(f"**{plain(zoo.title)}** · {len(zoo.tasks)} models")
+            st.caption(f"{plain(zoo.backbone)}, {count(zoo.parameters)} weights a model")
         _device_choice()
 
 
@@ -156,5 +156,5 @@ def _jobs_live() -> None:
     st.caption("Running jobs")
     for job in active:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{jobs.title(job)} · {jobs.remaining(job)}")
+            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{jobs.title(job)} · {plain(jobs.remaining(job))}")
             st.button("Cancel", key=f"panel_cancel_{job.key}", type="tertiary", on_click=jobs.cancel, args=(job.key,))

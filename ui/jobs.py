@@ -15,7 +15,7 @@ import streamlit as st
 from mloss_core.caching import digest_of
 from mloss_core.errors import MLossCoreError
 from ui.errors import show_error
-from ui.formats import seconds
+from ui.formats import plain, seconds
 from ui.state import DEVICE, JOBS, RESULTS
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _show_pending(job: "Job", label: str, kind: str, params: Mapping[str, Any], 
     if job.status == "failed":
         show_error(job.error or f"{label} failed.")
     elif job.status == "cancelled":
-        st.caption(f":material/block: {label}: cancelled.")
+        st.caption(f":material/block: {plain(label)}: cancelled.")
     st.button(
         "Try again", key=f"retry_{job.key}", icon=":material/refresh:", on_click=forget, args=(kind, dict(params), on)
     )
@@ -256,7 +256,7 @@ def _watch(keys: list[str], labels: list[str]) -> None:
         if job is None or job.status not in ACTIVE:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{label} · {remaining(job)}")
+            st.progress(min(1.0, max(0.0, job.fraction)), text=plain(f"{label} · {remaining(job)}"))
             st.button(
                 "Cancel", key=f"cancel_{key}", type="tertiary", icon=":material/close:", on_click=cancel, args=(key,)
             )

@@ -10,6 +10,7 @@ from mloss_core.evaluation.exports import rows_csv, rows_markdown
 from mloss_core.evaluation.ranking import best_merge, find
 from mloss_core.evaluation.rows import EvaluationRow
 from ui import jobs, state, theme
+from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.draft import Draft
 from ui.merge.entries import Entry, row_key, row_labels
@@ -164,7 +165,9 @@ def _progress(found: Comparison) -> None:
         st.caption(f"{len(found.active) - len(shown)} more wait in the queue.")
     for problem in found.problems:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
-            st.markdown(f":red[:material/error:] **{problem.label}**: {problem.sentence}", width="stretch")
+            st.markdown(
+                f":red[:material/error:] **{plain(problem.label)}**: {plain(problem.sentence)}", width="stretch"
+            )
             key = digest_of(problem.kind, dict(problem.params))[:10]
             st.button(
                 "Try again",

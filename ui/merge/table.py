@@ -8,6 +8,7 @@ import streamlit as st
 
 from mloss_core.evaluation.ranking import best_merge, find
 from mloss_core.evaluation.rows import EvaluationRow
+from ui.formats import plain
 from ui.merge.rows import ENSEMBLE
 
 LIMIT = 20.0
@@ -66,7 +67,7 @@ def columns(tasks: Sequence[str], baseline: EvaluationRow | None) -> dict[str, A
             help="Standard error of the difference, from the same images: smaller differences than about twice this "
             "are noise.",
         ),
-        **{task: number(task, help=f"Top-1 accuracy on {task}.", **percent) for task in tasks},
+        **{task: number(task, help=f"Top-1 accuracy on {plain(task)}.", **percent) for task in tasks},
         "normalised": number(
             "Normalised", help="Mean over tasks of accuracy divided by the individual model's accuracy.", **percent
         ),

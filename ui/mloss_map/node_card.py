@@ -5,7 +5,7 @@ import streamlit as st
 from mloss_core.mloss.detail import NodeDetail, TopImage
 from mloss_core.mloss.report import MLossReport
 from ui import jobs, theme
-from ui.formats import count, engineering, measured
+from ui.formats import count, engineering, measured, plain
 from ui.images import enlarged
 from ui.jobs import Result
 from ui.mloss_map.node_choice import node_controls, node_place
@@ -60,7 +60,7 @@ def _card(detail: NodeDetail, chosen: tuple[int, int], stale: bool) -> None:
     st.caption(
         f"On average over all tokens the merged node answers {engineering(detail.merged_activation)}, the ensemble "
         f"{engineering(detail.ensemble_activation)}; M-Loss is the mean square of their difference, token by token. "
-        f"{words}"
+        f"{plain(words)}"
     )
 
 
@@ -82,7 +82,7 @@ def _image_grid(top: tuple[TopImage, ...]) -> None:
                 enlarged(image.pixels, SIDE),
                 width=SIDE,
                 alt=words,
-                caption=f"{image.task}  \n{image.merged:.3f} → {image.ensemble:.3f}",
+                caption=f"{plain(image.task)}  \n{image.merged:.3f} → {image.ensemble:.3f}",
             )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from mloss_core.lab.devices import devices
 from mloss_core.wording import listing
 from ui import theme
-from ui.formats import count, percent, short_digest, size
+from ui.formats import count, percent, plain, short_digest, size
 from ui.frame import device_words
 from ui.overview.card import SPLIT, ModelFacts, control_sentence
 from ui.overview.dumbbell import Answerer, dumbbell_figure
@@ -76,7 +76,7 @@ def headline(zoo: ZooFacts, answerers: Sequence[Answerer]) -> None:
             answerer = best if kind == "merged" else by_kind.get(kind)
             if answerer is not None:
                 value = percent(answerer.average, answerer.average_error)
-                name = f" ({answerer.name})" if kind == "merged" else ""
+                name = f" ({plain(answerer.name)})" if kind == "merged" else ""
                 st.metric(
                     label,
                     f"{100 * answerer.average:.1f} %",

@@ -103,13 +103,20 @@ class ZooStatistics:
         zoo.require_heads((task,))
         encoder, head = zoo.sources()[model], zoo.heads[task]
         drawn = self.drawn(task, images)
-        facts = [encoder.digest, zoo.architecture.to_dict(), drawn.digest, labels, self._options.seed]
-        key = digest_of("fisher", _REVISION, facts, head.flatten().tolist())
+        key, drawing = (
+            digest_of(
+                "fisher",
+                _REVISION,
+                [encoder.digest, zoo.architecture.to_dict(), images, labels, self._options.seed],
+                head.flatten().tolist(),
+            )
+            for images in (drawn.digest, drawn.listing)
+        )
 
         def compute() -> tuple[dict, dict]:
             progress(0.0, f"gradients of {task}")
             given = zoo.datasets[task].labels("train")[torch.as_tensor(drawn.index)] if labels == "true" else None
-            seed = int(digest_of(key)[:15], 16)
+            seed = int(digest_of(drawing)[:15], 16)
             with one_thread():
                 found = fisher_information(zoo.tower(encoder.weights), head.to(zoo.device), drawn.images, given, seed)
             return {}, {name: tensor.cpu().numpy() for name, tensor in found.items()}

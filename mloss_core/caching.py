@@ -28,19 +28,18 @@ CODE_VERSION = "2"
 DEFAULT_LIMIT = 8 * 2**30
 CONVERTED = "converted"
 """Kind of the weights that `mloss_core.checkpoints.converting` keeps below the same folder; they have another bound."""
-KINDS = (
-    CONVERTED,
-    "features",
-    "images",
-    "jobs-results",
-    "merged",
-    "mloss",
-    "pairs",
-    "sources",
-    "spectra",
-    "zoo-checks",
-)
-"""What the cache may hold."""
+FEATURES = "features"
+IMAGES = "images"
+JOB_RESULTS = "jobs-results"
+MERGED = "merged"
+REPORTS = "mloss"
+PAIRS = "pairs"
+SOURCES = "sources"
+SPECTRA = "spectra"
+STATISTICS = "statistics"
+ZOO_CHECKS = "zoo-checks"
+KINDS = (CONVERTED, FEATURES, IMAGES, JOB_RESULTS, MERGED, REPORTS, PAIRS, SOURCES, SPECTRA, STATISTICS, ZOO_CHECKS)
+"""What the library keeps in the cache. Whoever keeps something new names it here."""
 _SUFFIX = ".safetensors"
 _WRITING = ".writing-"
 _STALE_SECONDS = 300

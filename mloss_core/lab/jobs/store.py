@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import Cache, cache_root
+from mloss_core.caching import JOB_RESULTS, Cache, cache_root
 from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.processes import process_id
 from mloss_core.lab.jobs.records import Job, Records, writing
@@ -21,7 +21,6 @@ from mloss_core.lab.requests import JOB_TYPES, CacheReference, Payload, canonica
 
 __all__ = ["Job", "JobStore"]
 
-RESULTS = "jobs-results"
 _REFERENCE = "stored"
 """Fact of a stored result whose content is another cache entry: that entry's kind and key."""
 MAX_ATTEMPTS = 2
@@ -88,7 +87,7 @@ class JobStore:
 
     def result(self, key: str) -> Payload | None:
         """The answer of a finished job, or None when there is none (any more)."""
-        entry = self.cache.get(RESULTS, key)
+        entry = self.cache.get(JOB_RESULTS, key)
         if entry is None or _REFERENCE not in entry.meta:
             return None if entry is None else Payload(entry.meta, entry.arrays)
         reference = CacheReference(*entry.meta[_REFERENCE])
@@ -104,10 +103,10 @@ class JobStore:
         """
         stored = payload.stored
         if stored is None or not self.cache.path(stored.kind, stored.key).exists():
-            self.cache.put(RESULTS, key, dict(payload.meta), dict(payload.arrays))
+            self.cache.put(JOB_RESULTS, key, dict(payload.meta), dict(payload.arrays))
             return
         facts = {name: payload.meta[name] for name in stored.facts}
-        self.cache.put(RESULTS, key, {**facts, _REFERENCE: [stored.kind, stored.key]}, {})
+        self.cache.put(JOB_RESULTS, key, {**facts, _REFERENCE: [stored.kind, stored.key]}, {})
 
     def cancel(self, key: str) -> None:
         """Ask a job to stop: one that waits is cancelled at once, a running one between two steps.
@@ -145,12 +144,12 @@ class JobStore:
 
     def _has_answer(self, kind: str, key: str) -> bool:
         """Whether the answer to a request is there."""
-        if not self.cache.path(RESULTS, key).exists():
+        if not self.cache.path(JOB_RESULTS, key).exists():
             return False
         record = JOB_TYPES[kind]
         if not (record.writes_file or record.refers):
             return True
-        entry = self.cache.get(RESULTS, key)
+        entry = self.cache.get(JOB_RESULTS, key)
         if entry is None:
             return False
         if _REFERENCE in entry.meta:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import cache_root, digest_of
+from mloss_core.caching import MERGED, cache_root, digest_of
 from mloss_core.lab.jobs.records import writing
 from mloss_core.lab.requests import Payload
 from mloss_core.merging import merge
@@ -21,7 +21,7 @@ _STALE_SECONDS = 3600
 def write_merged(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """Write the merged weights under the cache; its path, size and the digest of the weights."""
     recipe = Recipe.from_dict(params["recipe"])
-    folder = cache_root() / "merged"
+    folder = cache_root() / MERGED
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)

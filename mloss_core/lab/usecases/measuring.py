@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mloss_core.caching import REPORTS
 from mloss_core.lab.requests import CacheReference, Payload
 from mloss_core.mergeability import METRICS, pairwise_metrics, pairwise_mloss
 from mloss_core.merging.spectral.spectra import layer_spectra, task_interference

@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import LISTINGS, Cache, digest_of
 from mloss_core.data.foreign_files import file_stamp, reading
 
-KIND = "listings"
 MOST_READ = 4 * 2**30
 """Bytes above which files are known by their stamps: reading all of a large dataset to name it takes minutes."""
 _PIECE = 2**22
@@ -28,7 +27,7 @@ def content_digest(files: Sequence[Path], cache: Cache | None = None) -> str:
         listed.update(f"{path.absolute()}\t{stamp}\n".encode(errors="surrogateescape"))
     if sum(size for size, *_ in stamps) > MOST_READ:
         return digest_of("stamps", stamps)
-    entry = (cache or Cache()).remember(KIND, listed.hexdigest(), lambda: ({"sha256": _content(files)}, {}))
+    entry = (cache or Cache()).remember(LISTINGS, listed.hexdigest(), lambda: ({"sha256": _content(files)}, {}))
     return str(entry.meta["sha256"])
 
 

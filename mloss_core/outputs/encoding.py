@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import FEATURES, Cache, digest_of
 from mloss_core.errors import CheckpointError
 from mloss_core.outputs.encoders import TOWER_BYTES, as_encoder, dataset_of, running_tower, tower_bytes
 from mloss_core.outputs.images import STORE
@@ -96,12 +96,12 @@ def features_of_images(
     """Features of several encoders on any images, from the cache or in one pass; see `features_of_many`."""
     cache = cache or Cache()
     keys = [_key(zoo, encoder, images) for encoder in encoders]
-    entries = {key: cache.get("features", key) for key in keys}
+    entries = {key: cache.get(FEATURES, key) for key in keys}
     missing = {key: encoder for key, encoder in zip(keys, encoders, strict=True) if entries[key] is None}
     computed = _run(zoo, list(missing.values()), images, progress)
     for (key, encoder), found in zip(missing.items(), computed, strict=True):
         _check_finite(found, encoder, images)
-        entries[key] = cache.remember("features", key, functools.partial(_entry_of, images, found))
+        entries[key] = cache.remember(FEATURES, key, functools.partial(_entry_of, images, found))
     known = {key: entry.arrays["features"] for key, entry in entries.items() if entry is not None}
     return [torch.from_numpy(known[key]) for key in keys]
 

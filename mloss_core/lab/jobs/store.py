@@ -5,6 +5,7 @@ Each device has one worker process. A job is a record on disk, so it survives a 
 
 import contextlib
 import dataclasses
+import logging
 import os
 import signal
 import time
@@ -12,16 +13,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import Cache, cache_root
+from mloss_core.caching import JOB_RESULTS, Cache, Entry, cache_root
+from mloss_core.errors import CacheError
 from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.processes import process_id
 from mloss_core.lab.jobs.records import Job, Records, writing
+from mloss_core.lab.jobs.spare import Spare
 from mloss_core.lab.jobs.workers import Workers
 from mloss_core.lab.requests import JOB_TYPES, CacheReference, Payload, canonical, request_key
 
 __all__ = ["Job", "JobStore"]
 
-RESULTS = "jobs-results"
+log = logging.getLogger(__name__)
 _REFERENCE = "stored"
 """Fact of a stored result whose content is another cache entry: that entry's kind and key."""
 MAX_ATTEMPTS = 2
@@ -43,6 +46,7 @@ class JobStore:
         self.records = Records(self.root)
         self.workers = Workers(self.root)
         self.cache = Cache(self.root.parent)
+        self.spare = Spare(self.root.parent)
 
     def submit(self, kind: str, params: Mapping[str, Any], device: str = "auto") -> Job:
         """Ask for work. An identical request that waits or runs is joined; a finished one is served at once.
@@ -88,7 +92,7 @@ class JobStore:
 
     def result(self, key: str) -> Payload | None:
         """The answer of a finished job, or None when there is none (any more)."""
-        entry = self.cache.get(RESULTS, key)
+        entry = self._entry(key)
         if entry is None or _REFERENCE not in entry.meta:
             return None if entry is None else Payload(entry.meta, entry.arrays)
         reference = CacheReference(*entry.meta[_REFERENCE])
@@ -99,15 +103,23 @@ class JobStore:
     def keep(self, key: str, payload: Payload) -> None:
         """Store the answer of a job; what the cache holds already is referred to.
 
+        An answer that the cache cannot take is kept in memory: finished work is shown whatever the disk says.
+
         Raises:
-            CacheError: the cache folder cannot be written.
+            CacheError: neither has room for it, or neither can be written.
         """
-        stored = payload.stored
-        if stored is None or not self.cache.path(stored.kind, stored.key).exists():
-            self.cache.put(RESULTS, key, dict(payload.meta), dict(payload.arrays))
-            return
-        facts = {name: payload.meta[name] for name in stored.facts}
-        self.cache.put(RESULTS, key, {**facts, _REFERENCE: [stored.kind, stored.key]}, {})
+        stored, meta, arrays = payload.stored, dict(payload.meta), dict(payload.arrays)
+        if stored is not None and self.cache.path(stored.kind, stored.key).exists():
+            facts = {name: payload.meta[name] for name in stored.facts}
+            meta, arrays = {**facts, _REFERENCE: [stored.kind, stored.key]}, {}
+        try:
+            self.cache.put(JOB_RESULTS, key, meta, arrays)
+        except CacheError as error:
+            log.warning("an answer is kept in memory alone: %s", error)
+            try:
+                self.spare.put(JOB_RESULTS, key, meta, arrays)
+            except CacheError:
+                raise error from None
 
     def cancel(self, key: str) -> None:
         """Ask a job to stop: one that waits is cancelled at once, a running one between two steps.
@@ -145,17 +157,20 @@ class JobStore:
 
     def _has_answer(self, kind: str, key: str) -> bool:
         """Whether the answer to a request is there."""
-        if not self.cache.path(RESULTS, key).exists():
+        if not (self.cache.path(JOB_RESULTS, key).exists() or self.spare.has(JOB_RESULTS, key)):
             return False
         record = JOB_TYPES[kind]
         if not (record.writes_file or record.refers):
             return True
-        entry = self.cache.get(RESULTS, key)
+        entry = self._entry(key)
         if entry is None:
             return False
         if _REFERENCE in entry.meta:
             return self.cache.path(*entry.meta[_REFERENCE]).exists()
         return not record.writes_file or Path(entry.meta["path"]).is_file()
+
+    def _entry(self, key: str) -> Entry | None:
+        return self.cache.get(JOB_RESULTS, key) or self.spare.get(JOB_RESULTS, key)
 
     def _waiting(self, job: Job) -> Job:
         """A waiting job with its place in the queue; whoever looks at it also sees to it that the queue moves."""

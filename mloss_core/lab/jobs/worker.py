@@ -56,6 +56,7 @@ class Worker:
     def recover(self) -> None:
         """Take up what an earlier worker of this device left: there is one at a time, so it is gone."""
         self.requeue_abandoned()
+        self.store.cache.sweep()
         self.store.records.prune()
 
     def requeue_abandoned(self) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache, digest_of
-from mloss_core.merging.data_driven.statistics import KIND, CoefficientSystem, Moments
+from mloss_core.caching import STATISTICS, Cache, digest_of
+from mloss_core.merging.data_driven.statistics import CoefficientSystem, Moments
 from mloss_core.merging.data_driven.tower_inputs import linear_inputs, parts, projection_inputs
 from mloss_core.merging.tensors.decompositions import one_thread
 from mloss_core.mloss.inputs import GROUP_BYTES, batch_size
@@ -53,7 +53,7 @@ class ZooStatistics:
             progress(position / len(self._zoo.tasks), f"inputs of {task}")
             facts = [self._zoo.pretrained.digest, self._zoo.architecture.to_dict(), self._drawn_key(task, images)]
             key = digest_of("input squares", _REVISION, facts)
-            entry = self._cache.remember(KIND, key, functools.partial(self._squares_entry, task, images))
+            entry = self._cache.remember(STATISTICS, key, functools.partial(self._squares_entry, task, images))
             found.append({name: torch.from_numpy(array) for name, array in entry.arrays.items()})
         return {key: [squares[key] for squares in found] for key in found[0]}
 
@@ -121,7 +121,7 @@ class ZooStatistics:
                 found = fisher_information(zoo.tower(encoder.weights), head.to(zoo.device), drawn.images, given, seed)
             return {}, {name: tensor.cpu().numpy() for name, tensor in found.items()}
 
-        entry = self._cache.remember(KIND, key, compute)
+        entry = self._cache.remember(STATISTICS, key, compute)
         return {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
 
     def coefficient_systems(self, images: int, progress: Progress = silent) -> Mapping[str, CoefficientSystem]:

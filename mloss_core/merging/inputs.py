@@ -22,6 +22,9 @@ from mloss_core.types import StateDict
 if TYPE_CHECKING:
     from mloss_core.merging.data_driven.statistics import Statistics
 
+STACKED = 1 << 20
+"""Entries of one tensor of all models together up to which they are worked on at once."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MergeInputs:
@@ -112,6 +115,20 @@ class MergeInputs:
         self._finite.add((model, key))
         return vector
 
+    def stacked_vectors(self, key: str) -> Tensor | None:
+        """The task vectors of all models, (model, ...): of small tensors the calls take the time, and these are few.
+
+        None where they are too large, not all float32 on the CPU, not finite, or pre-processed: then one at a time.
+        """
+        base = self.pretrained[key].detach()
+        if self.pre or torch.device(self.device).type != "cpu" or base.numel() * len(self.finetuned) > STACKED:
+            return None
+        tuned = [state[key].detach() for state in self.finetuned]
+        if any(tensor.dtype != torch.float32 or tensor.device.type != "cpu" for tensor in (base, *tuned)):
+            return None
+        vectors = torch.stack(tuned).sub_(base)
+        return vectors if math.isfinite(float(vectors.sum())) else None
+
     def thinned_vector(self, model: int, key: str) -> Tensor:
         """The task vector after the pre-processors."""
         vector = self.task_vector(model, key)
@@ -171,6 +188,25 @@ class CountedVectors:
         return sum(self._nonzero.values()) / max(size * len(self._inputs.finetuned), 1)
 
 
+class StackedVectors:
+    """The task vectors of one tensor, all models at once.
+
+    Args:
+        stack: (model, ...).
+    """
+
+    def __init__(self, stack: Tensor) -> None:
+        self._stack = stack
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self._stack.unbind(0))
+
+    @property
+    def share(self) -> float:
+        """Fraction of the entries of all models that is nonzero."""
+        return int(count_rows((self._stack != 0).reshape(1, -1))) / max(self._stack.numel(), 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class MergedTensor:
     """One tensor of a merged update before its scale, and the nonzero fraction of the sparsified task vectors."""
@@ -179,7 +215,7 @@ class MergedTensor:
     keep: float
 
     @classmethod
-    def of(cls, update: Tensor, vectors: CountedVectors) -> "MergedTensor":
+    def of(cls, update: Tensor, vectors: CountedVectors | StackedVectors) -> "MergedTensor":
         """The update on the CPU, with what was kept of the task vectors that it came from."""
         return cls(update.cpu(), vectors.share)
 

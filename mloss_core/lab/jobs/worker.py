@@ -227,8 +227,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", required=True)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
-    # Threads that spin at a barrier while a browser has one of two cores make small models three times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     store = JobStore(options.root)
     worker = Worker(store, options.device)
     try:

@@ -107,8 +107,9 @@ class SparseVectors:
 
     def _stack(self, key: str) -> Tensor | None:
         """All models' vectors of a small tensor after their sparsifiers, or None where they come one at a time."""
-        steps = self._steps(key)
-        if any(isinstance(step, Drop | Outliers) or getattr(step, "rule", "") == "bernoulli" for step in steps):
+        steps = [step for step in self._steps(key) if isinstance(step, Trim | ScoredRows)]
+        drawn = any(isinstance(step, ScoredRows) and step.rule == "bernoulli" for step in steps)
+        if drawn or len(steps) < len(self._steps(key)):
             return None
         stack = self.inputs.stacked_vectors(key)
         for position, step in enumerate(steps):

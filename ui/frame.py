@@ -148,7 +148,7 @@ def _active() -> list[Any]:
         return []
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=jobs.SLOW)
 def _jobs_live() -> None:
     active = _active()
     if not active:

@@ -16,7 +16,7 @@ from mloss_core.caching import digest_of
 from mloss_core.errors import MLossCoreError
 from ui.errors import show_error
 from ui.formats import seconds
-from ui.state import DEVICE, JOBS, RESULTS
+from ui.state import ASKED, DEVICE, JOBS, RESULTS
 
 if TYPE_CHECKING:
     from mloss_core.lab.jobs.store import Job
@@ -63,8 +63,26 @@ def device() -> str:
 def submit(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job":
     """The job that answers this request: the one this session already knows, else a newly submitted one.
 
-    A job that failed or was cancelled is returned as it is; `forget` lets it be submitted again.
+    A job that failed or was cancelled is returned as it is; `forget` lets it be submitted again. The page that asks
+    shows how far the job is: the sidebar does not.
     """
+    job = _submitted(kind, params, on)
+    st.session_state.setdefault(ASKED, set()).add(job.key)
+    return job
+
+
+def start_page() -> None:
+    """A page is about to be drawn: what the last one asked for is no longer shown on it."""
+    st.session_state[ASKED] = set()
+
+
+def elsewhere() -> "list[Job]":
+    """Jobs that wait or run and that this page did not ask for: other pages', and other windows'."""
+    asked = st.session_state.get(ASKED, ())
+    return [job for job in store().active() if job.key not in asked]
+
+
+def _submitted(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job":
     known: dict[str, str] = st.session_state.setdefault(JOBS, {})
     request = _request(kind, params, on)
     if request in known:
@@ -79,7 +97,7 @@ def submit(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job"
 def prefetch(kind: str, params: Mapping[str, Any]) -> None:
     """Have an answer made that the next page is likely to need. What goes wrong shows where it is really asked for."""
     with contextlib.suppress(MLossCoreError):
-        submit(kind, params)
+        _submitted(kind, params)
 
 
 def known(kind: str, params: Mapping[str, Any]) -> "Payload | None":

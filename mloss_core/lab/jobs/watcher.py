@@ -169,6 +169,11 @@ class JobWatcher:
                     job = known[1] if known is not None and known[0] == marks else self.store.records.read(key)
                     if job is not None:
                         files[key] = (marks, job)
+        # A listing may lack a file that was replaced meanwhile, and a job that vanishes would be asked for again.
+        for key in self._files.keys() - files.keys():
+            job = self.store.records.read(key)
+            if job is not None:
+                files[key] = (None, job)
         return files
 
     def _read_again(self, key: str, wake: bool = True) -> Job | None:

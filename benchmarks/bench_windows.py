@@ -62,7 +62,8 @@ class Window:
             self._stop(list(self._timers))
         elif kind == "script_finished":
             self.runs += 1
-            if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+            # A busy server may take back the page's own end when the first fragment comes, but no fragment comes before it.
+            if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 self.painted.set()
         elif kind == "auto_rerun":
             self._start(message.auto_rerun.fragment_id, message.auto_rerun.interval)

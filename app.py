@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import frame
+from ui import frame, jobs
 
 PAGES = {
     "Explore": [
@@ -34,6 +34,7 @@ def main() -> None:
     chosen = st.navigation(pages, expanded=True)
     if chosen is by_name:
         st.switch_page(first[0], query_params=st.query_params.to_dict())
+    jobs.start_page()
     frame.start_worker()
     frame.zoo_panel()
     if frame.zoo_is_open():

@@ -17,6 +17,8 @@ from ui.state import BIND, DEVICE
 from ui.zoo import choice as zoo_choice
 from ui.zoo.facts import ZooFacts, zoo_facts
 
+_MOST_LINES = 3
+"""Jobs that have a line each in the sidebar; more share one."""
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
 
 
@@ -87,10 +89,9 @@ def zoo_panel() -> None:
 
 
 def jobs_panel() -> None:
-    """The sidebar's list of running jobs, of all windows. Draw it after the page, which may have submitted some."""
+    """The sidebar's list of jobs that the page did not ask for. Draw it after the page, which shows its own."""
     with st.sidebar:
-        active = _active()
-        if active:
+        if _elsewhere():
             _jobs_live()
         else:
             st.empty()
@@ -141,19 +142,24 @@ def _worker(device: str) -> Mapping[str, Any]:
     return {"device": device}
 
 
-def _active() -> list[Any]:
+def _elsewhere() -> list[Any]:
     try:
-        return list(jobs.store().active())
+        return jobs.elsewhere()
     except (MLossCoreError, ImportError):
         return []
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=jobs.SLOW)
 def _jobs_live() -> None:
-    active = _active()
+    active = _elsewhere()
     if not active:
-        st.rerun()
-    st.caption("Running jobs")
+        return
+    st.caption("Other jobs")
+    if len(active) > _MOST_LINES:
+        first = min(active, key=lambda job: (job.status != "running", job.queue_position or 0))
+        others = f"{jobs.title(first)} and {len(active) - 1} more"
+        st.progress(min(1.0, max(0.0, first.fraction)), text=f"{others} · {jobs.remaining(first)}")
+        return
     for job in active:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             st.progress(min(1.0, max(0.0, job.fraction)), text=f"{jobs.title(job)} · {plain(jobs.remaining(job))}")

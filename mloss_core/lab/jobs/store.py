@@ -3,20 +3,17 @@
 Each device has one worker process. A job is a record on disk, so it survives a reload, and a second window sees it.
 """
 
-import contextlib
 import dataclasses
 import logging
-import os
-import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mloss_core.caching import JOB_RESULTS, Cache, Entry, cache_root
 from mloss_core.errors import CacheError
 from mloss_core.lab.devices import device_queue
-from mloss_core.lab.jobs.processes import process_id
 from mloss_core.lab.jobs.records import Job, Records, writing
 from mloss_core.lab.jobs.spare import Spare
 from mloss_core.lab.jobs.workers import Workers
@@ -75,20 +72,18 @@ class JobStore:
                 self.records.flag(key).unlink(missing_ok=True)
 
     def job(self, key: str) -> Job | None:
-        """The job as it is now, or None when it was never asked for.
+        """The job as it is recorded now, with its place in the queue, or None when it was never asked for.
 
-        A job whose worker died waits again once and then fails; one that does not stop when asked is ended.
+        Looking changes nothing: `tending.tend` sees to it that the queues move.
         """
         job = self.records.read(key)
-        if job is None or not job.active:
+        if job is None or job.status != "queued":
             return job
-        if job.status == "running":
-            return self._checked(job)
-        return self._waiting(job)
+        return next((one for one in self.active() if one.key == key), job)
 
     def active(self) -> list[Job]:
-        """Jobs that wait or run, oldest first."""
-        return [job for one in self.records.active() if (job := self.job(one.key)) is not None and job.active]
+        """Jobs that wait or run with their places in the queues, oldest first."""
+        return placed(self.records.active())
 
     def result(self, key: str) -> Payload | None:
         """The answer of a finished job, or None when there is none (any more)."""
@@ -172,39 +167,6 @@ class JobStore:
     def _entry(self, key: str) -> Entry | None:
         return self.cache.get(JOB_RESULTS, key) or self.spare.get(JOB_RESULTS, key)
 
-    def _waiting(self, job: Job) -> Job:
-        """A waiting job with its place in the queue; whoever looks at it also sees to it that the queue moves."""
-        queue, now = device_queue(job.device), time.time()
-        self.ensure_worker(job.device)
-        others = [
-            other for other in self.records.active() if device_queue(other.device) == queue and other.key != job.key
-        ]
-        for other in others:
-            if other.status == "running":
-                self._checked(other)
-        ahead = sum(1 for other in others if _order(other, now) < _order(job, now))
-        fresh = self.records.read(job.key) or job
-        return dataclasses.replace(fresh, queue_position=ahead + 1) if fresh.status == "queued" else fresh
-
-    def _checked(self, job: Job) -> Job:
-        """A running job, after looking whether its process lives and whether it stops when asked."""
-        flagged = self.records.flagged_for(job.key)
-        if self.workers.is_running(device_queue(job.device), job.worker):
-            if flagged is None or flagged < 2 * GRACE:
-                return job
-            pid = process_id(job.worker)
-            with contextlib.suppress(ProcessLookupError):
-                if pid is not None:
-                    os.kill(pid, signal.SIGKILL)
-        with self.records.locked():
-            fresh = self.records.read(job.key)
-            if fresh is None or fresh.status != "running" or fresh.worker != job.worker:
-                return fresh or job
-            job = self.records.write(after_death(fresh, flagged is not None))
-        if job.active:
-            self.ensure_worker(job.device)
-        return job
-
     def _fail_waiting(self, queue: str) -> None:
         """Fail the jobs that wait for a worker which does not start."""
         sentence = f"the worker process does not start; details are in {self.workers.log(queue)}."
@@ -234,6 +196,19 @@ def next_job(jobs: Sequence[Job], queue: str) -> Job | None:
     waiting = [job for job in jobs if job.status == "queued" and device_queue(job.device) == queue]
     now = time.time()
     return min(waiting, key=lambda job: _order(job, now), default=None)
+
+
+def placed(jobs: Iterable[Job]) -> list[Job]:
+    """Jobs that wait or run, oldest first; those that wait with their place in their device's queue."""
+    jobs, now = list(jobs), time.time()
+    ahead: Counter[str] = Counter()
+    places = {}
+    for job in sorted(jobs, key=lambda job: _order(job, now)):
+        queue = device_queue(job.device)
+        ahead[queue] += 1
+        places[job.key] = ahead[queue] if job.status == "queued" else None
+    jobs.sort(key=lambda job: job.created)
+    return [dataclasses.replace(job, queue_position=places[job.key]) for job in jobs]
 
 
 def _order(job: Job, now: float) -> tuple[int, int, float]:

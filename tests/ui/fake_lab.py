@@ -81,6 +81,10 @@ class FakeStore:
         """The job as it is now."""
         return self.jobs.get(key)
 
+    def done(self, kind: str) -> list[FakeJob]:
+        """Jobs of one kind that are answered."""
+        return [job for job in self.jobs.values() if job.kind == kind and job.status == "done"]
+
     def result(self, key: str) -> FakePayload | None:
         """The payload of an answered job."""
         return self.results.get(key)

@@ -62,7 +62,7 @@ class Window:
             self._stop(list(self._timers))
         elif kind == "script_finished":
             self.runs += 1
-            # A busy server may take back the page's own end when the first fragment comes, but no fragment comes before it.
+            # A busy server may take back the page's own end when the first fragment comes; none comes before it.
             if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 self.painted.set()
         elif kind == "auto_rerun":

@@ -1,3 +1,4 @@
+import ast
 import re
 from pathlib import Path
 
@@ -143,3 +144,13 @@ def test_device_choice_shows_only_where_there_is_one(store, monkeypatch):
     monkeypatch.setattr(frame, "devices", lambda: ("cpu", "cuda:0"))
     at = app()
     assert at.sidebar.selectbox(key="device").options == ["Automatic", "CPU", "GPU 0"]
+
+
+@pytest.mark.parametrize("path", [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))], ids=lambda path: path.name)
+def test_no_bare_text_in_a_script_since_streamlit_would_show_it(path):
+    bare = [
+        node.lineno
+        for node in ast.parse(path.read_text(encoding="utf-8")).body[1:]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    assert bare == []

@@ -90,6 +90,10 @@ class FakeStore:
             time.sleep(0.02)
         return self.jobs[key]
 
+    def done(self, kind: str) -> list[FakeJob]:
+        """Jobs of one kind that are answered."""
+        return [job for job in self.jobs.values() if job.kind == kind and job.status == "done"]
+
     def result(self, key: str) -> FakePayload | None:
         """The payload of an answered job."""
         return self.results.get(key)

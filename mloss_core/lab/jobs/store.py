@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mloss_core.caching import JOB_RESULTS, Cache, Entry, cache_root
-from mloss_core.errors import CacheError
+from mloss_core.errors import CacheError, MLossCoreError
 from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.records import Job, Records, writing
 from mloss_core.lab.jobs.spare import Spare
@@ -84,6 +84,15 @@ class JobStore:
     def active(self) -> list[Job]:
         """Jobs that wait or run with their places in the queues, oldest first."""
         return placed(self.records.active())
+
+    def done(self, kind: str) -> list[Job]:
+        """Finished jobs of one kind that answer what would be asked today: zoo and plugins are still the same."""
+        found = []
+        for job in self.records.done(kind):
+            with contextlib.suppress(MLossCoreError, LookupError, TypeError):
+                if request_key(job.kind, job.params, job.device) == job.key:
+                    found.append(job)
+        return found
 
     def result(self, key: str) -> Payload | None:
         """The answer of a finished job, or None when there is none (any more)."""

@@ -10,9 +10,9 @@ import pytest
 
 from mloss_core.errors import CacheError, InvalidOptionError, UnknownNameError
 from mloss_core.lab.jobs import store as jobs
-from mloss_core.lab.jobs.store import JobStore, next_job
+from mloss_core.lab.jobs.store import JobStore, ended, next_job
 from mloss_core.lab.jobs.worker import Worker
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.requests import Payload, canonical
 from mloss_core.lab.usecases.measuring import measure
 from mloss_core.mloss import MLossReport, measure_mloss
 from tests.mloss_core.lab.fakes import MEASURE, RECIPE, SAMPLES, QuietStore, answer, dead_worker, started_by
@@ -256,3 +256,14 @@ def test_submitting_needs_no_torch(tmp_path):
         "sys.exit(bool({'torch', 'pandas', 'open_clip'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "jobs")], check=False).returncode == 0
+
+
+def test_finished_jobs_of_a_kind_that_still_answer_todays_request(store, monkeypatch):
+    for params, kind in ((SAMPLES, "samples"), ({**SAMPLES, "split": "test"}, "samples"), (MEASURE, "measure")):
+        job = store.submit(kind, params, "cpu")
+        if kind == "measure" or params is SAMPLES:
+            store.records.write(ended(job, "done"))
+    (job,) = store.done("samples")
+    assert job.params == canonical("samples", SAMPLES)
+    monkeypatch.setattr("mloss_core.lab.requests.zoo_identity", lambda name: "changed")
+    assert store.done("samples") == []

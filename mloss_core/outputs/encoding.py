@@ -143,9 +143,9 @@ def _encode(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progres
     by_batch: list[list[Tensor]] = []
     done = 0
     for found in _at_once(encode, images.batches(batch_size(zoo)), _batches_at_once(zoo)):
+        progress(done / images.count, f"encoding {images.label}")
         by_batch.append(found)
         done += len(found[0])
-        progress(done / images.count, f"encoding {images.label}")
     progress(1.0, f"encoded {images.label}")
     return [torch.cat(pieces).numpy() for pieces in zip(*by_batch, strict=True)]
 

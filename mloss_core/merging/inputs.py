@@ -14,8 +14,7 @@ from mloss_core.errors import CheckpointError
 from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
 from mloss_core.merging.sparsifiers.sparsify import count_rows, drop, mask_generator
 from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
-from mloss_core.merging.tensors.decompositions import one_thread
-from mloss_core.placement import resident
+from mloss_core.placement import one_thread, resident
 from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
 
@@ -188,25 +187,6 @@ class CountedVectors:
         return sum(self._nonzero.values()) / max(size * len(self._inputs.finetuned), 1)
 
 
-class StackedVectors:
-    """The task vectors of one tensor, all models at once.
-
-    Args:
-        stack: (model, ...).
-    """
-
-    def __init__(self, stack: Tensor) -> None:
-        self._stack = stack
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(self._stack.unbind(0))
-
-    @property
-    def share(self) -> float:
-        """Fraction of the entries of all models that is nonzero."""
-        return int(count_rows((self._stack != 0).reshape(1, -1))) / max(self._stack.numel(), 1)
-
-
 @dataclasses.dataclass(frozen=True)
 class MergedTensor:
     """One tensor of a merged update before its scale, and the nonzero fraction of the sparsified task vectors."""
@@ -215,9 +195,14 @@ class MergedTensor:
     keep: float
 
     @classmethod
-    def of(cls, update: Tensor, vectors: CountedVectors | StackedVectors) -> "MergedTensor":
+    def of(cls, update: Tensor, vectors: CountedVectors) -> "MergedTensor":
         """The update on the CPU, with what was kept of the task vectors that it came from."""
         return cls(update.cpu(), vectors.share)
+
+    @classmethod
+    def of_stack(cls, update: Tensor, stack: Tensor) -> "MergedTensor":
+        """The update, with what was kept of the task vectors (model, ...) that it came from."""
+        return cls(update, int(count_rows((stack != 0).reshape(1, -1))) / max(stack.numel(), 1))
 
     @classmethod
     def selected(cls, update: Tensor, stays: Tensor) -> "MergedTensor":

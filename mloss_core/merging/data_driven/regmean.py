@@ -14,7 +14,7 @@ from mloss_core.merging.data_driven.statistics import Moments, inputs_are_rows, 
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
 from mloss_core.merging.tensors.consensus import mean
-from mloss_core.merging.tensors.decompositions import one_thread
+from mloss_core.placement import one_thread
 from mloss_core.state_dicts import state_digest
 from mloss_core.types import Progress, silent
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from mloss_core.caching import STATISTICS, Cache, digest_of
 from mloss_core.merging.data_driven.statistics import CoefficientSystem, Moments
 from mloss_core.merging.data_driven.tower_inputs import linear_inputs, parts, projection_inputs
-from mloss_core.merging.tensors.decompositions import one_thread
 from mloss_core.mloss.inputs import GROUP_BYTES, batch_size
 from mloss_core.outputs.calibration import CalibrationSet, draw_calibration
+from mloss_core.placement import one_thread
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, StateDict, silent
 from mloss_core.vision.architecture import LINEAR_MAPS, PROJECTION, block_prefix

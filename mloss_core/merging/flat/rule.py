@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mloss_core.merging.flat.options import FlatOptions
 from mloss_core.merging.flat.plan import FlatPlan
-from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule, StackedVectors
+from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.sparsifiers.order_statistics import GlobalCut, global_cut, held_cut
 from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
 from mloss_core.merging.sparsifiers.sparsify import drop, kept_count, masked, trim_by, trim_rows
@@ -51,9 +51,11 @@ class SparseVectors:
 
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor."""
-        stack = self._stack(key)
-        vectors = CountedVectors(self.inputs, key, self.vector) if stack is None else StackedVectors(stack)
-        return MergedTensor.of(CONSENSUS[self.plan.consensus](vectors), vectors)
+        consensus, stack = CONSENSUS[self.plan.consensus], self._stack(key)
+        if stack is not None:
+            return MergedTensor.of_stack(consensus(stack), stack)
+        vectors = CountedVectors(self.inputs, key, self.vector)
+        return MergedTensor.of(consensus(vectors), vectors)
 
     def find_cuts(self, progress: Progress = silent) -> None:
         """The threshold of each model for each global trim of the plan."""

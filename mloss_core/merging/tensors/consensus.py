@@ -78,6 +78,8 @@ def largest(vectors: Iterable[Tensor]) -> Tensor:
 
 def _masses(vectors: Iterable[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of each entry: sums and numbers of the models that rise, and of those that fall, as (up, down, ups, downs)."""
+    if isinstance(vectors, Tensor) and len(vectors) < _MOST:
+        return _stacked_masses(vectors)
     iterator = iter(vectors)
     first = next(iterator)
     sums = tuple(torch.empty_like(first, memory_format=torch.contiguous_format) for _ in range(2))
@@ -91,6 +93,21 @@ def _masses(vectors: Iterable[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     up, down = sums
     ups, downs = (count.clamp_(min=1).to(up.dtype) for count in counts)
     return up, down, ups, downs
+
+
+def _stacked_masses(stack: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`_masses` of (model, ...), in as few calls as there can be, summed in the same order."""
+    up, down = (_added(part) for part in (stack.clamp(min=0), stack.clamp(max=0)))
+    ups, downs = (_added(signs.view(torch.uint8)) for signs in (stack > 0, stack < 0))
+    return up, down, ups.clamp_(min=1).to(up.dtype), downs.clamp_(min=1).to(up.dtype)
+
+
+def _added(stack: Tensor) -> Tensor:
+    """Sum over the first axis, in its order and in the memory of its first entry."""
+    first, *others = stack.unbind(0)
+    for other in others:
+        first.add_(other)
+    return first
 
 
 def _add_masses(masses: tuple[Tensor, ...], vector: Tensor, first: bool = False) -> None:

@@ -3,6 +3,7 @@
 Each device has one worker process. A job is a record on disk, so it survives a reload, and a second window sees it.
 """
 
+import contextlib
 import dataclasses
 import logging
 import time

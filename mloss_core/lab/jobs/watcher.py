@@ -116,6 +116,10 @@ class JobWatcher:
             job = self._read_again(key, wake=False)
         return job
 
+    def done(self, kind: str) -> list[Job]:
+        """Finished jobs of one kind that answer what would be asked today; reads their records."""
+        return self.store.done(kind)
+
     def result(self, key: str) -> Payload | None:
         """The answer of a finished job, or None when there is none (any more)."""
         return self.store.result(key)

@@ -160,7 +160,7 @@ class JobWatcher:
 
     def _read_changed(self, folder: Path) -> dict[str, tuple[tuple[int, ...] | None, Job]]:
         """Every record by its key beside the marks of its file; a file with the marks it had is not opened."""
-        files = {}
+        files: dict[str, tuple[tuple[int, ...] | None, Job]] = {}
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or not entry.name.endswith(".json"):

@@ -311,5 +311,7 @@ def test_whatever_the_library_keeps_is_of_a_kind_that_is_listed():
             method = getattr(call.func, "attr", "") if isinstance(call, ast.Call) else ""
             if method in ("remember", "put") and len(call.args) >= 3 and path.name != "caching.py":
                 assert isinstance(call.args[0], ast.Name), f"{path.name}:{call.lineno} names its kind in place"
+                if call.args[0].id == "kind":  # Handed on from a caller, who is looked at too.
+                    continue
                 kept.setdefault(getattr(caching, call.args[0].id, None), path.name)
     assert len(kept) >= 8 and set(kept) <= set(caching.KINDS), kept

@@ -34,5 +34,7 @@ EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 
-# Inside the container the server listens on every address; it is `docker run -p` that keeps it on 127.0.0.1.
+# Inside the container the server listens on every address; it is `docker run -p` that keeps it on 127.0.0.1. Behind a
+# proxy name the host that browsers ask for, after the image in `docker run`: all of this command with
+# --server.allowedHosts=lab.example.org (repeatable); the names of .streamlit/config.toml no longer count then.
 CMD ["streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]

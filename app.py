@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import frame
+from ui import frame, jobs
 
+# By heading of the navigation: name of the file, title, icon, and help. The first page is the one that `/` opens.
 PAGES = {
     "Explore": [
         ("overview", "Overview", "home", "The open zoo: its models, how well they do, and what this is about."),
@@ -15,7 +16,6 @@ PAGES = {
     "Merge": [("merge", "Merge", "merge", "Build merges and compare them with the Ensemble.")],
     "Understand": [("theory", "Theory", "function", "What M-Loss means for one node, with sliders.")],
 }
-"""By heading of the navigation: name of the file, title, icon, and help. The first page is the one that `/` opens."""
 FIRST = next(iter(PAGES.values()))[0][0]
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
@@ -34,6 +34,7 @@ def main() -> None:
     chosen = st.navigation(pages, expanded=True)
     if chosen is by_name:
         st.switch_page(first[0], query_params=st.query_params.to_dict())
+    jobs.start_page()
     frame.start_worker()
     frame.zoo_panel()
     if frame.zoo_is_open():

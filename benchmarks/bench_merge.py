@@ -74,6 +74,30 @@ def compare_row_trims(base: StateDict, models: list[StateDict], repeats: int) ->
     print(f"ratio {slow / quick:.1f}")
 
 
+def plain_ties(base: StateDict, models: list[StateDict], groups: list[list[str]]) -> dict[str, Tensor]:
+    """TIES as its formula reads, on all models at once, with one threshold a group of tensors."""
+    merged = {}
+    for keys in groups:
+        stack = torch.stack([torch.cat([(model[key] - base[key]).reshape(-1) for key in keys]) for model in models])
+        place = stack.shape[1] - int(0.2 * stack.shape[1]) + 1
+        stack = torch.where(stack.abs() >= stack.abs().kthvalue(place, dim=1, keepdim=True).values, stack, 0.0)
+        rises = stack.sum(0) >= 0
+        agreeing = torch.where(rises, stack.clamp(min=0), stack.clamp(max=0))
+        mean = agreeing.sum(0) / (agreeing != 0).sum(0).clamp(min=1)
+        parts = mean.split([base[key].numel() for key in keys])
+        merged.update({key: base[key] + part.view_as(base[key]) for key, part in zip(keys, parts, strict=True)})
+    return merged
+
+
+def compare_ties(base: StateDict, models: list[StateDict], repeats: int) -> None:
+    """TIES against its plain formula, with one threshold a model and with one a tensor."""
+    for scope, groups in (("global", [list(base)]), ("tensor", [[key] for key in base])):
+        options = {"keep_rate": 0.2, "scope": scope}
+        quick = best_of(repeats, lambda options=options: merge_state_dicts(base, models, "ties", **options))
+        plain = best_of(repeats, lambda groups=groups: plain_ties(base, models, groups))
+        print(f"ties, {scope} scope: {quick:.3f} s, {plain:.3f} s by the plain formula, ratio {plain / quick:.1f}")
+
+
 def time_methods(base: StateDict, models: list[StateDict], repeats: int) -> None:
     """Whole merges, one line a method."""
     scores = {key: torch.rand(base[key].shape[0]) for key in base if key.endswith("c_fc.weight")}
@@ -99,6 +123,7 @@ def main() -> None:
     count = sum(tensor.numel() for tensor in base.values())
     print(f"{sizes.models} models of {count / 1e6:.1f} M weights, {torch.get_num_threads()} threads")
     compare_row_trims(base, models, sizes.repeats)
+    compare_ties(base, models, sizes.repeats)
     time_methods(base, models, sizes.repeats)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

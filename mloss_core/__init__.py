@@ -5,12 +5,14 @@
     result = merge(zoo, Recipe(method="m_ties", options={"keep_rate": 0.8, "span": 0.1}, blocks=(8, 9, 10)))
     table = evaluate(zoo, [result])
 
-Names load on first use: importing the package imports no torch.
+Names load on first use: importing the package imports no torch. Import it before torch where other programs use the
+processor too: it then has torch's threads sleep while they wait for each other, see `mloss_core.waiting`.
 """
 
 from typing import TYPE_CHECKING
 
 from mloss_core.lazy_names import lazy_names
+from mloss_core.waiting import wait_asleep
 
 if TYPE_CHECKING:
     from mloss_core.evaluation import evaluate
@@ -30,6 +32,8 @@ __all__ = [
     "merge_state_dicts",
     "open_zoo",
 ]
+
+wait_asleep()
 
 __getattr__, __dir__ = lazy_names(
     __name__,

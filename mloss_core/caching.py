@@ -8,12 +8,11 @@ import contextlib
 import dataclasses
 import errno
 import hashlib
+import itertools
 import json
 import logging
 import os
 import re
-import time
-import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,29 +21,40 @@ from typing import Any
 import numpy as np
 
 from mloss_core.errors import CacheError, InvalidOptionError
+from mloss_core.leftovers import abandoned, hold, short_temporary, temporaries
 
 CODE_VERSION = "2"
 """Raise when a change of code changes what cached entries would hold."""
 DEFAULT_LIMIT = 8 * 2**30
 CONVERTED = "converted"
 """Kind of the weights that `mloss_core.checkpoints.converting` keeps below the same folder; they have another bound."""
+FEATURES = "features"
+IMAGES = "images"
+JOB_RESULTS = "jobs-results"
+LISTINGS = "listings"
+MERGED = "merged"
+REPORTS = "mloss"
+PAIRS = "pairs"
+SOURCES = "sources"
+SPECTRA = "spectra"
+STATISTICS = "statistics"
+ZOO_CHECKS = "zoo-checks"
 KINDS = (
     CONVERTED,
-    "features",
-    "images",
-    "jobs-results",
-    "merged",
-    "mloss",
-    "pairs",
-    "sources",
-    "spectra",
-    "zoo-checks",
+    FEATURES,
+    IMAGES,
+    JOB_RESULTS,
+    LISTINGS,
+    MERGED,
+    REPORTS,
+    PAIRS,
+    SOURCES,
+    SPECTRA,
+    STATISTICS,
+    ZOO_CHECKS,
 )
-"""What the cache may hold."""
+"""What the library keeps in the cache. Whoever keeps something new names it here."""
 _SUFFIX = ".safetensors"
-_WRITING = ".writing-"
-_STALE_SECONDS = 300
-"""A temporary file that nobody has touched for so long belongs to a writer that was killed."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LOG = logging.getLogger(__name__)
 
@@ -166,9 +176,10 @@ class Cache:
         yield from sorted(self.root.glob(f"{folder}/*{_SUFFIX}"))
 
     def sizes(self) -> dict[str, int]:
-        """Bytes by kind."""
+        """Bytes by kind, with what writers have begun or left."""
         totals: dict[str, int] = {}
-        for path in self.files():
+        begun = (path for folder in self._folders() for path in temporaries(folder))
+        for path in itertools.chain(self.files(), begun):
             with contextlib.suppress(FileNotFoundError):
                 totals[path.parent.name] = totals.get(path.parent.name, 0) + path.stat().st_size
         return totals
@@ -180,7 +191,7 @@ class Cache:
             CacheError: an entry cannot be removed.
         """
         freed = 0
-        for path in [*self.files(kind), *self._stale(kind)]:
+        for path in [*self.files(kind), *self._abandoned(kind)]:
             try:
                 size = path.stat().st_size
                 path.unlink()
@@ -190,6 +201,12 @@ class Cache:
             except OSError as error:
                 raise CacheError(f"cannot remove {path}: {error.strerror}. Make the folder writable.") from error
         return freed
+
+    def sweep(self) -> None:
+        """Remove the temporary files that killed writers left."""
+        for path in self._abandoned():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def _store(self, kind: str, key: str, entry: Entry) -> Entry:
         from safetensors.numpy import save
@@ -226,17 +243,13 @@ class Cache:
                 with contextlib.suppress(OSError):
                     path.unlink()
                 total -= size
-        for path in self._stale():
-            with contextlib.suppress(OSError):
-                path.unlink()
+        self.sweep()
 
-    def _stale(self, kind: str | None = None) -> list[Path]:
-        found = []
-        for path in self.root.glob(f"{kind or '*'}/{_WRITING}*"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    found.append(path)
-        return found
+    def _abandoned(self, kind: str | None = None) -> list[Path]:
+        return [path for folder in self._folders(kind) for path in abandoned(folder)]
+
+    def _folders(self, kind: str | None = None) -> list[Path]:
+        return [path for path in self.root.glob(kind or "*") if path.is_dir()]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -246,10 +259,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         CacheError: nothing was written; the message says where and why.
     """
     # Not tempfile's, which only its owner may read whatever the umask says.
-    temporary = path.parent / f"{_WRITING}{uuid.uuid4().hex}"
+    temporary = short_temporary(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
+            hold(file)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

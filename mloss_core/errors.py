@@ -4,6 +4,11 @@ Each message says what must hold, what was found, where, and what to do. Each cl
 caller would naturally catch.
 """
 
+import itertools
+
+_LONGEST_NAME = 100
+"""Longer words are misspelt names no more; comparing them with names would take long."""
+
 
 class MLossCoreError(Exception):
     """Base of all errors that are the user's to mend; their message is fit to be shown as it stands."""
@@ -45,6 +50,25 @@ class JobCancelledError(MLossCoreError):
     """The user cancelled the work; nothing of it was kept."""
 
 
+def quoted(value: object, most: int = 100) -> str:
+    """A bad value as messages show it: Python's spelling, on one line and cut after `most` letters.
+
+    Example:
+        >>> quoted("a" * 1000, 5)
+        "'aaaa…"
+    """
+    # Only the front of long containers is spelt out; a number of thousands of digits cannot be.
+    if isinstance(value, (list, tuple, str, bytes)) and len(value) > most:
+        value = value[: most + 1]
+    elif isinstance(value, dict) and len(value) > most:
+        value = dict(itertools.islice(value.items(), most))
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        text = "a value of very many digits"
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def unknown_name(kind: str, name: object, known: "list[str] | tuple[str, ...]") -> UnknownNameError:
     """The error for a name outside a registry, with the nearest known names first.
 
@@ -54,6 +78,7 @@ def unknown_name(kind: str, name: object, known: "list[str] | tuple[str, ...]") 
     """
     from difflib import get_close_matches
 
-    close = get_close_matches(str(name), list(known), n=1)
+    word = str(name)
+    close = get_close_matches(word, list(known), n=1) if len(word) <= _LONGEST_NAME else []
     hint = f": did you mean {close[0]!r}?" if close else "."
-    return UnknownNameError(f"unknown {kind} {str(name)!r}{hint} Known: {', '.join(known)}.")
+    return UnknownNameError(f"unknown {kind} {quoted(word)}{hint} Known: {', '.join(known)}.")

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
-from mloss_core.errors import InvalidOptionError
+from mloss_core.errors import InvalidOptionError, quoted
 
 Options = TypeVar("Options")
 
@@ -68,7 +68,9 @@ def build_options(options_type: type[Options], values: Mapping[str, Any]) -> Opt
     unknown = sorted(set(values) - set(known))
     if unknown:
         listing = ", ".join(known) or "none"
-        raise InvalidOptionError(f"unknown option {', '.join(map(repr, unknown))}: the options here are {listing}.")
+        raise InvalidOptionError(
+            f"unknown option {', '.join(map(quoted, unknown[:5]))}: the options here are {listing}."
+        )
     options = options_type(**values)
     check_options(options)
     return options
@@ -96,7 +98,7 @@ def parse_option(options_type: type, name: str, text: str) -> Any:
         if float in kinds:
             return float(text)
     except (ValueError, KeyError) as error:
-        raise InvalidOptionError(f"{name} must be {_kind_words(kinds)}, found {text!r}.") from error
+        raise InvalidOptionError(f"{name} must be {_kind_words(kinds)}, found {quoted(text)}.") from error
     return text
 
 
@@ -128,17 +130,17 @@ def _check_field(field: dataclasses.Field, hint: Any, value: Any) -> None:
     choices = meta["choices"]
     if choices is not None:
         if value not in choices:
-            raise InvalidOptionError(f"{field.name} must be one of {', '.join(choices)}; found {value!r}.")
+            raise InvalidOptionError(f"{field.name} must be one of {', '.join(choices)}; found {quoted(value)}.")
         return
     if tuple in kinds:
         if not isinstance(value, tuple) or not value:
-            raise InvalidOptionError(f"{field.name} must be a list of numbers; found {value!r}.")
+            raise InvalidOptionError(f"{field.name} must be a list of numbers; found {quoted(value)}.")
         for number in value:
             _check_number(field.name, number, whole=False, low=meta["minimum"], high=meta["maximum"])
         return
     if bool in kinds:
         if not isinstance(value, bool):
-            raise InvalidOptionError(f"{field.name} must be true or false; found {value!r}.")
+            raise InvalidOptionError(f"{field.name} must be true or false; found {quoted(value)}.")
         return
     if float in kinds or int in kinds:
         _check_number(field.name, value, whole=float not in kinds, low=meta["minimum"], high=meta["maximum"])
@@ -151,11 +153,13 @@ def _check_number(name: str, value: Any, *, whole: bool, low: float | None, high
         number = False
     if not number or (whole and not isinstance(value, int)):
         kind = "a whole number" if whole else "a finite number"
-        raise InvalidOptionError(f"{name} must be {kind}; found {value!r}.")
+        raise InvalidOptionError(f"{name} must be {kind}; found {quoted(value)}.")
     if (low is not None and value < low) or (high is not None and value > high):
         span = (
             f"from {low:g} to {high:g}"
             if low is not None and high is not None
             else (f"at least {low:g}" if low is not None else f"at most {high:g}")
         )
-        raise InvalidOptionError(f"{name} must be {span}; found {value:g}.")
+        raise InvalidOptionError(
+            f"{name} must be {span}; found {quoted(value) if isinstance(value, int) else format(value, 'g')}."
+        )

@@ -1,7 +1,9 @@
 """Where weights are: read from the disk as they are needed or, on a GPU, kept there while there is room."""
 
+import contextlib
 import dataclasses
 import threading
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -12,6 +14,8 @@ from mloss_core.types import StateDict
 
 SHARE = 0.6
 """Of a GPU's free memory, how much weights may take; the rest is for images, activations and whoever else is there."""
+
+_TURN = threading.RLock()
 
 
 class Room:
@@ -72,6 +76,22 @@ class Placement:
     def kept(self) -> float:
         """The fraction that has room, in [0, 1]."""
         return min(1.0, self.room / self.needed) if self.needed else 1.0
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one CPU thread, here and in threads that start meanwhile. Python threads take turns.
+
+    LAPACK's last bits change with the number of threads; and several batches at once, on one thread each, wait for each
+    other less than the threads of one operation do.
+    """
+    with _TURN:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def resident(weights: StateDict, key: str, device: torch.device) -> Tensor | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.errors import InvalidOptionError, quoted, unknown_name
 from mloss_core.options import build_options, check_options, option
 from mloss_core.parsing import parse_object
 
@@ -123,7 +123,7 @@ class MLossOptions:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The options of `to_dict`. Unknown names are refused."""
         if not isinstance(values, Mapping):
-            raise InvalidOptionError(f"mloss must be options by name; found {values!r}.")
+            raise InvalidOptionError(f"mloss must be options by name; found {quoted(values)}.")
         return build_options(cls, values)
 
 
@@ -154,9 +154,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, str):
-            raise InvalidOptionError(f"method must be a name; found {self.method!r}.")
+            raise InvalidOptionError(f"method must be a name; found {quoted(self.method)}.")
         if not isinstance(self.options, Mapping):
-            raise InvalidOptionError(f"options must be values by name; found {self.options!r}.")
+            raise InvalidOptionError(f"options must be values by name; found {quoted(self.options)}.")
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
         object.__setattr__(self, "options", MappingProxyType(options))
         for name in ("tasks", "blocks", "pre", "post"):
@@ -166,7 +166,7 @@ class Recipe:
         if self.blocks is not None:
             object.__setattr__(self, "blocks", tuple(sorted(set(self.blocks))))
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
-            raise InvalidOptionError(f"seed must be a whole number of at least 0; found {self.seed!r}.")
+            raise InvalidOptionError(f"seed must be a whole number of at least 0; found {quoted(self.seed)}.")
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -193,9 +193,9 @@ class Recipe:
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
         """The recipe of `to_dict`; missing fields take their defaults, unknown ones are refused."""
         known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(known))
+        unknown = sorted(map(str, set(values) - set(known)))
         if unknown or values.get("method") is None:
-            found = f"unknown {', '.join(map(repr, unknown))}" if unknown else "no 'method'"
+            found = f"unknown {', '.join(map(quoted, unknown[:5]))}" if unknown else "no 'method'"
             raise InvalidOptionError(f"a recipe holds {', '.join(known)}; found {found}.")
         values = {name: value for name, value in values.items() if value is not None}
         if "mloss" in values:
@@ -235,7 +235,7 @@ def _as_numbers(weights: Any) -> tuple[float, ...]:
     if not isinstance(weights, (list, tuple)) or not all(
         isinstance(weight, (int, float)) and not isinstance(weight, bool) for weight in weights
     ):
-        raise InvalidOptionError(f"weights must be a list of numbers; found {weights!r}.")
+        raise InvalidOptionError(f"weights must be a list of numbers; found {quoted(weights)}.")
     try:
         return tuple(float(weight) for weight in weights)
     except OverflowError as error:
@@ -248,5 +248,5 @@ def _as_tuple(name: str, value: Any) -> tuple:
     value = tuple(value) if listed else value
     if not listed or not all(isinstance(v, kind) and not isinstance(v, bool) for v in value):
         words = "block indices" if kind is int else "names"
-        raise InvalidOptionError(f"{name} must be a list of {words}; found {value!r}.")
+        raise InvalidOptionError(f"{name} must be a list of {words}; found {quoted(value)}.")
     return tuple(value)

@@ -53,6 +53,16 @@ def mnist(root: Path, name: str = "MNIST", prefix: str = "", end: str = "", test
     return root / name
 
 
+def pixel_table(path: Path, count: int, labels: bool = True, side: int = 28) -> np.ndarray:
+    """A table as Kaggle keeps MNIST: `label,pixel0,..`, or pixels alone; returns the images."""
+    images = pixels(count, count, side, 1)
+    header = [*(["label"] if labels else []), *(f"pixel{place}" for place in range(side * side))]
+    lines = [[*([place % 10] if labels else []), *image.ravel().tolist()] for place, image in enumerate(images)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(",".join(map(str, line)) for line in [header, *lines]) + "\n")
+    return images
+
+
 def svhn(root: Path) -> Path:
     """`svhn/{train,test}_32x32.mat`, where 10 is the digit 0."""
     (root / "svhn").mkdir(parents=True)
@@ -116,6 +126,21 @@ def gtsrb(root: Path) -> Path:
         writer.writerow(["Filename", "Width", "Height", "ClassId"])
         writer.writerows([name, SIDE, SIDE, label] for name, label in rows)
     return root / "gtsrb"
+
+
+def kaggle_gtsrb(root: Path) -> Path:
+    """`gtsrb/Train/<class>/*.png` with classes 0 to 42, `Test/*.png`, `Train.csv` and `Test.csv`."""
+    folder = root / "gtsrb"
+    rows = {
+        "Train": [(f"Train/{label}/000{label:02d}_0.png", label) for label in range(43)],
+        "Test": [(f"Test/{place:05d}.png", 42 - place) for place in range(8)],
+    }
+    for split, listed in rows.items():
+        for name, seed in listed:
+            picture(folder / name, seed)
+        with (folder / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["Width", "ClassId", "Path"], *([SIDE, label, name] for name, label in listed)])
+    return folder
 
 
 def resisc45(root: Path) -> Path:

@@ -1,3 +1,4 @@
+import ast
 import re
 from pathlib import Path
 
@@ -6,12 +7,15 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from mloss_core.errors import CacheError, ZooError
+from mloss_core.lab.requests import JOB_TYPES
 from tests.ui.fake_card import fake_zoo
 from tests.ui.fake_lab import FakePayload, FakeStore
 from tests.ui.fake_payloads import inside_node, measured
 from ui import frame, jobs
 
 ROOT = Path(__file__).parents[1]
+
+PAIRS = JOB_TYPES["pairs"].title
 
 
 def samples(params):
@@ -64,13 +68,32 @@ def test_pages_are_reached_from_the_navigation(store):
     assert at.get("plotly_chart")
 
 
-def test_running_jobs_are_listed_and_can_be_stopped(store):
-    store.states["measure"] = "running"
+def test_jobs_of_other_pages_are_listed_and_can_be_stopped(store):
+    store.states["pairs"] = "running"
+    store.submit("pairs", {"zoo": "demo"})
     at = app("mloss_map")
-    assert any(progress.text.startswith("M-Loss · block 5 of 12") for progress in at.sidebar.progress)
+    assert [progress.text for progress in at.sidebar.progress] == [f"{PAIRS} · block 5 of 12"]
     at.sidebar.button[0].click().run()
     assert store.cancelled
     assert not at.sidebar.progress
+
+
+def test_a_job_shows_in_one_place(store):
+    store.states["measure"] = "running"
+    at = app("mloss_map")
+    assert any("block 5 of 12" in progress.text for progress in at.main.progress)
+    assert not at.sidebar.progress
+    at.switch_page("pages/theory.py").run()
+    assert [progress.text for progress in at.sidebar.progress] == ["M-Loss · block 5 of 12"]
+    assert not at.main.progress
+
+
+def test_many_jobs_share_one_line(store):
+    store.states["pairs"] = "running"
+    for number in range(20):
+        store.submit("pairs", {"zoo": "demo", "number": number})
+    at = app("theory")
+    assert [progress.text for progress in at.sidebar.progress] == [f"{PAIRS} and 19 more · block 5 of 12"]
 
 
 def test_jobs_are_listed_even_when_the_page_stopped_early(store):
@@ -121,3 +144,13 @@ def test_device_choice_shows_only_where_there_is_one(store, monkeypatch):
     monkeypatch.setattr(frame, "devices", lambda: ("cpu", "cuda:0"))
     at = app()
     assert at.sidebar.selectbox(key="device").options == ["Automatic", "CPU", "GPU 0"]
+
+
+@pytest.mark.parametrize("path", [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))], ids=lambda path: path.name)
+def test_no_bare_text_in_a_script_since_streamlit_would_show_it(path):
+    bare = [
+        node.lineno
+        for node in ast.parse(path.read_text(encoding="utf-8")).body[1:]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    assert bare == []

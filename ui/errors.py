@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import streamlit as st
 
 from mloss_core.errors import MLossCoreError
+from ui.formats import plain
 
 _REPORT = re.compile(r"[0-9]+ problems: \(1\) ")
 _ITEM = re.compile(r" (?=\([0-9]+\) )")
 
 
 def show_error(error: BaseException | str) -> None:
-    """Show an error's own sentence; a report of several problems has one a line."""
+    """Show an error's own sentence as plain text; a report of several problems has one a line."""
     text = str(error)
-    if _REPORT.search(text):
-        text = _ITEM.sub("\n\n", text)
-    st.error(text, icon=":material/error:")
+    lines = _ITEM.split(text) if _REPORT.search(text) else [text]
+    st.error("\n\n".join(map(plain, lines)), icon=":material/error:")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
-"""How numbers read on the screen: one spelling for each kind of quantity, so that pages agree."""
+"""How numbers and foreign text read on the screen: one spelling for each kind of quantity, so that pages agree."""
 
 import math
+import re
 
 from mloss_core.wording import listing
 
@@ -14,6 +15,12 @@ ACTIVATION_WORDS = {
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NOTHING = "–"
+_MARKS = re.compile(r"([\\`*\[\]<>$~|&])|(?<![^\W_])(_)|(_)(?![^\W_])")
+_AT_START = re.compile(r"([#+=-]|\d{1,9}(?=[.)]))")
+# Colour and icon directives, emoji shortcodes and bare addresses are found in text after escapes are gone: only a
+# letter between their parts, which nobody sees, keeps them apart.
+_SHORTCODE = re.compile(r":(?=[^\W\d]|[+/-])|(?<!\d):(?=\d)|(?<=[Ww]{3})(?=\.)|(?<=@)")
+_JOINER = "\u2060"
 
 
 def percent(fraction: float | None, standard_error: float | None = None) -> str:
@@ -118,6 +125,23 @@ def span(numbers: "list[int] | tuple[int, ...]") -> str:
             runs.append([number])
     words = [[f"{run[0]}–{run[-1]}"] if len(run) > 2 else [str(number) for number in run] for run in runs]
     return listing([word for group in words for word in group])
+
+
+def plain(text: object) -> str:
+    """Text of links, files and folders for widgets that read Markdown: shown as it is, nothing in it becomes markup.
+
+    For labels, captions, messages and help; tables and code take text as it is.
+
+    Example:
+        >>> plain("![a](http)")
+        '!\\\\[a\\\\](http)'
+    """
+    words = " ".join(str(text).split())
+    marked = _MARKS.sub(lambda mark: f"\\{mark[0]}", words)
+    start = _AT_START.match(marked)
+    if start:
+        marked = f"{start[0]}\\{marked[start.end() :]}" if start[0].isdigit() else f"\\{marked}"
+    return _SHORTCODE.sub(lambda colon: f"{colon[0]}{_JOINER}", marked)
 
 
 def _exponent(value: float, digits: int) -> int:

@@ -12,11 +12,13 @@ from mloss_core.lab.devices import device_queue, devices
 from mloss_core.zoo.embedded import DEFAULT_ZOO
 from ui import jobs
 from ui.errors import stop
-from ui.formats import count
+from ui.formats import count, plain
 from ui.state import BIND, DEVICE
 from ui.zoo import choice as zoo_choice
 from ui.zoo.facts import ZooFacts, zoo_facts
 
+_MOST_LINES = 3
+"""Jobs that have a line each in the sidebar; more share one."""
 _DEVICE_WORDS = {"auto": "Automatic", "cpu": "CPU"}
 
 
@@ -81,16 +83,15 @@ def zoo_panel() -> None:
         with st.container(gap="xsmall"):
             if not listed:
                 st.caption("Open zoo", help="A zoo is one pretrained encoder and its fine-tuned copies, one a task.")
-            st.markdown(f"**{zoo.title}** · {len(zoo.tasks)} models")
-            st.caption(f"{zoo.backbone}, {count(zoo.parameters)} weights a model")
+            st.markdown(f"**{plain(zoo.title)}** · {len(zoo.tasks)} models")
+            st.caption(f"{plain(zoo.backbone)}, {count(zoo.parameters)} weights a model")
         _device_choice()
 
 
 def jobs_panel() -> None:
-    """The sidebar's list of running jobs, of all windows. Draw it after the page, which may have submitted some."""
+    """The sidebar's list of jobs that the page did not ask for. Draw it after the page, which shows its own."""
     with st.sidebar:
-        active = _active()
-        if active:
+        if _elsewhere():
             _jobs_live()
         else:
             st.empty()
@@ -141,20 +142,25 @@ def _worker(device: str) -> Mapping[str, Any]:
     return {"device": device}
 
 
-def _active() -> list[Any]:
+def _elsewhere() -> list[Any]:
     try:
-        return list(jobs.store().active())
+        return jobs.elsewhere()
     except (MLossCoreError, ImportError):
         return []
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=jobs.SLOW)
 def _jobs_live() -> None:
-    active = _active()
+    active = _elsewhere()
     if not active:
-        st.rerun()
-    st.caption("Running jobs")
+        return
+    st.caption("Other jobs")
+    if len(active) > _MOST_LINES:
+        first = min(active, key=lambda job: (job.status != "running", job.queue_position or 0))
+        others = f"{jobs.title(first)} and {len(active) - 1} more"
+        st.progress(min(1.0, max(0.0, first.fraction)), text=f"{others} · {jobs.remaining(first)}")
+        return
     for job in active:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{jobs.title(job)} · {jobs.remaining(job)}")
+            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{jobs.title(job)} · {plain(jobs.remaining(job))}")
             st.button("Cancel", key=f"panel_cancel_{job.key}", type="tertiary", on_click=jobs.cancel, args=(job.key,))

@@ -15,18 +15,21 @@ import streamlit as st
 from mloss_core.caching import digest_of
 from mloss_core.errors import MLossCoreError
 from ui.errors import show_error
-from ui.formats import seconds
-from ui.state import DEVICE, JOBS, RESULTS
+from ui.formats import plain, seconds
+from ui.state import ASKED, DEVICE, JOBS, RESULTS
 
 if TYPE_CHECKING:
-    from mloss_core.lab.jobs.store import Job, JobStore
+    from mloss_core.lab.jobs.store import Job
+    from mloss_core.lab.jobs.watcher import JobWatcher
     from mloss_core.lab.requests import Payload
 
 PATIENCE = 0.35
 """Seconds a page waits for a quick job before it shows a progress line."""
 ACTIVE = ("queued", "running")
-_POLL = 0.25
-_STEP = 0.02
+SLOW = 2.0
+"""Seconds between two looks of a window at jobs that go on for long."""
+_PACES = (0.25, 0.5, 1.0)
+_SHARE = 8
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,12 @@ class Result:
     stale: bool = False
 
 
-@st.cache_resource(show_spinner=False)
-def store() -> "JobStore":
-    """The record of jobs that all sessions share."""
-    from mloss_core.lab.jobs.store import JobStore
+@st.cache_resource(show_spinner=False, on_release=lambda watcher: watcher.close())
+def store() -> "JobWatcher":
+    """The jobs as all sessions of this server see them: looking at one reads memory."""
+    from mloss_core.lab.jobs.watcher import JobWatcher
 
-    return JobStore()
+    return JobWatcher()
 
 
 def device() -> str:
@@ -60,8 +63,26 @@ def device() -> str:
 def submit(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job":
     """The job that answers this request: the one this session already knows, else a newly submitted one.
 
-    A job that failed or was cancelled is returned as it is; `forget` lets it be submitted again.
+    A job that failed or was cancelled is returned as it is; `forget` lets it be submitted again. The page that asks
+    shows how far the job is: the sidebar does not.
     """
+    job = _submitted(kind, params, on)
+    st.session_state.setdefault(ASKED, set()).add(job.key)
+    return job
+
+
+def start_page() -> None:
+    """A page is about to be drawn: what the last one asked for is no longer shown on it."""
+    st.session_state[ASKED] = set()
+
+
+def elsewhere() -> "list[Job]":
+    """Jobs that wait or run and that this page did not ask for: other pages', and other windows'."""
+    asked = st.session_state.get(ASKED, ())
+    return [job for job in store().active() if job.key not in asked]
+
+
+def _submitted(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job":
     known: dict[str, str] = st.session_state.setdefault(JOBS, {})
     request = _request(kind, params, on)
     if request in known:
@@ -76,7 +97,7 @@ def submit(kind: str, params: Mapping[str, Any], on: str | None = None) -> "Job"
 def prefetch(kind: str, params: Mapping[str, Any]) -> None:
     """Have an answer made that the next page is likely to need. What goes wrong shows where it is really asked for."""
     with contextlib.suppress(MLossCoreError):
-        submit(kind, params)
+        _submitted(kind, params)
 
 
 def known(kind: str, params: Mapping[str, Any]) -> "Payload | None":
@@ -215,7 +236,8 @@ def _earlier(held: tuple[str, Mapping[str, Any]] | None) -> Result:
 
 def _ask(kind: str, params: Mapping[str, Any], on: str | None, patience: float) -> "Job | None":
     try:
-        return _wait(submit(kind, params, on), patience)
+        job = submit(kind, params, on)
+        return (store().wait(job.key, patience) or job) if job.status in ACTIVE else job
     except MLossCoreError as error:
         show_error(error)
         return None
@@ -228,14 +250,6 @@ def _request(kind: str, params: Mapping[str, Any], on: str | None) -> str:
     return digest_of(kind, dict(params), on or device(), plugin_of(params))
 
 
-def _wait(job: "Job", patience: float) -> "Job":
-    end = time.monotonic() + patience
-    while job.status in ACTIVE and time.monotonic() < end:
-        time.sleep(_STEP)
-        job = store().job(job.key) or job
-    return job
-
-
 def _show_pending(job: "Job", label: str, kind: str, params: Mapping[str, Any], on: str | None) -> None:
     if job.status in ACTIVE:
         watch([job], [label])
@@ -243,20 +257,36 @@ def _show_pending(job: "Job", label: str, kind: str, params: Mapping[str, Any], 
     if job.status == "failed":
         show_error(job.error or f"{label} failed.")
     elif job.status == "cancelled":
-        st.caption(f":material/block: {label}: cancelled.")
+        st.caption(f":material/block: {plain(label)}: cancelled.")
     st.button(
         "Try again", key=f"retry_{job.key}", icon=":material/refresh:", on_click=forget, args=(kind, dict(params), on)
     )
 
 
-@st.fragment(run_every=_POLL)
+@st.fragment(run_every=SLOW)
 def _watch(keys: list[str], labels: list[str]) -> None:
+    """Progress lines that are drawn again every now and then, and more often while that can tell something new.
+
+    A fragment cannot change its own pace. The quick one inside ends when the slow one around it leaves it out.
+    """
+    pace = _pace([job for key in keys if (job := store().job(key)) is not None], time.time())
+    draw = _progress_lines if pace >= SLOW else st.fragment(_progress_lines, run_every=pace)
+    draw(keys, labels)
+
+
+def _pace(jobs: "Sequence[Job]", now: float) -> float:
+    """Seconds to the next look: an eighth of the time since one of the jobs was asked for or began, 0.25 to 2."""
+    quiet = min((now - (job.started or job.created) for job in jobs), default=0.0)
+    return next((pace for pace in _PACES if _SHARE * pace >= quiet), SLOW)
+
+
+def _progress_lines(keys: list[str], labels: list[str]) -> None:
     for key, label in zip(keys, labels, strict=True):
         job = store().job(key)
         if job is None or job.status not in ACTIVE:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(min(1.0, max(0.0, job.fraction)), text=f"{label} · {remaining(job)}")
+            st.progress(min(1.0, max(0.0, job.fraction)), text=plain(f"{label} · {remaining(job)}"))
             st.button(
                 "Cancel", key=f"cancel_{key}", type="tertiary", icon=":material/close:", on_click=cancel, args=(key,)
             )

@@ -11,6 +11,7 @@ import streamlit as st
 
 DEVICE = "device"
 JOBS = "_jobs"
+ASKED = "_asked"
 RESULTS = "_results"
 
 BIND: Literal["query-params"] = "query-params"

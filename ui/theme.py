@@ -4,6 +4,7 @@ Streamlit exchanges marker colours in a figure for those of the theme the reader
 use these names and never a fixed colour, and follow a switch between light and dark without being drawn again.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ ROLES: dict[str, str] = {
 CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset", "showTips": False}
 _STALE_OPACITY = 0.35
 TITLE_HEIGHT = 56
+_FOREIGN_TAG = re.compile(r"<(?!/?(b|i|br|sub|sup|extra|span)\s*/?>|span style=\"color:[#\w]+\">)(?=[/a-zA-Z!])")
 
 
 def task_colour(position: int) -> str:
@@ -118,10 +120,41 @@ def show(
         on_select: what a click on a point does. Heatmap cells cannot be clicked: lay `click_layer` over them.
         stale: the figure answers an earlier choice, and is drawn pale.
     """
-    chart = fade(fig) if stale else fig
+    chart = without_markup(fade(fig) if stale else fig)
     return st.plotly_chart(
         chart, key=key, alt=alt, on_select=on_select, selection_mode=selection_mode, config=CONFIG, theme="streamlit"
     )
+
+
+def without_markup(fig: go.Figure) -> go.Figure:
+    """The figure, with every tag in its texts that figures here have no use for, such as a link, shown as text.
+
+    Names of tasks, classes and recipes come from files and links; Plotly reads a subset of HTML in all texts.
+    """
+    values = fig.to_plotly_json()
+    return fig if _cleaned(values) == 0 else go.Figure(values)
+
+
+def _cleaned(values: Any) -> int:
+    """Escape foreign tags in place, in whatever is nested; how many texts had one."""
+    places = values.items() if isinstance(values, dict) else enumerate(values)
+    found = 0
+    for place, value in list(places):
+        if isinstance(value, str):
+            text = _FOREIGN_TAG.sub("&lt;", value)
+            if text != value:
+                values[place] = text
+                found += 1
+        elif isinstance(value, tuple) and any(isinstance(one, (str, tuple, list, dict)) for one in value):
+            values[place] = list(value)
+            found += _cleaned(values[place])
+        elif isinstance(value, (dict, list)) or (isinstance(value, np.ndarray) and value.dtype.kind in "OU"):
+            held = value.astype(object) if isinstance(value, np.ndarray) else value
+            inside = _cleaned(held)
+            if inside and held is not value:
+                values[place] = held
+            found += inside
+    return found
 
 
 def fade(fig: go.Figure) -> go.Figure:

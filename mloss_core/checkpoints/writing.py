@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.errors import CheckpointError
+from mloss_core.leftovers import abandoned, hold, long_temporary
 from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import StateDict
 
@@ -32,7 +32,8 @@ _DTYPES = {
 class SafetensorsWriter:
     """A context manager that writes tensors one by one to a temporary file and renames it when all are there.
 
-    On an error, or when a tensor is missing at the end, the temporary file goes and an older file at `path` stays.
+    On an error, or when a tensor is missing at the end, the temporary file goes and an older file at `path` stays. What
+    a killed writer of the same file left goes at the next writing.
 
     Args:
         path: the file to make.
@@ -60,7 +61,7 @@ class SafetensorsWriter:
         self.order = tuple(sorted(self._layout, key=lambda key: -self._layout[key][0].itemsize))
         self._header = _header(self._layout, self.order, dict(metadata or {}))
         self.digests: dict[str, str] = {}
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+        self._temporary = long_temporary(self.path)
         self._file: BinaryIO | None = None
 
     @property
@@ -84,8 +85,12 @@ class SafetensorsWriter:
     def __enter__(self) -> Self:
         if self.path.is_dir():
             raise CheckpointError(f"cannot write {self.path}: it is a folder; name a file.")
+        for left in abandoned(self.path.parent, self.path.name):
+            with contextlib.suppress(OSError):
+                left.unlink()
         with self._writing():
             self._file = self._temporary.open("xb")
+            hold(self._file)
             self._file.write(self._header)
         return self
 

@@ -24,7 +24,9 @@ def run(options: argparse.Namespace) -> None:
     if options.kind is not None and options.kind not in known:
         raise unknown_name("kind of entries", options.kind, known)
     if options.action == "clear":
-        freed = cache.clear(options.kind)
+        from mloss_core.lab.jobs.spare import Spare
+
+        freed = cache.clear(options.kind) + Spare(cache.root).clear(options.kind)
         if options.json:
             emit({"root": str(cache.root), "freed": freed})
         else:

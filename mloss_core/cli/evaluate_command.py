@@ -112,6 +112,8 @@ def _published(zoo: "Zoo", recipes: "list[Recipe]") -> "tuple[list[Recipe], list
 
 
 def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
+    from mloss_core.data.manifests import split_manifests
+
     tasks = list(rows[0].accuracy)
     print(f"{zoo.name}, {split} split, top-1 accuracy in percent")
     body = [
@@ -128,6 +130,9 @@ def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
     print(table(["model", *tasks, "average", "normalised", "variance", "worst"], body))
     if any(row.kind == "per_task" for row in rows):
         print("(given the task): one model a task, told which task each image is of; a single model is told nothing.")
+    for facts in split_manifests(zoo.datasets, tasks, split).values():
+        if "left_out" in facts:
+            print(facts["left_out"])
     print("± is one standard error from the number of images; variance over tasks in percent squared.")
 
 
@@ -154,10 +159,13 @@ def _search_words(search: "ScaleSearch | ThresholdSearch") -> str:
         )
     best = next(point for point in search.curve if point.scale == search.scale)
     more = " No scale beyond it was tried." if search.at_the_end else ""
+    by = f"by normalised accuracy ({percent(best.normalised)} there)."
+    if search.metric == "average":
+        by = f"by average accuracy ({percent(best.average)} there): a task's own model is never right, so that no "
+        by += "accuracy can be measured by it."
     return (
         f"{search.result.name}: the scale was chosen on {sum(search.counts.values())} validation images from "
-        f"{search.curve[0].scale:g} to {search.curve[-1].scale:g}, by normalised accuracy "
-        f"({percent(best.normalised)} there).{more}"
+        f"{search.curve[0].scale:g} to {search.curve[-1].scale:g}, {by}{more}"
     )
 
 

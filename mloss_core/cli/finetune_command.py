@@ -69,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         emit(answer)
         return
+    for words in getattr(zoo.datasets[options.task], "left_out", {}).values():
+        print(words)
     print(f"{out}: {options.task}, {found.updates} updates in {found.seconds:.1f} s, last loss {found.losses[-1]:.3f}")
     if found.checked:
         print(

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from mloss_core.cli.common import emit, out_file, progress_bar, spare
+from mloss_core.data.templates import check_template
 from mloss_core.errors import InvalidOptionError
 from mloss_core.parsing import parse_object, read_text
 
+_MOST_CLASSES = 100_000
 _ACTIVATIONS = ("quick_gelu", "gelu", "gelu_tanh")
 
 
@@ -102,7 +104,7 @@ def _sentences(path: Path) -> tuple[list[str], list[str]]:
     Raises:
         InvalidOptionError: the file is no such JSON object.
     """
-    values = parse_object(read_text(path, "file of --classes"), str(path))
+    values = parse_object(read_text(path, "file of --classes"), str(path), most=_MOST_CLASSES)
     fields = ("classes", "templates")
     if set(values) != set(fields):
         found = ", ".join(sorted(values)) or "nothing"
@@ -111,4 +113,6 @@ def _sentences(path: Path) -> tuple[list[str], list[str]]:
         listed = values[field]
         if not isinstance(listed, list) or not listed or not all(isinstance(one, str) and one for one in listed):
             raise InvalidOptionError(f"--classes: {field} of {path} must be a list of texts with at least one.")
+    for template in values["templates"]:
+        check_template(template)
     return values["classes"], values["templates"]

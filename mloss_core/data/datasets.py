@@ -39,6 +39,14 @@ class Dataset(Protocol):
         """
 
 
+def listing_of(dataset: Dataset) -> str:
+    """What random draws from a dataset are keyed by: its names and sizes, so that they are the same for mended images.
+
+    Datasets that tell nothing less than their content are known by their digest.
+    """
+    return getattr(dataset, "listing", None) or dataset.digest
+
+
 def check_split(split: str) -> str:
     """The split's name.
 

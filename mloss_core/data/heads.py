@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from mloss_core.data.templates import check_template, filled
 from mloss_core.errors import DatasetError
 
 
@@ -32,16 +33,15 @@ def build_head(
         float32 (class, embed_dim).
 
     Raises:
-        DatasetError: no class, no template, or a template without `{}`.
+        DatasetError: no class, no template, or a template without exactly one `{}`.
     """
     if not classes or not templates:
         raise DatasetError(f"a head needs class names and templates; found {len(classes)} and {len(templates)}.")
     for template in templates:
-        if "{}" not in template:
-            raise DatasetError(f"a template must hold {{}} where the class name goes; found {template!r}.")
+        check_template(template)
     rows = []
     for name in classes:
-        embeddings = encode_text(tokenize([template.format(name) for template in templates])).float()
+        embeddings = encode_text(tokenize([filled(template, name) for template in templates])).float()
         mean = torch.nn.functional.normalize(embeddings, dim=-1).mean(0)
         rows.append(logit_scale * torch.nn.functional.normalize(mean, dim=-1))
     return torch.stack(rows)

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from mloss_core.data.image_paths import images_below, is_image, numbered_notes, passed_over, visible
 from mloss_core.data.pictures import PictureFiles, Pictures, held_out
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
@@ -40,22 +42,25 @@ class ImageFolderDataset(SplitDataset):
         train = folders["train"]
         if train is None:
             raise DatasetError(f"{root} must hold a folder train with a folder of images for each class; found none.")
-        folder_names, pictures = class_folders(train, root)
-        splits: dict[str, Pictures] = {"train": pictures}
+        first = class_folders(train, root)
+        splits: dict[str, Pictures] = {"train": first.pictures}
+        notes = [*numbered_notes(first.names, train), *first.notes]
         for split in ("val", "test"):
             folder = folders[split]
             if folder is not None:
-                found, splits[split] = class_folders(folder, root)
-                if found != folder_names:
-                    raise DatasetError(_other_classes(root, split, folder_names, found))
-        notes: tuple[str, ...] = ()
+                found = class_folders(folder, root)
+                splits[split] = found.pictures
+                notes += found.notes
+                if found.names != first.names:
+                    raise DatasetError(_other_classes(root, split, first.names, found.names))
         rule = "folders"
         if "val" not in splits:
-            splits["train"], splits["val"] = held_out(pictures)
-            notes = (_set_apart(name, root, len(splits["val"].labels), len(pictures.labels)),)
+            splits["train"], splits["val"] = held_out(first.pictures)
+            notes.append(_set_apart(root, len(splits["val"].labels), len(first.pictures.labels)))
             rule = f"folders; {HELD_OUT}"
-        words = classes or tuple(word.replace("_", " ") for word in folder_names)
-        super().__init__(name, words, templates, splits, architecture, notes, rule)
+        words = classes or tuple(word.replace("_", " ") for word in first.names)
+        said = [f"{name}: {note}" for note in notes]
+        super().__init__(name, words, templates, splits, architecture, said, rule)
 
 
 def split_folder(root: Path, split: str) -> Path | None:
@@ -65,38 +70,39 @@ def split_folder(root: Path, split: str) -> Path | None:
     return found[0] if found else None
 
 
-def class_folders(folder: Path, root: Path) -> tuple[list[str], PictureFiles]:
+class ClassFolders(NamedTuple):
+    """Names of class folders in label order, their images, and what was passed over."""
+
+    names: list[str]
+    pictures: PictureFiles
+    notes: tuple[str, ...]
+
+
+def class_folders(folder: Path, root: Path) -> ClassFolders:
     """Class folders in torchvision's order, and the images with their labels. Hidden files and folders are passed over.
 
     Raises:
         DatasetError: no class folder, or one without images.
     """
-    from torchvision.datasets.folder import find_classes, make_dataset
-
-    try:
-        # What editors and file managers leave (.ipynb_checkpoints, ._1.png, __MACOSX) is no class and no image.
-        names = [name for name in find_classes(str(folder))[0] if not name.startswith((".", "__MACOSX"))]
-        index = {name: label for label, name in enumerate(names)}
-        found = make_dataset(str(folder), index, is_valid_file=is_image, allow_empty=True)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{folder} must hold a folder of images for each class; it holds no folder.") from error
-    empty = sorted(set(names) - {names[label] for _, label in found})
-    if empty or not names:
-        listed = ", ".join(empty[:5]) or "it"
+    # What editors and file managers leave (.ipynb_checkpoints, ._1.png, __MACOSX) is no class and no image.
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and visible(path.name))
+    if not names:
+        raise DatasetError(f"{folder} must hold a folder of images for each class; it holds no folder.")
+    found = [images_below(folder / name) for name in names]
+    empty = [name for name, images in zip(names, found, strict=True) if not images.paths]
+    if empty:
+        listed = ", ".join(empty[:5])
         raise DatasetError(f"every class folder of {folder} must hold images; {listed} holds none.")
-    return names, PictureFiles([Path(path) for path, _ in found], [label for _, label in found], root)
+    paths = [path for images in found for path in images.paths]
+    labels = [label for label, images in enumerate(found) for _ in images.paths]
+    loose = [path for path in sorted(folder.iterdir()) if is_image(path) and not path.is_dir()]
+    notes = passed_over([*loose, *(path for images in found for path in images.passed_over)], root)
+    return ClassFolders(names, PictureFiles(paths, labels, root), notes)
 
 
-def is_image(path: "str | Path") -> bool:
-    """Whether a file's name is that of an image, and not of a hidden file."""
-    from torchvision.datasets.folder import IMG_EXTENSIONS
-
-    return str(path).lower().endswith(IMG_EXTENSIONS) and not Path(path).name.startswith(".")
-
-
-def _set_apart(name: str, root: Path, held: int, count: int) -> str:
+def _set_apart(root: Path, held: int, count: int) -> str:
     return (
-        f"{name}: {root} has no folder for validation; {held} of {count} training images, drawn with seed 0, serve "
+        f"{root} has no folder for validation; {held} of {count} training images, drawn with seed 0, serve "
         "for it. Fine-tuning may have seen them."
     )
 

@@ -9,13 +9,17 @@ from mloss_core.types import Json
 def split_manifest(dataset: Dataset, split: str) -> dict[str, Json]:
     """Number of images of a split, the dataset's digest and, for datasets on disk, how the split was made and its list.
 
-    The list is a SHA-256 over label, file name and size of every image in order.
+    The list is a SHA-256 over label, file name and size of every image in order. Where images are left out for want of
+    a label, a sentence says how many.
     """
     known = getattr(dataset, "manifest", None) or {}
     listed = known.get("splits", {}).get(split, {})
     facts: dict[str, Json] = {"images": dataset.size(split), "digest": dataset.digest}
     if known:
         facts |= {"rule": known["rule"], "sha256": listed.get("sha256")}
+    left_out = getattr(dataset, "left_out", {}).get(split)
+    if left_out:
+        facts["left_out"] = left_out
     return facts
 
 

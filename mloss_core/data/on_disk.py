@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mloss_core.data.field.catalogue import FieldTask, field_task
-from mloss_core.data.field.places import folder_of
+from mloss_core.data.field.places import first_of, folders_of, named
 from mloss_core.data.field.reading import read_field_task
+from mloss_core.data.foreign_files import reading
 from mloss_core.data.image_folders import ImageFolderDataset, split_folder
-from mloss_core.data.parquet_folders import parquet_files, read_parquet_folder
+from mloss_core.data.image_paths import images_below
+from mloss_core.data.parquet_files import has_parquet_files
+from mloss_core.data.parquet_folders import read_parquet_folder
 from mloss_core.data.split_dataset import SplitDataset
-from mloss_core.data.unlabelled import UnlabelledDataset, image_paths
+from mloss_core.data.unlabelled import UnlabelledDataset
 from mloss_core.errors import DatasetError
 from mloss_core.vision.architecture import Architecture
 
@@ -34,16 +37,15 @@ def open_datasets(
     notes: list[str] = []
     for name in names:
         task = field_task(name)
-        folder = folder_of(root, _names(name, task))
-        if folder is None:
-            notes.append(f"no dataset of {name}: {root} holds no folder {name}.")
-            continue
         try:
-            found[name] = open_dataset(name, folder, architecture, task)
-        except (DatasetError, OSError) as error:
+            # One dataset that cannot be read, whatever is wrong with it, must not keep the others from opening.
+            with reading(root, f"hold a dataset of {name} that can be read", "Replace or remove it."):
+                folder, said = _folder(root, name, task)
+                found[name] = open_dataset(name, folder, architecture, task)
+                notes += [*said, *found[name].notes, *_depth(name, found[name])]
+        except DatasetError as error:
             notes.append(f"no dataset of {name}: {error}")
             continue
-        notes += found[name].notes
         if not found[name].size("test") and found[name].classes:
             notes.append(f"{name}: {folder} has no folder test; accuracy can be measured on val alone.")
     return found, tuple(notes)
@@ -61,19 +63,65 @@ def open_dataset(name: str, folder: Path, architecture: Architecture, task: Fiel
     Raises:
         DatasetError: no known form, or one that is damaged.
     """
-    if _has_class_folders(folder) and not (task and task.reader in _OWN_FOLDERS):
-        return _labelled(ImageFolderDataset, name, folder, architecture, task)
-    if parquet_files(folder):
+    parquet = has_parquet_files(folder)
+    if _has_class_folders(folder) and not _has_own_folders(folder, task):
+        data = _labelled(ImageFolderDataset, name, folder, architecture, task)
+        if parquet:
+            data.notes = (*data.notes, f"{name}: the parquet files of {folder} are not read; its class folders are.")
+        return data
+    if parquet:
         return _labelled(read_parquet_folder, name, folder, architecture, task)
     if task is not None:
         return read_field_task(task, name, folder, architecture)
-    if _has_images(folder):
+    if images_below(folder).paths:
         return UnlabelledDataset(name, folder, architecture)
-    raise DatasetError(f"{folder} must hold a folder train with a folder of images for each class; found none.")
+    raise DatasetError(
+        f"{folder} must hold a folder train with a folder of images for each class; found none{_other_forms(folder)}."
+    )
 
 
 _OWN_FOLDERS = ("eurosat", "renderedsst2")
 """Tasks of the field whose own files are `train/<class>`: their reader knows the order of the classes."""
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+_UNREAD = (".arrow", ".h5", ".hdf5", ".npz", ".npy", ".tfrecord", ".lmdb", ".parquet")
+_LISTED = 3
+
+
+def _folder(root: Path, name: str, task: FieldTask | None) -> tuple[Path, tuple[str, ...]]:
+    """The folder of a task, with a word where several go by its name.
+
+    Raises:
+        DatasetError: none does.
+    """
+    names = _names(name, task)
+    found = folders_of(root, names)
+    if not found:
+        packed = [path.name for path in sorted(root.iterdir()) if path.is_file() and named(_stem(path), names)]
+        hint = f" It holds {', '.join(packed[:_LISTED])}: unpack it into such a folder." if packed else ""
+        raise DatasetError(f"{root} holds no folder {name}.{hint}")
+    if len(found) == 1:
+        return found[0], ()
+    others = ", ".join(path.name for path in found[1 : 1 + _LISTED])
+    return found[0], (f"{name}: {root} holds several folders of that name; {found[0].name} is read, {others} is not.",)
+
+
+def _stem(path: Path) -> str:
+    return path.name.partition(".")[0] if path.suffix.lower() in (*_PACKED, *_UNREAD) else ""
+
+
+def _other_forms(folder: Path) -> str:
+    """What lies in a folder that might be a dataset, but in a form that is not read."""
+    found = [path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in (*_PACKED, *_UNREAD)]
+    return f". What is there is not read: {', '.join(found[:_LISTED])}; unpack or convert it" if found else ""
+
+
+def _depth(name: str, data: SplitDataset) -> tuple[str, ...]:
+    if not data.has_deep_images():
+        return ()
+    return (
+        f"{name}: images of more than 8 bits are scaled to 8: 16-bit values divided by 257, floats up to 1 multiplied "
+        "by 255.",
+    )
 
 
 def _labelled(
@@ -105,10 +153,14 @@ def _names(name: str, task: FieldTask | None) -> tuple[str, ...]:
     return (plain,) if task is None else (plain, task.name, *task.aliases)
 
 
+def _has_own_folders(folder: Path, task: FieldTask | None) -> bool:
+    """Whether folders that look like classes are files of the field's, whose reader knows better."""
+    if task is None:
+        return False
+    kaggle = task.reader == "gtsrb" and first_of(folder, ["Train.csv", "*/Train.csv"]) is not None
+    return kaggle or task.reader in _OWN_FOLDERS
+
+
 def _has_class_folders(folder: Path) -> bool:
     train = split_folder(folder, "train")
     return train is not None and any(path.is_dir() for path in train.iterdir())
-
-
-def _has_images(folder: Path) -> bool:
-    return bool(image_paths(folder))

@@ -1,17 +1,20 @@
 """Labelled images in parquet files, as Hugging Face's hub keeps datasets: `data/train-00000-of-00001.parquet`."""
 
 import functools
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from mloss_core.data.image_folders import HELD_OUT, SPLIT_NAMES, TEMPLATES
-from mloss_core.data.pictures import Pictures, held_out
+from mloss_core.data.decoding import DEEP, decode_image, mode_of
+from mloss_core.data.foreign_files import AGAIN, check_regular, file_stamp, reading
+from mloss_core.data.hidden_labels import HIDDEN, without_hidden
+from mloss_core.data.image_folders import HELD_OUT, TEMPLATES
+from mloss_core.data.parquet_files import chosen_files
+from mloss_core.data.pictures import held_out
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
 from mloss_core.vision.architecture import Architecture
@@ -35,15 +38,16 @@ class ParquetPictures:
         self._groups: list[tuple[Path, int, int]] = []
         labels: list[int] = []
         for path in self._files:
-            found = _parquet(path)
-            start = len(labels)
-            for group in range(found.metadata.num_row_groups):
-                self._groups.append((path, group, start))
-                start += found.metadata.row_group(group).num_rows
-            labels += _read(path, [self._label]).column(0).to_pylist()
-        if any(not isinstance(label, int) for label in labels):
-            raise DatasetError(f"{self._files[0]}: the column {self._label} must hold class numbers.")
-        self.labels = tuple(labels)
+            with reading(path, "be a parquet file"):
+                found = _parquet(path)
+                start = len(labels)
+                for group in range(found.metadata.num_row_groups):
+                    self._groups.append((path, group, start))
+                    start += found.metadata.row_group(group).num_rows
+                if self._label not in found.schema_arrow.names or self._image not in found.schema_arrow.names:
+                    raise DatasetError(f"{path} must have the columns {self._image} and {self._label} as its like do.")
+                labels += found.read(columns=[self._label]).column(self._label).to_pylist()
+        self.labels = tuple(_class_number(label, self._label, self._files[0]) for label in labels)
         self._starts = np.array([start for *_, start in self._groups])
 
     def open(self, index: int) -> Image.Image:
@@ -52,31 +56,34 @@ class ParquetPictures:
         Raises:
             DatasetError: a row that holds no image.
         """
-        place = int(np.searchsorted(self._starts, index, side="right")) - 1
-        path, group, start = self._groups[place]
-        cell = _group(str(path), group, self._image)[index - start]
-        content = cell.get("bytes") if isinstance(cell, dict) else cell
-        try:
-            with Image.open(io.BytesIO(content or b"")) as image:
-                return image.convert("RGB")
-        except (OSError, TypeError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise DatasetError(f"row {index - start} of {path} must hold the bytes of an image: {error}.") from error
+        content, place = self._content(index)
+        if not isinstance(content, bytes):
+            raise DatasetError(f"{place} must hold the bytes of an image; it has none. {AGAIN}")
+        return decode_image(content, place)
 
     def lines(self) -> Iterator[str]:
         """Label of each row, after names and sizes of the files."""
-        yield from (f"{path.name}\t{path.stat().st_size}" for path in self._files)
+        yield from (f"{path.name}\t{file_stamp(path)[0]}" for path in self._files)
         yield from (f"{label}\t{place}" for place, label in enumerate(self.labels))
 
+    def files(self) -> Sequence[Path]:
+        """The parquet files."""
+        return self._files
 
-def parquet_files(folder: Path) -> dict[str, list[Path]]:
-    """The files of each split, by their names; empty where there are none."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted((*folder.glob("*.parquet"), *folder.glob("data/*.parquet"), *folder.glob("*/*.parquet"))):
-        words = {path.name.split("-")[0].lower().removesuffix(".parquet"), path.parent.name.lower()}
-        split = next((name for name, others in SPLIT_NAMES.items() if words & set(others)), None)
-        if split is not None and path not in found.get(split, ()):
-            found.setdefault(split, []).append(path)
-    return found
+    def deep(self) -> bool:
+        """From the first image."""
+        try:
+            content, _ = self._content(0)
+        except (DatasetError, IndexError):
+            return False
+        return isinstance(content, bytes) and mode_of(content) in DEEP
+
+    def _content(self, index: int) -> tuple[Any, str]:
+        """What the row holds for an image, and where that is."""
+        place = int(np.searchsorted(self._starts, index, side="right")) - 1
+        path, group, start = self._groups[place]
+        cell = _group(str(path), tuple(file_stamp(path)), group, self._image)[index - start]
+        return (cell.get("bytes") if isinstance(cell, dict) else cell), f"row {index - start} of {path}"
 
 
 def read_parquet_folder(
@@ -98,20 +105,37 @@ def read_parquet_folder(
     Raises:
         DatasetError: no training files, or columns that are not there.
     """
-    files = parquet_files(folder)
-    if "train" not in files:
-        raise DatasetError(f"{folder} must hold parquet files of a train split, such as train-00000-of-00001.parquet.")
+    files, notes = chosen_files(folder, name, readable)
     parts = {split: ParquetPictures(paths) for split, paths in files.items()}
-    splits: dict[str, Pictures] = dict(parts)
+    hidden = without_hidden(name, parts)
+    splits = hidden.splits
     rule = "parquet files"
-    if "val" not in splits:
-        splits["train"], splits["val"] = held_out(parts["train"])
+    if "val" not in splits and "train" not in hidden.secret:
+        splits["train"], splits["val"] = held_out(splits["train"])
         rule = f"parquet files; {HELD_OUT}"
     count = 1 + max(max(pictures.labels, default=0) for pictures in parts.values())
     named = tuple(classes or parts["train"].classes or (str(label) for label in range(count)))
     if len(named) < count:
         raise DatasetError(f"{folder} has labels up to {count - 1}, but {len(named)} classes. Check the label column.")
-    return SplitDataset(name, named, templates, splits, architecture, (), rule)
+    return SplitDataset(name, named, templates, splits, architecture, (*notes, *hidden.notes), rule, hidden)
+
+
+def readable(path: Path) -> bool:
+    """Whether a parquet file has a column of images and one of class numbers."""
+    try:
+        _columns(path)
+    except DatasetError:
+        return False
+    return True
+
+
+def _class_number(label: Any, column: str, path: Path) -> int:
+    """A label as a number; nothing, and all below zero, is a hidden one."""
+    if label is None:
+        return HIDDEN
+    if not isinstance(label, int):
+        raise DatasetError(f"{path}: the column {column} must hold class numbers; found {str(label)[:40]!r}.")
+    return max(HIDDEN, int(label))
 
 
 def _columns(path: Path) -> tuple[str, str, tuple[str, ...]]:
@@ -130,20 +154,19 @@ def _columns(path: Path) -> tuple[str, str, tuple[str, ...]]:
 
 
 def _parquet(path: Path) -> Any:
-    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    try:
+    check_regular(path)
+    with reading(path, "be a parquet file"):
         return ParquetFile(path)
-    except (OSError, ArrowException) as error:
-        raise DatasetError(f"{path} must be a parquet file: {error}. Download it again.") from error
-
-
-def _read(path: Path, columns: list[str]) -> Any:
-    return _parquet(path).read(columns=columns)
 
 
 @functools.lru_cache(maxsize=8)
-def _group(path: str, group: int, column: str) -> list[Any]:
-    """The images of a row group; the last few groups stay, as neighbours are asked for together."""
-    return _parquet(Path(path)).read_row_group(group, columns=[column]).column(0).to_pylist()
+def _group(path: str, stamp: tuple[int, ...], group: int, column: str) -> list[Any]:
+    """The images of a row group; the last few groups stay, as neighbours are asked for together.
+
+    The file's stamp is part of the key, so that nothing stays of a file that was replaced.
+    """
+    found = _parquet(Path(path))
+    with reading(path, "be a parquet file"):
+        return found.read_row_group(group, columns=[column]).column(column).to_pylist()

@@ -7,12 +7,16 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from mloss_core.data.decoding import DEEP, mode_of, open_image
+from mloss_core.data.foreign_files import file_stamp, reading
 from mloss_core.errors import DatasetError
 
 HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_SEED = 10, 5000, 0
 """One in so many training images is held out for validation, at most so many, by this seed."""
+_LOOKED_AT = 32
+"""Headers that are read to tell how deep the images are."""
 
 
 class Pictures(Protocol):
@@ -26,7 +30,13 @@ class Pictures(Protocol):
         """One image, RGB."""
 
     def lines(self) -> Iterator[str]:
-        """What each image is, one line each, for digests: its file and size, or its place in a file."""
+        """What each image is, one line each, for lists: its file and size, or its place in a file."""
+
+    def files(self) -> Sequence[Path]:
+        """The files that the images and their labels come from, each once."""
+
+    def deep(self) -> bool:
+        """Whether some of the images, of which a few are looked at, have more than 8 bits a value."""
 
 
 class PictureFiles:
@@ -46,19 +56,21 @@ class PictureFiles:
         Raises:
             DatasetError: a file that is no image.
         """
-        path = self.paths[index]
-        try:
-            with Image.open(path) as image:
-                return image.convert("RGB")
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise DatasetError(
-                f"{path} must be an image that Pillow can read: {error}. Replace or remove it."
-            ) from error
+        return open_image(self.paths[index])
 
     def lines(self) -> Iterator[str]:
         """Label, file and size of each image."""
         for path, label in zip(self.paths, self.labels, strict=True):
-            yield f"{label}\t{path.relative_to(self._root).as_posix()}\t{path.stat().st_size}"
+            yield f"{label}\t{path.relative_to(self._root).as_posix()}\t{file_stamp(path)[0]}"
+
+    def files(self) -> Sequence[Path]:
+        """A file an image."""
+        return self.paths
+
+    def deep(self) -> bool:
+        """From the headers of a few files."""
+        step = max(1, len(self.paths) // _LOOKED_AT)
+        return any(mode_of(path) in DEEP for path in self.paths[::step] if path.is_file())
 
 
 class PictureArrays:
@@ -68,14 +80,23 @@ class PictureArrays:
         read: gives uint8 (image, height, width) or (image, height, width, 3).
         labels: their classes.
         source: the file that the array comes from.
+        others: further files of it.
     """
 
-    def __init__(self, read: Callable[[], np.ndarray], labels: "Sequence[int] | np.ndarray", source: Path) -> None:
+    def __init__(
+        self,
+        read: Callable[[], np.ndarray],
+        labels: "Sequence[int] | np.ndarray",
+        source: Path,
+        others: Sequence[Path] = (),
+    ) -> None:
         self.labels, self._read, self._source = tuple(int(label) for label in labels), read, source
+        self._files = (source, *others)
 
     @functools.cached_property
     def _pixels(self) -> np.ndarray:
-        pixels = self._read()
+        with reading(self._source, "hold images"):
+            pixels = self._read()
         if len(pixels) != len(self.labels):
             raise DatasetError(
                 f"{self._source} must hold an image for each of its {len(self.labels)} labels; found {len(pixels)}. "
@@ -85,12 +106,22 @@ class PictureArrays:
 
     def open(self, index: int) -> Image.Image:
         """One image, RGB."""
-        return Image.fromarray(self._pixels[index]).convert("RGB")
+        pixels = self._pixels
+        with reading(self._source, "hold images of 8 bits, grey or RGB"):
+            return Image.fromarray(pixels[index]).convert("RGB")
 
     def lines(self) -> Iterator[str]:
         """Label of each image with its place, after the file's name and size."""
-        yield f"{self._source.name}\t{self._source.stat().st_size}"
+        yield f"{self._source.name}\t{file_stamp(self._source)[0]}"
         yield from (f"{label}\t{place}" for place, label in enumerate(self.labels))
+
+    def files(self) -> Sequence[Path]:
+        """Those of the array."""
+        return self._files
+
+    def deep(self) -> bool:
+        """Never: arrays hold bytes."""
+        return False
 
 
 class SomePictures:
@@ -113,6 +144,14 @@ class SomePictures:
         """The places, after what all images are."""
         yield from self._all.lines()
         yield from (f"\t{place}" for place in self._places)
+
+    def files(self) -> Sequence[Path]:
+        """Those of all images."""
+        return self._all.files()
+
+    def deep(self) -> bool:
+        """Whether some of all images are."""
+        return self._all.deep()
 
 
 def held_out(pictures: Pictures) -> tuple[SomePictures, SomePictures]:

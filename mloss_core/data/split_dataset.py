@@ -12,6 +12,8 @@ from torch import Tensor
 
 from mloss_core.caching import digest_of
 from mloss_core.data.datasets import check_split, normalise
+from mloss_core.data.file_contents import content_digest
+from mloss_core.data.hidden_labels import Labelled
 from mloss_core.data.pictures import Pictures
 from mloss_core.errors import DatasetError
 from mloss_core.vision.architecture import Architecture
@@ -28,6 +30,7 @@ class SplitDataset:
         architecture: of the encoder: side and normalisation of its images.
         notes: what the user should know about this dataset.
         rule: how the splits were made, in words.
+        hidden: which splits have no labels, or lost images for want of them.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class SplitDataset:
         architecture: Architecture,
         notes: Sequence[str] = (),
         rule: str = "",
+        hidden: Labelled | None = None,
     ) -> None:
         self.name, self.classes, self.templates = name, tuple(classes), tuple(templates)
         self.notes, self.rule = tuple(notes), rule
-        self._splits, self._shape = dict(splits), architecture
+        self.left_out = hidden.left_out if hidden else {}
+        self._splits, self._shape, self._secret = dict(splits), architecture, hidden.secret if hidden else {}
 
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
@@ -57,10 +62,20 @@ class SplitDataset:
         }
 
     @functools.cached_property
-    def digest(self) -> str:
+    def listing(self) -> str:
         """SHA-256 over names and sizes of all files by split, and over how images are prepared."""
         shape = self._shape
         return digest_of(self.name, self.classes, self.manifest, shape.image_size, shape.mean, shape.std)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over `listing` and what the files hold; see `content_digest`."""
+        files = [path for _, pictures in sorted(self._splits.items()) for path in pictures.files()]
+        return digest_of(self.listing, content_digest(list(dict.fromkeys(files))))
+
+    def has_deep_images(self) -> bool:
+        """Whether some images, of which a few are looked at, have more than 8 bits a value."""
+        return any(pictures.deep() for pictures in self._splits.values())
 
     def size(self, split: str) -> int:
         """Number of images; 0 for a split that the dataset lacks."""
@@ -68,8 +83,13 @@ class SplitDataset:
         return len(self._splits[split].labels) if split in self._splits else 0
 
     def labels(self, split: str) -> Tensor:
-        """Class index of every image, int64 (image,)."""
-        check_split(split)
+        """Class index of every image, int64 (image,).
+
+        Raises:
+            DatasetError: no such split, or one whose labels are hidden.
+        """
+        if check_split(split) in self._secret:
+            raise DatasetError(f"{self._secret[split]}; choose another split or leave {self.name} out.")
         return torch.tensor(self._splits[split].labels if split in self._splits else (), dtype=torch.int64)
 
     def pixels(self, split: str, indices: Sequence[int]) -> np.ndarray:

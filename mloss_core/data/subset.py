@@ -1,13 +1,13 @@
 """A few images of each split in place of all: a quick look before a long evaluation."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch import Tensor
 
 from mloss_core.caching import digest_of
-from mloss_core.data.datasets import Dataset, check_split
+from mloss_core.data.datasets import Dataset, check_split, listing_of
 from mloss_core.errors import InvalidOptionError
 
 
@@ -30,13 +30,17 @@ class DatasetSubset:
             raise InvalidOptionError(f"a subset must have at least 1 image; found {most}.")
         self._whole, self._most, self._seed = dataset, most, seed
         self.name, self.classes, self.templates = dataset.name, dataset.classes, dataset.templates
+        self.left_out: Mapping[str, str] = getattr(dataset, "left_out", {})
 
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the whole and of the draw, so that figures of a subset are never taken for those of the whole."""
-        if all(self._whole.size(split) <= self._most for split in ("val", "test")):
-            return self._whole.digest
-        return digest_of("subset", self._whole.digest, self._most, self._seed)
+        return self._drawn(self._whole.digest)
+
+    @functools.cached_property
+    def listing(self) -> str:
+        """Likewise of the whole's `listing_of`."""
+        return self._drawn(listing_of(self._whole))
 
     def size(self, split: str) -> int:
         """Number of images."""
@@ -55,6 +59,11 @@ class DatasetSubset:
     def images(self, split: str, indices: Sequence[int], preprocess: str = "model") -> Tensor:
         """Chosen images for the encoder; see `Dataset.images`."""
         return self._whole.images(split, self._of_whole(split, indices), preprocess)
+
+    def _drawn(self, whole: str) -> str:
+        if all(self._whole.size(split) <= self._most for split in ("val", "test")):
+            return whole
+        return digest_of("subset", whole, self._most, self._seed)
 
     def _is_whole(self, split: str) -> bool:
         return check_split(split) == "train" or self._whole.size(split) <= self._most

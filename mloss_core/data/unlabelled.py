@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mloss_core.data.datasets import check_split
-from mloss_core.data.image_folders import is_image
+from mloss_core.data.image_paths import images_below, passed_over
 from mloss_core.data.pictures import PictureFiles
 from mloss_core.data.split_dataset import SplitDataset
 from mloss_core.errors import DatasetError
@@ -25,12 +25,14 @@ class UnlabelledDataset(SplitDataset):
     """
 
     def __init__(self, name: str, folder: Path, architecture: Architecture) -> None:
-        paths = image_paths(folder)
-        if not paths:
+        found = images_below(folder)
+        if not found.paths:
             raise DatasetError(f"{folder} must hold images; found none that Pillow knows by their names.")
+        paths = sorted(found.paths)
         note = f"{name}: {len(paths)} images without labels: M-Loss can be measured on them, accuracy cannot."
+        notes = [note, *(f"{name}: {words}" for words in passed_over(found.passed_over, folder))]
         pictures = PictureFiles(paths, [0] * len(paths), folder)
-        super().__init__(name, (), (), {"train": pictures}, architecture, [note], "all images below the folder")
+        super().__init__(name, (), (), {"train": pictures}, architecture, notes, "all images below the folder")
 
     def labels(self, split: str) -> Tensor:
         """Nothing.
@@ -40,14 +42,3 @@ class UnlabelledDataset(SplitDataset):
         """
         check_split(split)
         raise DatasetError(f"the images of {self.name} have no labels; put them into train/<class> and test/<class>.")
-
-
-def image_paths(folder: Path) -> list[Path]:
-    """All images below a folder, sorted by path, but for what lies in hidden folders."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if is_image(path)
-        and path.is_file()
-        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
-    )

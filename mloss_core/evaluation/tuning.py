@@ -35,7 +35,10 @@ _LONGEST = 3.0
 
 @dataclasses.dataclass(frozen=True)
 class ScalePoint:
-    """Accuracy on validation images at one scale, fractions; `standard_error` is that of `average`."""
+    """Accuracy on validation images at one scale, fractions; `standard_error` is that of `average`.
+
+    `normalised` is NaN where some task's own model is never right on them.
+    """
 
     scale: float
     average: float
@@ -49,7 +52,7 @@ class ScaleSearch:
 
     Args:
         recipe: with the chosen scale.
-        metric: what was maximised: `normalised` or `average`.
+        metric: what was maximised: `normalised`, or `average` where that was asked for or nothing else is defined.
         curve: every scale that was tried, in rising order.
         counts: validation images by task.
         seconds: wall time.
@@ -80,7 +83,7 @@ class ScaleSearch:
             "scale": self.scale,
             "metric": self.metric,
             "split": SPLIT,
-            "curve": [dataclasses.asdict(point) for point in self.curve],
+            "curve": [_plain(point) for point in self.curve],
             "counts": dict(self.counts),
             "at_the_end": self.at_the_end,
             "seconds": self.seconds,
@@ -105,7 +108,8 @@ def tune_scale(
     Args:
         zoo: encoders, heads and datasets.
         recipe: its own scale does not matter.
-        metric: what to maximise: `normalised` (mean of accuracy over that of the individual model) or `average`.
+        metric: what to maximise: `normalised` (mean of accuracy over that of the individual model) or `average`. Where
+            an individual model is never right, nothing can be measured by it: then `average` decides.
         report: M-Loss that was measured already, as for `merge`.
         limit: validation images of each task at most, drawn at random once; all by default.
         progress: told after every scale; may raise to stop.
@@ -129,7 +133,7 @@ def tune_scale(
     result = merged.rescaled(best.scale)
     return ScaleSearch(
         recipe=result.recipe,
-        metric=metric,
+        metric=search.metric,
         curve=tuple(sorted(search.points.values(), key=lambda p: p.scale)),
         counts=search.counts,
         seconds=time.perf_counter() - started,
@@ -232,7 +236,15 @@ class _Search:
             progress=part(self.progress, done, left),
         )
         self.counts = row.counts
+        if row.normalised is None:
+            # It is undefined at every scale: an individual model does not change with the merge's.
+            self.metric = "average"
         normalised = math.nan if row.normalised is None else row.normalised
         point = ScalePoint(scale, row.figure("average"), normalised, row.figure("standard_error"))
         self.points[scale] = point
         return point
+
+
+def _plain(point: ScalePoint) -> dict[str, float | None]:
+    """The point with None for what is undefined, which JSON cannot say otherwise."""
+    return {name: None if math.isnan(value) else value for name, value in dataclasses.asdict(point).items()}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import PAIRS, Cache, digest_of
 from mloss_core.errors import ZooError
 from mloss_core.mergeability.geometry import geometry
 from mloss_core.mergeability.metrics import METRICS, Facts, Metric, Undefined, get_metric
@@ -143,13 +143,13 @@ def facts_of_pairs(
     """Facts of the pairs from one of `SOURCES`; only those that the cache lacks are computed, in one go."""
     cache, origin, options = cache or Cache(), SOURCES[source], options or MLossOptions()
     keys = {pair: _key(zoo, origin, pair, options) for pair in pairs}
-    entries = {pair: cache.get("pairs", key) for pair, key in keys.items()}
+    entries = {pair: cache.get(PAIRS, key) for pair, key in keys.items()}
     facts = {pair: entry.arrays for pair, entry in entries.items() if entry is not None}
     missing = [pair for pair in pairs if pair not in facts]
     if missing:
         for pair, found in origin.compute(zoo, missing, options, progress, cache):
             meta = {"facts": source, "pair": pair}
-            facts[pair] = cache.remember("pairs", keys[pair], functools.partial(_given, meta, found)).arrays
+            facts[pair] = cache.remember(PAIRS, keys[pair], functools.partial(_given, meta, found)).arrays
     progress(1.0, "all pairs compared")
     return facts
 

@@ -14,13 +14,15 @@ from mloss_core.errors import CheckpointError
 from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
 from mloss_core.merging.sparsifiers.sparsify import count_rows, drop, mask_generator
 from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
-from mloss_core.merging.tensors.decompositions import one_thread
-from mloss_core.placement import resident
+from mloss_core.placement import one_thread, resident
 from mloss_core.state_dicts import moving_keys, task_vector, tensor_digest
 from mloss_core.types import StateDict
 
 if TYPE_CHECKING:
     from mloss_core.merging.data_driven.statistics import Statistics
+
+STACKED = 1 << 20
+"""Entries of one tensor of all models together up to which they are worked on at once."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,20 @@ class MergeInputs:
         self._finite.add((model, key))
         return vector
 
+    def stacked_vectors(self, key: str) -> Tensor | None:
+        """The task vectors of all models, (model, ...): of small tensors the calls take the time, and these are few.
+
+        None where they are too large, not all float32 on the CPU, not finite, or pre-processed: then one at a time.
+        """
+        base = self.pretrained[key].detach()
+        if self.pre or torch.device(self.device).type != "cpu" or base.numel() * len(self.finetuned) > STACKED:
+            return None
+        tuned = [state[key].detach() for state in self.finetuned]
+        if any(tensor.dtype != torch.float32 or tensor.device.type != "cpu" for tensor in (base, *tuned)):
+            return None
+        vectors = torch.stack(tuned).sub_(base)
+        return vectors if math.isfinite(float(vectors.sum())) else None
+
     def thinned_vector(self, model: int, key: str) -> Tensor:
         """The task vector after the pre-processors."""
         vector = self.task_vector(model, key)
@@ -182,6 +198,11 @@ class MergedTensor:
     def of(cls, update: Tensor, vectors: CountedVectors) -> "MergedTensor":
         """The update on the CPU, with what was kept of the task vectors that it came from."""
         return cls(update.cpu(), vectors.share)
+
+    @classmethod
+    def of_stack(cls, update: Tensor, stack: Tensor) -> "MergedTensor":
+        """The update, with what was kept of the task vectors (model, ...) that it came from."""
+        return cls(update, int(count_rows((stack != 0).reshape(1, -1))) / max(stack.numel(), 1))
 
     @classmethod
     def selected(cls, update: Tensor, stays: Tensor) -> "MergedTensor":

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 from typing import Any
 
-from mloss_core.merging.methods import Method, check_recipe, guides
+from mloss_core.merging.methods import check_recipe, guides, uses_seed
 from mloss_core.merging.processors import AFTER, BEFORE, read_processor
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.zoo.embedded import DEFAULT_ZOO
@@ -43,7 +43,7 @@ def describe(recipe: Recipe) -> str:
         words.append(f"({len(recipe.tasks)} tasks)")
     if method.output == "per_task":
         words.append("(given the task)")
-    if recipe.seed and _uses_seed(method, recipe, options):
+    if recipe.seed and uses_seed(method, _values(options), recipe.pre):
         words.append(f"seed {recipe.seed}")
     return " ".join(words)
 
@@ -112,13 +112,8 @@ def _mloss_words(recipe: Recipe) -> list[str]:
     return [f"M-Loss {' '.join(changed)}"] if changed else []
 
 
-def _uses_seed(method: Method, recipe: Recipe, options: Any) -> bool:
-    before = [read_processor(BEFORE, text) for text in recipe.pre]
-    chosen = (options, *(own for _, own in before))
-    drawn = any(
-        getattr(own, "ranking", None) == "random" or getattr(own, "rule", None) == "bernoulli" for own in chosen
-    )
-    return method.random or any(processor.random for processor, _ in before) or drawn
+def _values(options: Any) -> dict[str, Any]:
+    return {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
 
 
 def _typed(value: Any) -> str:

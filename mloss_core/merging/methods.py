@@ -15,6 +15,8 @@ from mloss_core.recipe import Recipe
 
 _REMEMBERED = 1024
 """Recipes whose check is remembered."""
+_DRAWN = {"ranking": "random", "rule": "bernoulli", "coefficients": "shuffled"}
+"""Values of options that draw with the seed, by the option's name."""
 
 METHODS = MethodTable(register(family_records()))
 """All methods by name: the built-in ones, and from the first use on those of plugins (`mloss_core.merging.plugins`)."""
@@ -109,10 +111,10 @@ def uses_seed(method: Method, values: Mapping[str, Any], pre: Sequence[str] = ()
     """Whether the seed changes the result."""
     before = [read_processor(BEFORE, text) for text in pre]
     drawn = any(
-        processor.random or "random" == getattr(options, "ranking", "") or "bernoulli" == getattr(options, "rule", "")
+        processor.random or any(getattr(options, name, None) == value for name, value in _DRAWN.items())
         for processor, options in before
     )
-    return drawn or method.random or values.get("ranking") == "random" or values.get("coefficients") == "shuffled"
+    return drawn or method.random or any(values.get(name) == value for name, value in _DRAWN.items())
 
 
 def methods_by_family() -> dict[str, list[Method]]:

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mloss_core.errors import InvalidOptionError, MLossCoreError
+from mloss_core.errors import InvalidOptionError, MLossCoreError, quoted
 from mloss_core.merging.methods import check_recipe
 from mloss_core.merging.presets import get_preset
 from mloss_core.parsing import is_yaml, parse_object, read_text
 from mloss_core.recipe import Recipe
 
 SPLITS = ("test", "val")
+MAX_RECIPES = 100
+"""More recipes are no run: each is merged and evaluated."""
 _TYPES = {
     "zoo": (str, "a text"),
     "tasks": (list, "a list of names"),
@@ -48,18 +50,20 @@ class RunFile:
         """
         unknown = sorted(set(values) - set(_TYPES))
         if unknown or not values.get("recipes"):
-            found = f"unknown {', '.join(map(repr, unknown))}" if unknown else "no 'recipes'"
+            found = f"unknown {', '.join(map(quoted, unknown[:5]))}" if unknown else "no 'recipes'"
             raise InvalidOptionError(f"a run holds {', '.join(_TYPES)}; found {found}.")
         given = {name: value for name, value in values.items() if value is not None}
         for name, value in given.items():
             kind, words = _TYPES[name]
             if not isinstance(value, kind):
-                raise InvalidOptionError(f"{name} of a run must be {words}; found {value!r:.80}.")
+                raise InvalidOptionError(f"{name} of a run must be {words}; found {quoted(value)}.")
         if given.get("split", "test") not in SPLITS:
-            raise InvalidOptionError(f"split of a run must be test or val; found {given['split']!r:.80}.")
+            raise InvalidOptionError(f"split of a run must be test or val; found {quoted(given['split'])}.")
+        if len(given["recipes"]) > MAX_RECIPES:
+            raise InvalidOptionError(f"a run holds at most {MAX_RECIPES} recipes; found {len(given['recipes'])}.")
         tasks = given.get("tasks")
         if tasks is not None and (not tasks or not all(isinstance(task, str) for task in tasks)):
-            raise InvalidOptionError(f"tasks of a run must be a list of names; found {tasks!r:.80}.")
+            raise InvalidOptionError(f"tasks of a run must be a list of names; found {quoted(tasks)}.")
         recipes = tuple(_recipe(place, item, tasks) for place, item in enumerate(given["recipes"], 1))
         return cls(**{**given, "tasks": None if tasks is None else tuple(tasks), "recipes": recipes})
 
@@ -107,7 +111,7 @@ def read_recipe(path: str | Path) -> Recipe:
 def _recipe(place: int, item: Any, tasks: list[str] | None) -> Recipe:
     try:
         if not isinstance(item, dict):
-            raise InvalidOptionError(f"it must be an object; found {item!r:.80}.")
+            raise InvalidOptionError(f"it must be an object; found {quoted(item)}.")
         if "preset" in item:
             if len(item) > 1:
                 raise InvalidOptionError("a preset stands alone; write its recipe out to change it.")

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import REPORTS, Cache, digest_of
 from mloss_core.errors import CacheError, InvalidOptionError
 from mloss_core.mloss.accumulate import SiteSums, SiteValues, source_layers
 from mloss_core.mloss.inputs import feeding_networks, site_inputs
@@ -27,7 +27,6 @@ from mloss_core.zoo.model import Zoo
 
 KEPT_BYTES = 1 << 28
 """Per-image node values are kept up to this size, for sampling curves and the errors of node groups."""
-REPORTS = "mloss"
 """Kind of the cache entries that hold reports, each under its report's digest."""
 _REVISION = 3
 """Raise when the same options give other values: older cached reports are then left alone."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.caching import digest_of
-from mloss_core.data.datasets import Dataset
+from mloss_core.data.datasets import Dataset, listing_of
 from mloss_core.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class CalibrationSet:
         index: its index in that task's training split, (image,).
         tasks: names of the tasks drawn from.
         digest: SHA-256 over datasets, indices and preprocessing.
+        listing: the same over `listing_of` the datasets, for what is drawn at random beside the images.
     """
 
     images: Tensor
@@ -38,15 +39,17 @@ class CalibrationSet:
     index: np.ndarray
     tasks: tuple[str, ...]
     digest: str
+    listing: str
 
     def __len__(self) -> int:
         return len(self.task)
 
     def take(self, positions: np.ndarray) -> "CalibrationSet":
         """Some of the images, by position."""
-        digest = digest_of(self.digest, [int(position) for position in positions])
+        chosen = [int(position) for position in positions]
+        digests = (digest_of(self.digest, chosen), digest_of(self.listing, chosen))
         images = self.images[torch.as_tensor(positions)]
-        return CalibrationSet(images, self.task[positions], self.index[positions], self.tasks, digest)
+        return CalibrationSet(images, self.task[positions], self.index[positions], self.tasks, *digests)
 
 
 def draw_calibration(
@@ -68,7 +71,7 @@ def draw_calibration(
         ZooError: a task without a dataset.
     """
     chosen = zoo.check_tasks(tasks)
-    task, index, images, keys = [], [], [], []
+    task, index, images, keys, listings = [], [], [], [], []
     zoo.require_datasets(chosen, "M-Loss needs")
     for position, name in enumerate(chosen):
         dataset = zoo.datasets[name]
@@ -77,8 +80,9 @@ def draw_calibration(
         task.append(np.full(len(picked), position))
         index.append(picked)
         keys.append([dataset.digest, picked.tolist()])
-    digest = digest_of(keys, preprocess)
-    return CalibrationSet(torch.cat(images), np.concatenate(task), np.concatenate(index), chosen, digest)
+        listings.append([listing_of(dataset), picked.tolist()])
+    digests = (digest_of(keys, preprocess), digest_of(listings, preprocess))
+    return CalibrationSet(torch.cat(images), np.concatenate(task), np.concatenate(index), chosen, *digests)
 
 
 def reference_pool_size(count: int) -> int:
@@ -115,5 +119,5 @@ def _picked(dataset: Dataset, samples: int, seed: int, sampling: str) -> np.ndar
     wanted = reference_pool_size(count) if sampling == "reference" else samples
     if wanted > count:
         raise DatasetError(f"{dataset.name} has {count} training images; {wanted} were asked for. Ask for fewer.")
-    key = int(digest_of("calibration", seed, dataset.digest)[:16], 16)
+    key = int(digest_of("calibration", seed, listing_of(dataset))[:16], 16)
     return np.random.default_rng(key).permutation(count)[:wanted]

@@ -2,17 +2,20 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import FEATURES, Cache, digest_of
 from mloss_core.errors import CheckpointError
 from mloss_core.outputs.encoders import TOWER_BYTES, as_encoder, dataset_of, running_tower, tower_bytes
 from mloss_core.outputs.images import STORE
+from mloss_core.placement import one_thread
 from mloss_core.types import Progress, StateDict, part, silent
 from mloss_core.zoo.model import Encoder, Zoo
 
@@ -96,12 +99,12 @@ def features_of_images(
     """Features of several encoders on any images, from the cache or in one pass; see `features_of_many`."""
     cache = cache or Cache()
     keys = [_key(zoo, encoder, images) for encoder in encoders]
-    entries = {key: cache.get("features", key) for key in keys}
+    entries = {key: cache.get(FEATURES, key) for key in keys}
     missing = {key: encoder for key, encoder in zip(keys, encoders, strict=True) if entries[key] is None}
     computed = _run(zoo, list(missing.values()), images, progress)
     for (key, encoder), found in zip(missing.items(), computed, strict=True):
         _check_finite(found, encoder, images)
-        entries[key] = cache.remember("features", key, functools.partial(_entry_of, images, found))
+        entries[key] = cache.remember(FEATURES, key, functools.partial(_entry_of, images, found))
     known = {key: entry.arrays["features"] for key, entry in entries.items() if entry is not None}
     return [torch.from_numpy(known[key]) for key in keys]
 
@@ -129,18 +132,44 @@ def _run(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progress) 
     return found
 
 
-@torch.inference_mode()
 def _encode(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progress) -> list[np.ndarray]:
     towers = [running_tower(zoo, encoder) for encoder in encoders]
+
+    @torch.inference_mode()
+    def encode(batch: Tensor) -> list[Tensor]:
+        here = batch.to(zoo.device)
+        return [tower(here).float().cpu() for tower in towers]
+
     by_batch: list[list[Tensor]] = []
     done = 0
-    for batch in images.batches(batch_size(zoo)):
+    for found in _at_once(encode, images.batches(batch_size(zoo)), _batches_at_once(zoo)):
         progress(done / images.count, f"encoding {images.label}")
-        here = batch.to(zoo.device)
-        by_batch.append([tower(here).float().cpu() for tower in towers])
-        done += len(batch)
+        by_batch.append(found)
+        done += len(found[0])
     progress(1.0, f"encoded {images.label}")
     return [torch.cat(pieces).numpy() for pieces in zip(*by_batch, strict=True)]
+
+
+def _batches_at_once(zoo: Zoo) -> int:
+    """As many as torch would use threads for one of them; a GPU runs one after the other."""
+    return torch.get_num_threads() if zoo.device.type == "cpu" else 1
+
+
+def _at_once(
+    encode: Callable[[Tensor], list[Tensor]], batches: Iterable[Tensor], threads: int
+) -> Iterator[list[Tensor]]:
+    """What each batch gives, in their order; so many run at once, each on one thread, and one more waits."""
+    if threads == 1:
+        yield from map(encode, batches)
+        return
+    with one_thread(), ThreadPoolExecutor(threads) as pool:
+        running: deque[Future[list[Tensor]]] = deque()
+        for batch in batches:
+            running.append(pool.submit(encode, batch))
+            if len(running) > threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 def _check_finite(found: np.ndarray, encoder: Encoder, images: Images) -> None:

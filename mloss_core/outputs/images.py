@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import IMAGES, Cache, digest_of
 from mloss_core.data.datasets import Dataset, batches
 
 
@@ -45,7 +45,7 @@ class ImageStore:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        entry = None if cache is None else cache.get("images", digest_of("images", *key))
+        entry = None if cache is None else cache.get(IMAGES, digest_of("images", *key))
         if entry is None:
             return None
         images = torch.from_numpy(entry.arrays["images"])
@@ -58,7 +58,7 @@ class ImageStore:
             while sum(kept.nbytes for kept in self._kept.values()) > self.limit:
                 self._kept.popitem(last=False)
         if cache is not None and images.nbytes <= self.disk_limit:
-            cache.remember("images", digest_of("images", *key), lambda: ({"split": key[1]}, {"images": images.numpy()}))
+            cache.remember(IMAGES, digest_of("images", *key), lambda: ({"split": key[1]}, {"images": images.numpy()}))
 
 
 STORE = ImageStore()

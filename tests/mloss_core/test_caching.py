@@ -1,3 +1,4 @@
+import ast
 import errno
 import logging
 import multiprocessing
@@ -301,3 +302,16 @@ def test_a_bound_that_is_no_number_is_refused(monkeypatch, text):
 def test_digest_does_not_depend_on_the_order_of_names():
     assert digest_of({"a": 1, "b": [2]}, "x") == digest_of({"b": [2], "a": 1}, "x")
     assert digest_of({"a": 1}) != digest_of({"a": 2})
+
+
+def test_whatever_the_library_keeps_is_of_a_kind_that_is_listed():
+    kept = {}
+    for path in Path(caching.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            method = getattr(call.func, "attr", "") if isinstance(call, ast.Call) else ""
+            if method in ("remember", "put") and len(call.args) >= 3 and path.name != "caching.py":
+                assert isinstance(call.args[0], ast.Name), f"{path.name}:{call.lineno} names its kind in place"
+                if call.args[0].id == "kind":  # Handed on from a caller, who is looked at too.
+                    continue
+                kept.setdefault(getattr(caching, call.args[0].id, None), path.name)
+    assert len(kept) >= 8 and set(kept) <= set(caching.KINDS), kept

@@ -1,7 +1,7 @@
 import pytest
 
 from mloss_core import errors
-from mloss_core.errors import MLossCoreError, unknown_name
+from mloss_core.errors import MLossCoreError, quoted, unknown_name
 
 FAMILY = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, MLossCoreError)]
 BUILTIN = {
@@ -33,3 +33,25 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
     error = unknown_name("method", "tise", ["ties", "dare"])
     assert str(error) == "unknown method 'tise': did you mean 'ties'? Known: ties, dare."
     assert str(unknown_name("task", 7, ("a", "b"))) == "unknown task '7'. Known: a, b."
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("a b", "'a b'"),
+        ("a\nb", r"'a\nb'"),
+        ([1, 2], "[1, 2]"),
+        (10**5000, "a value of very many digits"),
+        ({"a": 10**5000}, "a value of very many digits"),
+    ],
+    ids=range(5),
+)
+def test_bad_values_are_quoted_on_one_line(value, words):
+    assert quoted(value) == words
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 10**6, [0] * 10**6, {n: n for n in range(10**5)}, ("y" * 500,), 10**300], ids=range(5)
+)
+def test_long_values_are_cut(value):
+    assert len(quoted(value)) == 101 and quoted(value).endswith("…") and len(quoted(value, 20)) == 21

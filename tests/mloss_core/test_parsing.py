@@ -1,7 +1,11 @@
+import json
+import time
+
 import pytest
 
 from mloss_core import parsing as structured
-from mloss_core.errors import InvalidOptionError
+from mloss_core.errors import InvalidOptionError, MLossCoreError
+from mloss_core.merging.run_files import parse_recipes
 from mloss_core.parsing import is_yaml, parse_object, read_text
 from mloss_core.recipe import MLossOptions, Recipe
 
@@ -76,3 +80,31 @@ def test_what_is_long_or_unreadable_is_refused(tmp_path, monkeypatch):
         read_text(path, "recipe")
     with pytest.raises(InvalidOptionError, match="cannot be read: No such file"):
         read_text(tmp_path / "none", "recipe")
+
+
+@pytest.mark.parametrize("yaml", [False, True])
+@pytest.mark.parametrize("text", ['{"a": [%s]}', '{"a": {"b": [[%s]]}}'])
+def test_long_lists_are_refused(text, yaml):
+    with pytest.raises(InvalidOptionError, match="must hold lists of at most 1,000 items; found 1001"):
+        parse_object(text % ", ".join(["1"] * 1001), "it", yaml=yaml)
+    assert parse_object(text % ", ".join(["1"] * 1000), "it", yaml=yaml)
+    assert parse_object(json.dumps({"a": [1] * 2000}), "it", most=5000)
+
+
+def test_objects_of_many_names_are_refused():
+    with pytest.raises(InvalidOptionError, match="objects of at most 1,000 items; found 2000"):
+        parse_object(json.dumps({str(place): 0 for place in range(2000)}), "it")
+
+
+def test_what_is_near_the_limit_takes_no_second():
+    started = time.process_time()
+    for text, yaml in (
+        (json.dumps({"recipes": [{"method": "ties"}] * 45000}), False),
+        ("recipes:\n" + "- {method: ties}\n" * 5500, True),
+        ("a: [" + "1, " * 330000 + "1]", True),
+        (json.dumps({"method": "t" * 900000}), False),
+    ):
+        with pytest.raises(MLossCoreError) as caught:
+            parse_recipes(text, yaml=yaml)
+        assert len(str(caught.value)) < 400
+    assert time.process_time() - started < 4

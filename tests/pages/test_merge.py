@@ -66,6 +66,23 @@ def test_a_first_visit_compares_three_merges_with_the_baselines(lab):
     assert "mg_recipes" not in test.query_params
 
 
+def test_a_first_visit_begins_no_work_for_what_the_card_records(lab):
+    levels, summary = dict.fromkeys(TASKS, 0.5), {"average": 0.5, "standard_error": 0.01, "normalised": 0.6}
+    known = ("zero_shot", "ensemble_logits", "ensemble_features", "individual", "simple_average", "ties")
+    lab.card = {
+        "accuracy": {"test": dict.fromkeys(known, levels)},
+        "average": {"test": dict.fromkeys(known, summary)},
+        "chosen": {"simple_average": {"method": "average"}, "ties": {"method": "ties"}},
+    }
+    test = page()
+    assert not test.exception
+    assert [recipe.method for recipe in recipes(lab)] == ["m_ties"] and not lab.kinds("baselines")
+    assert "Simple Average (recorded)" in models(test) and "M-TIES k 0.8 e 0.1" in models(test)
+    test.selectbox(key="mg_baseline").set_value("zero_shot").run()
+    assert {recipe.method for recipe in recipes(lab)} == {"average", "ties", "m_ties"} and lab.kinds("baselines")
+    assert not any("recorded" in name for name in models(test))
+
+
 def test_the_keep_rates_are_there_before_anything_is_added(lab):
     test = page()
     assert len(test.get("plotly_chart")) >= 3

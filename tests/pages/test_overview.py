@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mloss_core.lab.requests import recipe_request
+from mloss_core.recipe import Recipe
 from tests.ui.fake_card import control, fake_manifest, fake_zoo
 from tests.ui.fake_lab import FakePayload, FakeStore
 from tests.ui.fake_payloads import TASKS, measured
@@ -43,9 +45,31 @@ def test_the_story_is_told_in_order(store):
     assert values["Models"] == "4"
     assert values["Weights a model"] == "0.62 M"
     assert values["Zero-shot"] == "49.5 %"
-    assert values["Best merge"] == "64.5 %"
+    (best,) = [metric for metric in at.metric if "merge" in metric.label]
+    assert (best.label, best.value, best.delta) == ("Best of the card's three merges", "64.5 %", "TIES k 0.5")
     assert values["Individual"] == "90.5 %"
     assert len(at.get("plotly_chart")) == 2
+
+
+def test_a_better_merge_that_was_measured_here_is_the_best_and_says_so(store):
+    def evaluated(params):
+        level = {"average": 0.6, "ties": 0.99, "iso_c": 0.863, "tsv_m": 0.85, "tall_mask": 0.95}[
+            params["recipe"]["method"]
+        ]
+        kind = "per_task" if params["recipe"]["method"] == "tall_mask" else "merged"
+        row = {"kind": kind, "tasks": dict.fromkeys(TASKS, level), "average": level, "standard_error": 0.004}
+        return FakePayload({"row": row}, {})
+
+    store.answers["recipe"] = evaluated
+    for method in ("average", "iso_c", "tsv_m", "tall_mask"):
+        store.submit("recipe", recipe_request("demo", Recipe(method=method), "test", None, TASKS))
+    ties = Recipe(method="ties")
+    store.submit("recipe", recipe_request("demo", ties, "val", None, TASKS))
+    store.submit("recipe", recipe_request("demo", ties, "test", 500, TASKS))
+    store.submit("recipe", recipe_request("other", ties, "test", None, TASKS))
+    store.submit("recipe", recipe_request("demo", ties.replace(tasks=TASKS[:2]), "test", None, TASKS))
+    (best,) = [metric for metric in page().metric if "merge" in metric.label]
+    assert (best.label, best.value, best.delta) == ("Best merge measured here", "86.3 %", "Iso-C β 1")
 
 
 def test_figures_say_where_they_come_from_and_what_the_control_says(store):

@@ -10,7 +10,8 @@ from tests.ui.fake_lab import FakePayload, FakeStore
 from tests.ui.fake_payloads import TASKS
 from tests.ui.fake_summary import fake_summary
 from ui import jobs
-from ui.overview.folder import LIMIT, _placement, _plain
+from ui.formats import plain
+from ui.overview.folder import LIMIT, _placement
 from ui.zoo.facts import facts_of_summary
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "overview.py")
@@ -73,7 +74,7 @@ def test_it_says_what_was_found(store, monkeypatch):
 
 
 def test_notes_are_text_and_no_markup(store, monkeypatch):
-    assert _plain("[a](b) *c* $d$") == r"\[a\]\(b\) \*c\* \$d\$"
+    assert plain("[a](b) *c* $d$") == r"\[a\](b) \*c\* \$d\$"
     at = page(monkeypatch)
     assert at.expander[0].label == "Notes from opening (1)"
     assert at.expander[0].markdown[0].value == r"- Activation \*assumed\*."

@@ -30,6 +30,8 @@ class FakeJob:
     status: str = "queued"
     fraction: float = 0.0
     message: str = ""
+    created: float = 0.0
+    started: float | None = None
     error: str | None = None
     error_kind: str | None = None
     queue_position: int | None = None
@@ -80,6 +82,17 @@ class FakeStore:
     def job(self, key: str) -> FakeJob | None:
         """The job as it is now."""
         return self.jobs.get(key)
+
+    def wait(self, key: str, seconds: float) -> FakeJob | None:
+        """The job when it is over or the time is up."""
+        end = time.monotonic() + seconds
+        while self.jobs[key].status in {"queued", "running"} and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.jobs[key]
+
+    def done(self, kind: str) -> list[FakeJob]:
+        """Jobs of one kind that are answered."""
+        return [job for job in self.jobs.values() if job.kind == kind and job.status == "done"]
 
     def result(self, key: str) -> FakePayload | None:
         """The payload of an answered job."""

@@ -81,3 +81,24 @@ def test_lists_and_runs_read_as_words():
 def test_count_groups_digits_and_digest_is_cut():
     assert formats.count(617600) == "617\u202f600"
     assert formats.short_digest("abcdef0123456789") == "abcdef0123"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("![a](http://h/x.png)", r"!\[a\](http:~//h/x.png)"),
+        ("m_ties at 12:30, a: b.", "m_ties at 12:30, a: b."),
+        ("_a_ **b** `c` $d$ ~e~", r"\_a\_ \*\*b\*\* \`c\` \$d\$ \~e\~"),
+        (":red[x] :smile: :100: :material/home:", r":~red\[x\] :~smile: :~100: :~material/home:"),
+        ("<b>&lt;</b> a|b", r"\<b\>\&lt;\</b\> a\|b"),
+        ("a@b.de www.x.de", "a@~b.de www~.x.de"),
+        ("# a", r"\# a"),
+        ("- a", r"\- a"),
+        ("1. a", r"1\. a"),
+        ("a\nb  c", "a b c"),
+        ("C:\\x", "C:\\\\x"),
+    ],
+)
+def test_foreign_text_is_no_markup(text, shown):
+    """`~` stands for the joiner that nobody sees."""
+    assert formats.plain(text) == shown.replace("~", "\u2060") if r"\~" not in shown else formats.plain(text) == shown

@@ -1,7 +1,13 @@
+import dataclasses
+import time
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from mloss_core.errors import CacheError
+from mloss_core.lab.jobs.watcher import JobWatcher
+from mloss_core.lab.jobs.worker import Worker
+from tests.mloss_core.lab.fakes import QuietStore, answer
 from tests.ui.fake_lab import FakePayload, FakeStore
 from ui import jobs
 
@@ -120,8 +126,75 @@ def test_payload_arrays_cannot_be_changed(store):
 def test_remaining_time_in_words(store):
     store.states["count"] = "running"
     job = store.submit("count", {"a": 1})
-    import dataclasses
-
     assert jobs.remaining(dataclasses.replace(job, seconds_left=12.2)) == "block 5 of 12 · about 12 s left"
     assert jobs.remaining(dataclasses.replace(job, status="queued", queue_position=3)) == "waiting, 2 before it"
     assert jobs.remaining(dataclasses.replace(job, message="")) == "running"
+
+
+def test_lines_of_a_young_job_are_drawn_more_often_than_those_of_an_old_one(store):
+    store.states["count"] = "running"
+    job = store.submit("count", {"a": 1})
+
+    def pace(seconds, others=()):
+        return jobs._pace([dataclasses.replace(job, created=0.0, started=1000.0 - seconds), *others], 1000.0)
+
+    paces = [pace(seconds) for seconds in (0, 1, 3, 7, 12, 3600)]
+    assert paces == [0.25, 0.25, 0.5, 1.0, jobs.SLOW, jobs.SLOW]
+    assert pace(3600, [dataclasses.replace(job, created=999.0)]) == 0.25, "one that was just asked for counts"
+
+
+@pytest.mark.parametrize("age", [0.0, 3600.0])
+def test_lines_are_the_same_at_any_pace(store, age):
+    store.states["count"] = "running"
+    job = store.submit("count", {"a": 1})
+    store.jobs[job.key] = dataclasses.replace(job, created=time.time() - age)
+    at = AppTest.from_function(script).run()
+    assert [line.text for line in at.progress] == ["Counting · block 5 of 12"]
+    at.button[0].click().run()
+    assert store.cancelled == [job.key] and not at.progress
+
+
+@pytest.fixture
+def real_store(tmp_path, monkeypatch):
+    """The real watcher of a folder without a worker."""
+    watcher = JobWatcher(QuietStore(tmp_path / "jobs"))
+    monkeypatch.setattr(jobs, "store", lambda: watcher)
+    jobs._payload.clear()
+    yield watcher
+    watcher.close()
+
+
+def samples_script():
+    import streamlit as st
+
+    from tests.mloss_core.lab.fakes import SAMPLES
+    from ui import jobs
+
+    payload = jobs.job_payload("samples", SAMPLES, label="Drawing", on="cpu", patience=0.2)
+    st.write("nothing yet" if payload is None else f"answer {payload.meta['kind']}")
+
+
+def test_a_page_shows_a_real_job_until_its_answer_is_there(real_store):
+    at = AppTest.from_function(samples_script).run()
+    assert words(at) == ["nothing yet"] and at.progress[0].text == "Drawing · starting"
+    Worker(real_store.store, "cpu", answer).step()
+    real_store.look()
+    assert words(at.run()) == ["answer samples"]
+
+
+def test_a_rerun_of_a_page_reads_no_record(real_store, monkeypatch):
+    at = AppTest.from_function(samples_script).run()
+    Worker(real_store.store, "cpu", answer).step()
+    real_store.look()
+    at.run()
+    real_store.close()
+    monkeypatch.setattr(real_store.store.records, "read", None)
+    assert words(at.run()) == ["answer samples"] and not at.exception
+
+
+def test_a_second_window_shows_the_job_and_can_stop_it(real_store):
+    first, second = AppTest.from_function(samples_script).run(), AppTest.from_function(samples_script).run()
+    assert len(real_store.active()) == 1 and second.progress
+    second.button[0].click().run()
+    assert "cancelled" in second.caption[0].value
+    assert "cancelled" in first.run().caption[0].value

@@ -45,3 +45,20 @@ def test_colours_by_place_and_role():
     assert theme.task_colour(0) == theme.task_colour(9) == theme.ACCENT
     assert theme.role_colour("ensemble") == theme.ROLES["ensemble"]
     assert theme.role_colour("per_task") == theme.CATEGORY[4]
+
+
+def test_foreign_tags_in_figures_are_text():
+    import numpy as np
+
+    from ui import theme
+
+    link = "<a href='http://h'>x</a>"
+    fig = theme.figure(f"{link} <b>bold</b>", x=link)
+    fig.add_scatter(x=[link, "b"], y=[1, 2], name=link, text=np.array([link, "x<br>y"], dtype=object))
+    fig.add_heatmap(z=np.ones((2, 2)), hovertemplate=f"{link}<extra></extra>")
+    shown = theme.without_markup(fig)
+    assert "<a" not in shown.to_json().replace("\\u003c", "<")
+    assert shown.layout.title.text.endswith("<b>bold</b>") and shown.data[0].text[1] == "x<br>y"
+    assert shown.data[1].hovertemplate.endswith("<extra></extra>")
+    plain = theme.figure("a")
+    assert theme.without_markup(plain) is plain

@@ -9,6 +9,7 @@ from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
 from mloss_core.mloss.report import MLossReport
 from mloss_core.recipe import MLossOptions
 from ui import jobs, state, theme
+from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.draft import ALL, CUSTOM, Draft, block_choices, block_means, chosen_blocks, is_guided, make_draft
 from ui.merge.entries import Entry
@@ -35,7 +36,7 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         entries: what the comparison holds already.
     """
     for problem in METHODS.problems:
-        st.error(f"{problem[:1].upper()}{problem[1:]} The other methods work.", icon=":material/extension_off:")
+        st.error(f"{plain(problem[:1].upper() + problem[1:])} The other methods work.", icon=":material/extension_off:")
     upload_problem()
     preset_choice()
     name = _method_choice()
@@ -105,6 +106,7 @@ def _models(zoo: ZooFacts) -> tuple[str, ...]:
         zoo.tasks,
         selection_mode="multi",
         default=zoo.tasks,
+        format_func=plain,
         key=merge_state.MODELS,
         bind=state.BIND,
         wrap=True,
@@ -240,4 +242,4 @@ def _add_button(draft: Draft, entries: Sequence[Entry]) -> None:
         help="Merges the models, evaluates the result and adds a row. Several can run; they queue up.",
     )
     if draft.problem:
-        st.caption(f":material/info: {draft.problem}")
+        st.caption(f":material/info: {plain(draft.problem)}")

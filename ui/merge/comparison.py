@@ -10,13 +10,14 @@ from mloss_core.evaluation.exports import rows_csv, rows_markdown
 from mloss_core.evaluation.ranking import best_merge, find
 from mloss_core.evaluation.rows import EvaluationRow
 from ui import jobs, state, theme
+from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.draft import Draft
 from ui.merge.entries import Entry, row_key, row_labels
 from ui.merge.figures import bars_sentence, gap_bars, realised_lines, task_bars
 from ui.merge.keep import KeepProfile, budget_sentence, keep_heatmap
 from ui.merge.published import published_tab
-from ui.merge.results import NOTE, Comparison, compare
+from ui.merge.results import NOTE, Comparison, compare, starting_entries
 from ui.merge.row_actions import row_actions
 from ui.merge.rows import ENSEMBLE, table_frame
 from ui.merge.spectrum import spectrum_tab
@@ -43,7 +44,7 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
         split = _split()
         limit = image_limit(zoo)
         baseline_key = _baseline(entries)
-    found = compare(zoo, entries, split, limit)
+    found = compare(zoo, entries, split, limit, content=_first_look(zoo, entries, baseline_key))
     with toolbar:
         _downloads(zoo, found.rows, split)
     _progress(found)
@@ -84,6 +85,12 @@ def shown_rows(
         return chosen
     best = best_merge(rows)
     return [row for row in rows if row.done and (row.key in ("zero_shot", ENSEMBLE, "individual") or row is best)]
+
+
+def _first_look(zoo: ZooFacts, entries: Sequence[Entry], baseline_key: str) -> bool:
+    """Whether nobody has chosen anything yet: then the model card's figures do, and no work is begun for them."""
+    untouched = tuple(entries) == starting_entries(zoo.card) and baseline_key == ENSEMBLE
+    return untouched and not merge_state.selected()
 
 
 def _split() -> str:
@@ -164,7 +171,9 @@ def _progress(found: Comparison) -> None:
         st.caption(f"{len(found.active) - len(shown)} more wait in the queue.")
     for problem in found.problems:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
-            st.markdown(f":red[:material/error:] **{problem.label}**: {problem.sentence}", width="stretch")
+            st.markdown(
+                f":red[:material/error:] **{plain(problem.label)}**: {plain(problem.sentence)}", width="stretch"
+            )
             key = digest_of(problem.kind, dict(problem.params))[:10]
             st.button(
                 "Try again",

@@ -5,9 +5,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mloss_core.errors import InvalidOptionError, MLossCoreError
+from mloss_core.errors import InvalidOptionError, MLossCoreError, quoted
 from mloss_core.merging.labels import describe
 from mloss_core.merging.methods import tidy
+from mloss_core.parsing import check_letters
 from mloss_core.recipe import Recipe
 
 _KEY_LENGTH = 10
@@ -103,7 +104,7 @@ def entries_from_text(text: str, tasks: Sequence[str] = (), layers: int | None =
         return (), f"The link's list of recipes is too long ({len(text)} letters, at most {MAX_TEXT}); it was left out."
     try:
         items = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # Also a number of more digits than Python reads.
         return (), "The link's list of recipes is no JSON; it was left out."
     if not isinstance(items, list):
         return (), "The link's recipes are not a list; they were left out."
@@ -113,7 +114,7 @@ def entries_from_text(text: str, tasks: Sequence[str] = (), layers: int | None =
         try:
             entry = _entry(item)
             _check_against_zoo(entry.recipe, tasks, layers)
-        except (MLossCoreError, TypeError) as error:
+        except (MLossCoreError, TypeError, RecursionError) as error:
             problems.append(str(error))
             continue
         if entry.key not in {other.key for other in entries}:
@@ -138,7 +139,8 @@ def _entry(item: Any) -> Entry:
     values = dict(item)
     name = values.pop("name", None)
     if name is not None and not isinstance(name, str):
-        raise InvalidOptionError(f"a recipe's name must be text; found {name!r}.")
+        raise InvalidOptionError(f"a recipe's name must be text; found {quoted(name)}.")
+    check_letters(item, "a recipe")
     recipe = tidy(Recipe.from_json(json.dumps(values)))
     return Entry(recipe, " ".join(name.split())[:MAX_NAME] or None if name else None)
 
@@ -146,10 +148,12 @@ def _entry(item: Any) -> Entry:
 def _check_against_zoo(recipe: Recipe, tasks: Sequence[str], layers: int | None) -> None:
     missing = [task for task in recipe.tasks or () if tasks and task not in tasks]
     if missing:
-        raise InvalidOptionError(f"this zoo has no task {missing[0]!r}; it has {', '.join(tasks)}.")
+        raise InvalidOptionError(f"this zoo has no task {quoted(missing[0])}; it has {', '.join(tasks)}.")
     beyond = [block for block in recipe.blocks or () if layers is not None and not 0 <= block < layers]
     if beyond and layers is not None:
-        raise InvalidOptionError(f"block {beyond[0]} does not exist; this encoder has blocks 0 to {layers - 1}.")
+        raise InvalidOptionError(
+            f"block {quoted(beyond[0])} does not exist; this encoder has blocks 0 to {layers - 1}."
+        )
 
 
 def row_key(recipe: Recipe) -> str:

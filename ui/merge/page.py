@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui.errors import guard
+from ui.formats import plain
 from ui.merge import state
 from ui.merge.builder import builder
 from ui.merge.comparison import comparison
@@ -15,7 +16,7 @@ def merge_page(zoo: ZooFacts) -> None:
     state.mirror(zoo)
     note = state.take_note()
     if note:
-        st.warning(note, icon=":material/link_off:")
+        st.warning(plain(note), icon=":material/link_off:")
     left, right = st.columns([0.3, 0.7], gap="medium")
     with left, guard():
         draft, profile = builder(zoo, entries)

@@ -10,6 +10,7 @@ from mloss_core.merging.presets import PRESETS
 from mloss_core.merging.run_files import parse_recipes
 from mloss_core.parsing import is_yaml
 from mloss_core.recipe import Recipe
+from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.entries import Entry, entries_from_text
 from ui.merge.processors import open_processors
@@ -92,7 +93,7 @@ def upload_problem() -> None:
     """What of the last file could not be used, until the next one: the page draws itself anew while jobs run."""
     problem = st.session_state.get(_PROBLEM)
     if problem:
-        st.warning(problem, icon=":material/upload_file:")
+        st.warning(plain(problem), icon=":material/upload_file:")
 
 
 def uploaded_entries(name: str, content: bytes, zoo: ZooFacts) -> tuple[tuple[Entry, ...], str]:

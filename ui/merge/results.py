@@ -27,7 +27,7 @@ _RECORDED = {
     "individual": "individual",
 }
 """What a model card calls the baselines, by the key of their rows."""
-NOTE = "Recorded: figures of the zoo's model card, shown until they are measured here."
+NOTE = "Recorded: figures of the zoo's model card; they are measured here once you change or select something."
 
 BASELINES = "baselines"
 UNMEASURED = "not measured"
@@ -61,7 +61,9 @@ class Comparison:
     problems: tuple[Problem, ...]
 
 
-def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | None = None) -> Comparison:
+def compare(
+    zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | None = None, *, content: bool = False
+) -> Comparison:
     """Submit what is not yet known and gather what is.
 
     Merges without figures in the zoo's record are asked for first, and the baselines, which take longest, last:
@@ -69,27 +71,32 @@ def compare(zoo: ZooFacts, entries: Sequence[Entry], split: str, limit: int | No
 
     Args:
         limit: images of each task at most; all by default.
+        content: with recorded figures, where there are some; what has none is asked for all the same.
     """
     labels = row_labels(entries)
     if accuracy_needs(zoo):
         rows = [_waiting_row(entry, labels[entry.key], UNMEASURED) for entry in entries]
         return Comparison(tuple(ordered(rows)), (), ())
     gathering = _Gathering()
+    baselines = recorded_baselines(zoo.card, split)
     recorded = {e.key: recorded_merge(zoo.card, split, e, row_key(e.recipe), labels[e.key]) for e in entries}
     merges: list[tuple[Entry, EvaluationRow]] = []
     for entry in sorted(entries, key=lambda entry: recorded[entry.key] is not None):
         label = labels[entry.key]
-        payload = gathering.ask(
-            "recipe", recipe_request(zoo.name, entry.recipe, split, limit, zoo.tasks), label, entry.key
-        )
+        request = recipe_request(zoo.name, entry.recipe, split, limit, zoo.tasks)
+        if content and recorded[entry.key] is not None:
+            payload = jobs.known("recipe", request)
+        else:
+            payload = gathering.ask("recipe", request, label, entry.key)
         stand_in = recorded[entry.key] or _waiting_row(entry, label, gathering.status)
         merges.append((entry, stand_in if payload is None else recipe_row(payload, entry, label)))
     merges.sort(key=lambda pair: entries.index(pair[0]))
-    payload = gathering.ask(
-        BASELINES, baseline_request(zoo.name, split, limit), "Zero-shot, Individual and Ensemble", None
-    )
-    baselines = recorded_baselines(zoo.card, split) if payload is None else baseline_rows(payload)
-    found = baselines + [row for _, row in merges]
+    request = baseline_request(zoo.name, split, limit)
+    if content and baselines:
+        payload = jobs.known(BASELINES, request)
+    else:
+        payload = gathering.ask(BASELINES, request, "Zero-shot, Individual and Ensemble", None)
+    found = (baselines if payload is None else baseline_rows(payload)) + [row for _, row in merges]
     return Comparison(tuple(ordered(found)), tuple(gathering.active), tuple(gathering.problems))
 
 

@@ -12,7 +12,7 @@ from mloss_core.merging.labels import command
 from mloss_core.merging.methods import METHODS, check_recipe
 from mloss_core.recipe import Recipe
 from ui import jobs
-from ui.formats import short_digest, size
+from ui.formats import plain, short_digest, size
 from ui.merge import state as merge_state
 from ui.merge.entries import MAX_NAME, Entry, row_key
 from ui.merge.processors import editable, open_processors
@@ -148,7 +148,7 @@ def _file(zoo: ZooFacts, entry: Entry) -> None:
             on_click="ignore",
             icon=":material/save:",
         )
-        st.caption(f"Merged weights of {entry.label}, SHA-256 {short_digest(payload.meta['digest'], 16)}…")
+        st.caption(f"Merged weights of {plain(entry.label)}, SHA-256 {short_digest(payload.meta['digest'], 16)}…")
 
 
 def file_stem(entry: Entry) -> str:

@@ -18,7 +18,10 @@ KIND_WORDS = {
 
 
 def table_frame(rows: Sequence[EvaluationRow], tasks: Sequence[str], baseline: EvaluationRow | None) -> pd.DataFrame:
-    """The comparison in display units: percent, percentage points, percent squared; one row a model."""
+    """The comparison in display units: percent, percentage points, percent squared; one row a model.
+
+    What decides between models comes first, then the tasks, then what is looked up.
+    """
     records = []
     for row in rows:
         gap = difference(row, baseline) if baseline is not None and baseline.key != row.key else None
@@ -29,13 +32,13 @@ def table_frame(rows: Sequence[EvaluationRow], tasks: Sequence[str], baseline: E
                 "standard_error": _percent(row.standard_error),
                 "difference": _percent(gap.value) if gap else None,
                 "difference_error": _percent(gap.standard_error) if gap else None,
-                **{task: _percent(row.accuracy.get(task)) for task in tasks},
                 "normalised": _percent(row.normalised),
-                "variance": None if row.variance is None else 1e4 * row.variance,
                 "worst": _percent(row.worst),
                 "agreement": _percent(row.agreement),
-                "kl": row.kl,
                 "kept": _percent(row.kept),
+                **{task: _percent(row.accuracy.get(task)) for task in tasks},
+                "variance": None if row.variance is None else 1e4 * row.variance,
+                "kl": row.kl,
                 "seconds": row.seconds,
             }
         )

@@ -8,6 +8,7 @@ import streamlit as st
 
 from mloss_core.evaluation.ranking import best_merge, find
 from mloss_core.evaluation.rows import EvaluationRow
+from ui.formats import plain
 from ui.merge.rows import ENSEMBLE
 
 LIMIT = 20.0
@@ -66,12 +67,8 @@ def columns(tasks: Sequence[str], baseline: EvaluationRow | None) -> dict[str, A
             help="Standard error of the difference, from the same images: smaller differences than about twice this "
             "are noise.",
         ),
-        **{task: number(task, help=f"Top-1 accuracy on {task}.", **percent) for task in tasks},
         "normalised": number(
             "Normalised", help="Mean over tasks of accuracy divided by the individual model's accuracy.", **percent
-        ),
-        "variance": number(
-            "Variance %²", format="%.0f", width=_NARROW, help="Variance of the task accuracies; smaller is more even."
         ),
         "worst": number("Worst", help="Accuracy on the task that comes off worst.", **percent),
         "agreement": number(
@@ -79,13 +76,17 @@ def columns(tasks: Sequence[str], baseline: EvaluationRow | None) -> dict[str, A
             help="Unlabeled images whose top class is the Ensemble's. How well the merge imitates it.",
             **percent,
         ),
+        "kept": number("Kept", help="Moving weights that survive pruning: the realised budget.", **percent),
+        **{task: number(task, help=f"Top-1 accuracy on {plain(task)}.", **percent) for task in tasks},
+        "variance": number(
+            "Variance %²", format="%.0f", width=_NARROW, help="Variance of the task accuracies; smaller is more even."
+        ),
         "kl": number(
             "KL",
             format="%.3f",
             width=_NARROW,
             help="KL(Ensemble || model) of the predicted classes, in nats: 0 when they predict alike.",
         ),
-        "kept": number("Kept", help="Moving weights that survive pruning: the realised budget.", **percent),
         "seconds": number("Seconds", format="%.1f", width=_NARROW, help="Time of the merge, without its evaluation."),
     }
 

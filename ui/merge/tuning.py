@@ -10,6 +10,7 @@ from mloss_core.lab.requests import limited
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from ui import jobs, state, theme
+from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.draft import Draft
 from ui.options_form import widget_key
@@ -72,7 +73,7 @@ def scale_curve(found: Mapping[str, Any]) -> go.Figure:
     fig.add_scatter(
         x=[point["scale"] for point in points],
         y=[100 * point["average"] for point in points],
-        customdata=[100 * point["normalised"] for point in points],
+        customdata=["undefined" if p["normalised"] is None else f"{100 * p['normalised']:.1f} %" for p in points],
         mode="lines+markers",
         line={"color": theme.ACCENT, "width": 1.5},
         marker={"color": theme.ACCENT, "size": 6},
@@ -83,7 +84,7 @@ def scale_curve(found: Mapping[str, Any]) -> go.Figure:
             "width": 2,
             "color": theme.ACCENT,
         },
-        hovertemplate="λ %{x:g}: %{y:.1f} ± %{error_y.array:.1f} %, normalised %{customdata:.1f} %<extra></extra>",
+        hovertemplate="λ %{x:g}: %{y:.1f} ± %{error_y.array:.1f} %, normalised %{customdata}<extra></extra>",
     )
     best = best_point(found)
     fig.add_scatter(
@@ -141,16 +142,16 @@ def threshold_section(zoo: ZooFacts, draft: Draft) -> None:
     )
     if not wanted or draft.recipe is None:
         return
-    plain = tidy(
+    usual = tidy(
         draft.recipe.replace(options={k: v for k, v in draft.recipe.options.items() if k not in THRESHOLD_FIELDS})
     )
-    params = {"zoo": zoo.name, "recipe": plain.to_dict()} | limited(merge_state.held_limit(zoo))
+    params = {"zoo": zoo.name, "recipe": usual.to_dict()} | limited(merge_state.held_limit(zoo))
     result = jobs.job_result("merge_thresholds", "tune", params, label="Trying thresholds", reserve=250)
     if result.payload is None or "thresholds" not in result.payload.meta:
         return
     found = result.payload.meta
     theme.show(threshold_curves(found), key="mg_threshold_curves", alt=threshold_sentence(found), stale=result.stale)
-    st.caption(threshold_sentence(found))
+    st.caption(plain(threshold_sentence(found)))
     if not result.stale:
         values = tuple(found["thresholds"].values())
         st.button(

@@ -9,6 +9,7 @@ from mloss_core.evaluation.ranking import find
 from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.evaluation.verdict import verdict
 from mloss_core.merging.methods import tidy
+from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.entries import Entry, row_key
 
@@ -47,12 +48,12 @@ def verdicts(rows: Sequence[EvaluationRow], entries: Sequence[Entry], offer: boo
             continue
         found = verdict(row, control_rows(entry, rows, entries))
         waiting = f" Still to come: {', '.join(found.waiting)}." if found.waiting else ""
-        st.markdown(f":material/science: {found.sentence}{waiting}")
+        st.markdown(f":material/science: {plain(found.sentence + waiting)}")
     guided = next((entry for entry in entries if is_guided(entry.recipe)), None)
     if judged or guided is None or not offer:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Do the M-Loss ranks of {guided.label} help? Controls tell.", width="content")
+        st.caption(f"Do the M-Loss ranks of {plain(guided.label)} help? Controls tell.", width="content")
         st.button(
             "Add controls",
             key="mg_offer_controls",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ui import formats
+from ui.formats import plain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +127,9 @@ def mean_profile(blocks: pd.DataFrame, column: str) -> pd.Series:
 
 
 def pair_sentence(view: View, first: str, second: str, title: str, profile: pd.Series, mean: pd.Series) -> str:
-    """What the numbers say about one pair, in plain words."""
+    """What the numbers say about one pair, in words, as Markdown."""
     place = rank(view, first, second)
+    first, second = plain(first), plain(second)
     if place is None:
         return f"There is no {title} for {first} and {second}."
     position, count = place

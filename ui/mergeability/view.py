@@ -11,6 +11,7 @@ from mloss_core.mergeability.metrics import METRICS, Metric
 from mloss_core.recipe import MLossOptions
 from ui import jobs, state, theme
 from ui.errors import guard
+from ui.formats import plain
 from ui.mergeability.choices import BY_BLOCK, DEFAULT, Pairs, direction, diverging, number_text, pair_view, where
 from ui.mergeability.figures import matrix_figure, pair_of, profile_figure
 from ui.mergeability.matrices import (
@@ -121,6 +122,7 @@ def _controls(zoo: ZooFacts) -> Choice:
         zoo.tasks,
         selection_mode="multi",
         default=zoo.tasks,
+        format_func=plain,
         key=MODELS,
         bind=state.BIND,
         wrap=True,
@@ -186,7 +188,7 @@ def _matrix(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str] | 
         why = next(iter(pairs.reasons(metric.name).values()), "it was not measured")
         pairs_have = "1 pair has" if missing == 1 else f"{missing} pairs have"
         kept = " Without all numbers the order is the zoo's." if choice.order == "clustered" else ""
-        st.caption(f"Empty cells: {pairs_have} no number: {why}.{kept}")
+        st.caption(f"Empty cells: {pairs_have} no number: {plain(why)}.{kept}")
 
 
 def _clicked(tasks: Sequence[str]) -> Callable[[], None]:

@@ -9,6 +9,7 @@ import streamlit as st
 from mloss_core.merging.labels import block_presets
 from mloss_core.recipe import MLossOptions
 from ui import state
+from ui.formats import plain
 from ui.mloss_map.cells import SCALES
 from ui.zoo.facts import ZooFacts
 
@@ -64,6 +65,7 @@ def measured_controls(zoo: ZooFacts) -> Measured:
         zoo.tasks,
         selection_mode="multi",
         default=zoo.tasks,
+        format_func=plain,
         key=key,
         bind=state.BIND,
         wrap=True,

@@ -8,7 +8,7 @@ import streamlit as st
 from mloss_core.mloss.report import MLossReport
 from mloss_core.mloss.sampling import stability_curve
 from ui import jobs, state, theme
-from ui.formats import count, seconds, short_digest
+from ui.formats import count, plain, seconds, short_digest
 from ui.jobs import Result
 from ui.mloss_map.cells import table
 from ui.mloss_map.controls import IMAGES, PAGE, Measured
@@ -26,7 +26,7 @@ def measurement_facts(result: Result, report: MLossReport) -> None:
     digest = short_digest(report.digest)
     st.caption(f"{count(len(report.image_task))} images; measuring took {seconds(report.seconds)}. Digest `{digest}`.")
     for note in report.notes:
-        st.caption(note)
+        st.caption(plain(note))
     st.download_button(
         "Download CSV",
         lambda: table(report).to_csv(index=False),

@@ -5,7 +5,7 @@ import streamlit as st
 from mloss_core.mloss.detail import NodeDetail, TopImage
 from mloss_core.mloss.report import MLossReport
 from ui import jobs, theme
-from ui.formats import count, engineering, measured
+from ui.formats import count, engineering, measured, plain
 from ui.images import enlarged
 from ui.jobs import Result
 from ui.mloss_map.node_choice import node_controls, node_place
@@ -56,17 +56,18 @@ def _card(detail: NodeDetail, chosen: tuple[int, int], stale: bool) -> None:
         theme.show(angle_figure(detail), key="map_angles", alt=words, stale=stale)
     with images:
         st.markdown("**Images they disagree on most**", help=_IMAGES_HELP)
+        st.caption("Mean activation of the node on each image:")
         _image_grid(detail.top)
     st.caption(
         f"On average over all tokens the merged node answers {engineering(detail.merged_activation)}, the ensemble "
         f"{engineering(detail.ensemble_activation)}; M-Loss is the mean square of their difference, token by token. "
-        f"{words}"
+        f"{plain(words)}"
     )
 
 
 _IMAGES_HELP = (
-    "Training images, used without their labels. Below each: its task, then the node's mean activation, "
-    "merged → ensemble."
+    "Training images, used without their labels. Below each: its task, then the mean activation of this node over the "
+    "image's tokens, in the merged model and averaged over the source models."
 )
 
 
@@ -77,12 +78,12 @@ def _image_grid(top: tuple[TopImage, ...]) -> None:
         return
     with st.container(horizontal=True, gap="small"):
         for image in shown:
-            words = f"{image.task}: merged {image.merged:.3f}, ensemble {image.ensemble:.3f}"
+            merged, ensemble = f"merged {image.merged:.3f}", f"ensemble {image.ensemble:.3f}"
             st.image(
                 enlarged(image.pixels, SIDE),
                 width=SIDE,
-                alt=words,
-                caption=f"{image.task}  \n{image.merged:.3f} → {image.ensemble:.3f}",
+                alt=f"{plain(image.task)}: mean activation {merged}, {ensemble}",
+                caption=f"{plain(image.task)}  \n{merged}  \n{ensemble}",
             )
 
 

@@ -10,7 +10,7 @@ from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.lab.requests import baseline_request
 from mloss_core.wording import listing
 from ui import jobs, state, theme
-from ui.formats import count, percent, short_digest, size
+from ui.formats import count, percent, plain, short_digest, size
 from ui.overview.card import standard_error
 from ui.overview.dumbbell import Answerer, dumbbell_figure
 from ui.overview.samples import Sampled
@@ -33,22 +33,22 @@ def report(zoo: ZooFacts) -> None:
     with st.container(horizontal=True, gap="small"):
         st.metric("Models", len(zoo.tasks), border=True, help="Fine-tuned encoders, one a task.")
         st.metric("Weights a model", f"{zoo.parameters / 1e6:.2f} M", border=True, help="Of the image encoder.")
-        st.metric("Backbone", shape["name"], border=True, help=zoo.backbone)
+        st.metric("Backbone", plain(shape["name"]), border=True, help=plain(zoo.backbone))
         st.metric(
             "Activation",
-            shape["activation"],
+            plain(shape["activation"]),
             border=True,
             help=f"{shape['heads']} attention heads, images of {shape['image_size']} pixels. Notes below say what was "
             "not recorded in the files and had to be assumed.",
         )
         st.metric("On disk", size(total), border=True, help="Converted weights of all models, read as they are needed.")
     layout = f"Layout: {about['layout']}. " if about.get("layout") else ""
-    st.caption(layout + _placement(about["device"], about.get("placement")))
+    st.caption(plain(layout) + " " + _placement(about["device"], about.get("placement")))
     if about["notes"]:
         notes = about["notes"]
         label = f"Notes from opening ({len(notes)})"
         with st.expander(label, expanded=len(notes) <= _FEW_NOTES, icon=":material/fact_check:"):
-            st.markdown("\n".join(f"- {_plain(note)}" for note in notes))
+            st.markdown("\n".join(f"- {plain(note)}" for note in notes))
 
 
 def accuracies(zoo: ZooFacts) -> None:
@@ -156,7 +156,7 @@ def _story(zoo: ZooFacts, meta: Mapping[str, Any], split: str) -> None:
         alt=f"Accuracy on each task. On average: {averages}.",
     )
     images = sum(meta["rows"][0]["counts"].values())
-    st.caption(f"Averages: {averages}. Measured here on {count(images)} {split} images, drawn at random once.")
+    st.caption(f"Averages: {plain(averages)}. Measured here on {count(images)} {split} images, drawn at random once.")
 
 
 def _placement(device: str, kept: Mapping[str, int] | None) -> str:
@@ -177,8 +177,3 @@ def _classes(head: Any) -> str:
 
 def _images(images: Mapping[str, int] | None) -> str:
     return " / ".join(str(images[split]) for split in ("train", "val", "test")) if images else "–"
-
-
-def _plain(text: str) -> str:
-    """Text of files and folders as it is: nothing in it becomes markup."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#+-!|~$:" else letter for letter in text)

@@ -5,6 +5,7 @@ from ui.errors import guard
 from ui.mloss_map.controls import default_measured
 from ui.overview import folder
 from ui.overview.card import answerers_of, models_of, sampled_of
+from ui.overview.measured import best_measured
 from ui.overview.samples import sample_section
 from ui.overview.view import headline, introduction, machine_line, model_section, next_steps, story
 from ui.zoo.facts import ZooFacts
@@ -24,7 +25,7 @@ def _with_card(zoo: ZooFacts) -> None:
     """A zoo with a model card: its figures at once."""
     with guard():
         answerers = answerers_of(zoo)
-        headline(zoo, answerers)
+        headline(zoo, answerers, best_measured(zoo))
         story(zoo, answerers)
         models = models_of(zoo)
         model_section(models)

@@ -9,6 +9,7 @@ import streamlit as st
 from mloss_core.errors import MLossCoreError
 from ui import jobs
 from ui.errors import show_error
+from ui.formats import plain
 from ui.images import enlarged
 from ui.zoo.facts import ZooFacts
 
@@ -63,18 +64,18 @@ def sample_section(zoo: ZooFacts, models: Sequence[Sampled]) -> None:
 
 def _strip(model: Sampled, job: "Job") -> bool:
     """One task's strip; False while its images are on their way."""
-    st.markdown(f"**{model.title}** · {model.classes} classes", help=model.description or None)
+    st.markdown(f"**{plain(model.title)}** · {model.classes} classes", help=plain(model.description) or None)
     payload = jobs.payload_of(job)
     if payload is None:
         if job.status in jobs.ACTIVE:
             st.skeleton(height=_SIDE + 24)
             return False
-        st.caption(job.error or "These images are not available.")
+        st.caption(plain(job.error) if job.error else "These images are not available.")
         return True
     names = payload.meta["classes"]
     with st.container(horizontal=True, gap="xsmall"):
         for pixels, name in zip(payload.arrays["pixels"], names, strict=True):
-            st.image(enlarged(pixels, _SIDE), width=_SIDE, caption=name, alt=f"{model.title}: {name}")
+            st.image(enlarged(pixels, _SIDE), width=_SIDE, caption=plain(name), alt=f"{model.title}: {name}")
     return True
 
 

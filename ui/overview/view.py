@@ -10,14 +10,14 @@ import streamlit as st
 from mloss_core.lab.devices import devices
 from mloss_core.wording import listing
 from ui import theme
-from ui.formats import count, percent, short_digest, size
+from ui.formats import count, percent, plain, short_digest, size
 from ui.frame import device_words
 from ui.overview.card import SPLIT, ModelFacts, control_sentence
 from ui.overview.dumbbell import Answerer, dumbbell_figure
 from ui.overview.idea import idea_figure
 from ui.zoo.facts import ZooFacts
 
-_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 STEPS: tuple[tuple[str, str, str, Literal["primary", "secondary"]], ...] = (
     ("pages/mloss_map.py", "See where they conflict", "grid_on", "primary"),
     ("pages/merge.py", "Merge them", "merge", "secondary"),
@@ -27,9 +27,11 @@ STEPS: tuple[tuple[str, str, str, Literal["primary", "secondary"]], ...] = (
 
 def question(zoo: ZooFacts) -> str:
     """What the whole app asks, of this zoo."""
-    models = len(zoo.tasks)
-    words = _NUMBERS[models] if models < len(_NUMBERS) else str(models)
-    return f"{words} encoders fine-tuned from one: can they become one again?"
+    return f"{_number(len(zoo.tasks)).capitalize()} encoders fine-tuned from one: can they become one again?"
+
+
+def _number(count: int) -> str:
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
 
 
 def introduction(zoo: ZooFacts) -> None:
@@ -59,11 +61,14 @@ def next_steps() -> None:
                 st.switch_page(path)
 
 
-def headline(zoo: ZooFacts, answerers: Sequence[Answerer]) -> None:
-    """The few numbers that tell the story, from the untouched encoder to the specialists."""
+def headline(zoo: ZooFacts, answerers: Sequence[Answerer], measured: Answerer | None = None) -> None:
+    """The few numbers that tell the story, from the untouched encoder to the specialists.
+
+    Args:
+        measured: the best merge that was measured here, if there is one.
+    """
     by_kind = {answerer.kind: answerer for answerer in reversed(answerers)}
-    merges = [answerer for answerer in answerers if answerer.kind == "merged"]
-    best = max(merges, key=lambda answerer: answerer.average, default=None)
+    label_of_best, best = best_merge_of([answerer for answerer in answerers if answerer.kind == "merged"], measured)
     with st.container(horizontal=True, gap="small"):
         st.metric("Models", len(zoo.tasks), border=True, help="Fine-tuned encoders, one a task.")
         st.metric(
@@ -76,18 +81,34 @@ def headline(zoo: ZooFacts, answerers: Sequence[Answerer]) -> None:
             answerer = best if kind == "merged" else by_kind.get(kind)
             if answerer is not None:
                 value = percent(answerer.average, answerer.average_error)
-                name = f" ({answerer.name})" if kind == "merged" else ""
                 st.metric(
-                    label,
+                    label_of_best if kind == "merged" else label,
                     f"{100 * answerer.average:.1f} %",
+                    delta=plain(answerer.name) if kind == "merged" else None,
+                    delta_color="off",
+                    delta_arrow="off",
                     border=True,
-                    help=f"{words} Mean test accuracy over the tasks: {value}{name}.",
+                    width="content" if kind == "merged" else "stretch",
+                    help=f"{words} Mean test accuracy over the tasks: {value}.",
                 )
+
+
+def best_merge_of(card: Sequence[Answerer], measured: Answerer | None) -> tuple[str, Answerer | None]:
+    """The best single merged model that is known, and words for what it is the best of.
+
+    Args:
+        card: the merges of the model card.
+        measured: the best one that was measured here, on the same images.
+    """
+    best = max(card, key=lambda answerer: answerer.average, default=None)
+    if measured is not None and (best is None or measured.average > best.average):
+        return "Best merge measured here", measured
+    return f"Best of the card's {_number(len(card))} merges" if len(card) > 1 else "The card's merge", best
 
 
 _HEADLINES = (
     ("zero_shot", "Zero-shot", "The pretrained encoder as it is."),
-    ("merged", "Best merge", "The best single merged model of the model card."),
+    ("merged", "Best merge", "One merged model for all tasks; the Merge page has more methods."),
     ("ensemble", "Ensemble", "All models run, their outputs averaged."),
     ("individual", "Individual", "Each fine-tuned encoder on its own task only."),
 )

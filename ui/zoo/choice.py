@@ -8,6 +8,7 @@ from mloss_core.errors import MLossCoreError, UnknownNameError
 from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED
 from mloss_core.zoo.offered import OfferedZoo, configured_roots, embedded_zoos, offered_zoo, offered_zoos
 from ui import jobs
+from ui.formats import plain
 from ui.state import BIND, DEVICE, JOBS
 from ui.zoo.facts import ZooFacts, facts_of_summary
 
@@ -80,7 +81,7 @@ def opened(zoo: OfferedZoo) -> ZooFacts | None:
 
 def opening(zoo: OfferedZoo) -> None:
     """The page while a zoo is being opened, or with the report of what is wrong with it."""
-    st.title(zoo.title, anchor=False)
+    st.title(plain(zoo.title), anchor=False)
     payload = jobs.job_payload(_JOB, request(zoo), label=f"Opening {zoo.title}")
     if payload is not None:
         st.rerun()
@@ -95,7 +96,7 @@ def refused(error: MLossCoreError) -> None:
     """The page where no zoo can be opened."""
     st.title("No zoo is open", anchor=False)
     words = "This link names a zoo that is not offered here" if isinstance(error, UnknownNameError) else ""
-    st.error(f"{words}: {error}" if words else str(error), icon=":material/error:")
+    st.error(plain(f"{words}: {error}" if words else error), icon=":material/error:")
     st.button("Open the demo zoo", icon=":material/arrow_back:", on_click=back_to_demo)
 
 

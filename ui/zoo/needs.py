@@ -1,11 +1,12 @@
-"""What a folder of checkpoints lacks for what a page would like to do, in one sentence with a way out."""
+"""What a folder of checkpoints lacks for what a page would like to do, in one sentence of Markdown with a way out."""
 
 from collections.abc import Sequence
 
 from mloss_core.wording import listing
+from ui.formats import plain
 from ui.zoo.facts import ZooFacts
 
-_HOW_HEADS = "Add head_<Dataset>.pt beside the models, or make them with `python -m mloss_core heads build`."
+_HOW_HEADS = "Add head_\\<Dataset\\>.pt beside the models, or make them with `python -m mloss_core heads build`."
 
 
 def image_needs(zoo: ZooFacts, purpose: str, tasks: Sequence[str] | None = None) -> str:
@@ -17,7 +18,7 @@ def image_needs(zoo: ZooFacts, purpose: str, tasks: Sequence[str] | None = None)
     """
     lacking = _lacking(zoo, "images", tasks)
     where = str(zoo.about.get("datasets") or "")
-    return f"{purpose} images of every task; {_those(zoo, lacking)}. {where.capitalize()}." if lacking else ""
+    return f"{purpose} images of every task; {_those(zoo, lacking)}. {plain(where.capitalize())}." if lacking else ""
 
 
 def accuracy_needs(zoo: ZooFacts) -> str:
@@ -38,4 +39,4 @@ def _lacking(zoo: ZooFacts, what: str, tasks: Sequence[str] | None) -> list[str]
 def _those(zoo: ZooFacts, lacking: Sequence[str]) -> str:
     if len(lacking) == len(zoo.tasks):
         return "none has any"
-    return f"{listing(lacking)} {'lacks' if len(lacking) == 1 else 'lack'} them"
+    return f"{plain(listing(lacking))} {'lacks' if len(lacking) == 1 else 'lack'} them"

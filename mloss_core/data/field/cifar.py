@@ -10,6 +10,7 @@ import numpy as np
 from mloss_core.checkpoints.pickle_data import Blob, Global, Obj, Window
 from mloss_core.checkpoints.pickle_machine import read_pickle
 from mloss_core.data.field.places import first_of, need
+from mloss_core.data.foreign_files import reading
 from mloss_core.data.pictures import PictureArrays, Pictures
 from mloss_core.errors import CheckpointError, DatasetError
 
@@ -32,14 +33,19 @@ def read_cifar(folder: Path, fine: bool) -> dict[str, Pictures]:
     for split, batches in names.items():
         paths = [need(folder, [f"{stem}*/{name}{ending}", f"{name}{ending}"]) for name in batches]
         read = functools.partial(_binary if binary else _pickled, fine=fine)
-        labels = np.concatenate([read(path)[1] for path in paths])
-        parts[split] = PictureArrays(functools.partial(_pixels, paths, read), labels, paths[0])
+        labels = np.concatenate([_guarded(read, path)[1] for path in paths])
+        parts[split] = PictureArrays(functools.partial(_pixels, paths, read), labels, paths[0], paths[1:])
     return parts
 
 
 def _pixels(paths: list[Path], read: Callable[[Path], tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    rows = np.concatenate([read(path)[0] for path in paths])
+    rows = np.concatenate([_guarded(read, path)[0] for path in paths])
     return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+
+
+def _guarded(read: Callable[[Path], tuple[np.ndarray, np.ndarray]], path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with reading(path, "be a CIFAR batch"):
+        return read(path)
 
 
 def _binary(path: Path, fine: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,5 @@
 """Readers of the field's datasets that keep an image a file: class folders, list files, annotations."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -8,8 +7,10 @@ import numpy as np
 
 from mloss_core.data.field.array_files import Parts
 from mloss_core.data.field.catalogue import FieldTask
+from mloss_core.data.field.lists import csv_rows, text_lines, whole_number
 from mloss_core.data.field.matlab import matlab
 from mloss_core.data.field.places import first_of, need
+from mloss_core.data.foreign_files import reading
 from mloss_core.data.pictures import PictureFiles, SomePictures
 from mloss_core.errors import DatasetError
 
@@ -27,7 +28,7 @@ def read_cars(folder: Path, task: FieldTask) -> Parts:
     parts: Parts = {}
     for split, names in annotations.items():
         images, rows = need(folder, [f"cars_{split}"]), _annotations(need(folder, names))
-        paths = [images / name for name, _ in rows]
+        paths = [_below(images, name, images) for name, _ in rows]
         parts[split] = PictureFiles(paths, [label - 1 for _, label in rows], folder)
     return parts
 
@@ -36,7 +37,7 @@ def read_dtd(folder: Path, task: FieldTask) -> Parts:
     """Partition 1: `dtd/images/<class>/*.jpg` with `dtd/labels/{train,test}1.txt`."""
     labels, images = need(folder, ["dtd/labels", "labels"]), need(folder, ["dtd/images", "images"])
     index = _index(task)
-    return {split: _listed(images, _lines(labels / f"{split}1.txt"), index, folder) for split in ("train", "test")}
+    return {split: _listed(images, text_lines(labels / f"{split}1.txt"), index, folder) for split in ("train", "test")}
 
 
 def read_eurosat(folder: Path, task: FieldTask) -> Parts:
@@ -48,19 +49,32 @@ def read_eurosat(folder: Path, task: FieldTask) -> Parts:
 
 
 def read_gtsrb(folder: Path, task: FieldTask) -> Parts:
-    """`GTSRB/Training/<class>/*.ppm`, `GTSRB/Final_Test/Images/*.ppm`, `GT-final_test.csv`."""
+    """`GTSRB/Training/<class>/*.ppm`, `GTSRB/Final_Test/Images/*.ppm`, `GT-final_test.csv`; or Kaggle's tables."""
+    kaggle = first_of(folder, ["Test.csv", "*/Test.csv"])
+    if kaggle is not None:
+        return _kaggle_gtsrb(folder, kaggle)
     train = need(folder, ["GTSRB/Training", "GTSRB/Final_Training/Images", "Training", "Final_Training/Images"])
     test = need(folder, ["GTSRB/Final_Test/Images", "Final_Test/Images"])
     truth = need(folder, ["GT-final_test.csv", "GTSRB/GT-final_test.csv"])
-    with truth.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter=";"))
-    if not rows or not {"Filename", "ClassId"} <= set(rows[0]):
-        raise DatasetError(f"{truth} must have columns Filename and ClassId, separated by ';'. Download it again.")
-    paths = [test / row["Filename"] for row in rows]
+    rows = csv_rows(truth, ("Filename", "ClassId"), ";")
+    paths = [_below(test, row["Filename"], truth) for row in rows]
     return {
         "train": _classes(train, task, folder),
-        "test": PictureFiles(paths, [int(row["ClassId"]) for row in rows], folder),
+        "test": PictureFiles(paths, [whole_number(row["ClassId"], truth) for row in rows], folder),
     }
+
+
+def _kaggle_gtsrb(folder: Path, truth: Path) -> Parts:
+    """`Train/<class>/*.png`, `Test/*.png`, with `Train.csv` and `Test.csv` that name and number them.
+
+    Class folders are numbered without zeros there, so that the tables tell more than the folders.
+    """
+    parts: Parts = {}
+    for split, table in (("train", need(folder, ["Train.csv", "*/Train.csv"])), ("test", truth)):
+        rows = csv_rows(table, ("ClassId", "Path"))
+        paths = [_below(table.parent, row["Path"], table) for row in rows]
+        parts[split] = PictureFiles(paths, [whole_number(row["ClassId"], table) for row in rows], folder)
+    return parts
 
 
 def read_resisc45(folder: Path, task: FieldTask) -> Parts:
@@ -68,7 +82,7 @@ def read_resisc45(folder: Path, task: FieldTask) -> Parts:
     images, index = need(folder, ["NWPU-RESISC45", "images"]), _index(task)
     parts: Parts = {}
     for split in ("train", "test"):
-        names = _lines(need(folder, [f"resisc45-{split}.txt"]))
+        names = text_lines(need(folder, [f"resisc45-{split}.txt"]))
         # The lists name files without their folders; the class is what stands before the number.
         parts[split] = _listed(images, sorted(f"{name.rpartition('_')[0]}/{name}" for name in names), index, folder)
     return parts
@@ -82,7 +96,7 @@ def read_sun397(folder: Path, task: FieldTask) -> Parts:
     index = _index(task)
     if None not in lists.values():
         return {
-            split: _listed(images, [_without_letter(line) for line in _lines(path)], index, folder, letters=True)
+            split: _listed(images, [_without_letter(line) for line in text_lines(path)], index, folder, letters=True)
             for split, path in lists.items()
             if path is not None
         }
@@ -97,9 +111,13 @@ def read_pets(folder: Path, task: FieldTask) -> Parts:
     images, lists = need(folder, ["images"]), need(folder, ["annotations"])
     parts: Parts = {}
     for split, name in (("train", "trainval"), ("test", "test")):
-        rows = [line.split() for line in _lines(lists / f"{name}.txt") if not line.startswith("#")]
-        paths = [images / f"{row[0]}.jpg" for row in rows]
-        parts[split] = PictureFiles(paths, [int(row[1]) - 1 for row in rows], folder)
+        path = lists / f"{name}.txt"
+        rows = [line.split() for line in text_lines(path) if not line.startswith("#")]
+        short = next((row for row in rows if len(row) < 2), None)
+        if short is not None:
+            raise DatasetError(f"{path} must name an image and its class in each line; found {short[0][:40]!r}.")
+        paths = [_below(images, f"{row[0]}.jpg", path) for row in rows]
+        parts[split] = PictureFiles(paths, [whole_number(row[1], path) - 1 for row in rows], folder)
     return parts
 
 
@@ -110,7 +128,11 @@ def read_flowers(folder: Path, task: FieldTask) -> Parts:
     numbers = need(folder, ["setid.mat"])
     parts: Parts = {}
     for split, name in (("train", "trnid"), ("test", "tstid")):
-        chosen = matlab(numbers, name).ravel().tolist()
+        with reading(numbers, "number images"):
+            chosen = [int(number) for number in matlab(numbers, name).ravel()]
+            wrong = next((number for number in chosen if not 1 <= number <= len(labels)), None)
+        if wrong is not None:
+            raise DatasetError(f"{numbers} must number images 1 to {len(labels)}; found {wrong}. Download it again.")
         paths = [images / f"image_{number:05d}.jpg" for number in chosen]
         parts[split] = PictureFiles(paths, [int(labels[number - 1]) - 1 for number in chosen], folder)
     return parts
@@ -121,7 +143,7 @@ def read_food(folder: Path, task: FieldTask) -> Parts:
     images, lists = need(folder, ["images"]), need(folder, ["meta"])
     index = _index(task)
     return {
-        split: _listed(images, [f"{line}.jpg" for line in _lines(lists / f"{split}.txt")], index, folder)
+        split: _listed(images, [f"{line}.jpg" for line in text_lines(lists / f"{split}.txt")], index, folder)
         for split in ("train", "test")
     }
 
@@ -171,7 +193,16 @@ def _listed(
         if kind not in index:
             raise DatasetError(f"{images}: {name!r} is listed, but {kind!r} is none of the classes. Check the lists.")
         labels.append(index[kind])
-    return PictureFiles([images / (_with_letter(name) if letters else name) for name in names], labels, folder)
+    paths = [_below(images, _with_letter(name) if letters else name, images) for name in names]
+    return PictureFiles(paths, labels, folder)
+
+
+def _below(images: Path, name: str, source: Path) -> Path:
+    """The file that a list names; one outside the folder of images is none of the dataset's."""
+    path = Path(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
+        raise DatasetError(f"{source} must name files below {images}; found {name[:80]!r}.")
+    return images / path
 
 
 def _with_letter(name: str) -> str:
@@ -187,16 +218,10 @@ def _images(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.name[0] != ".")
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"the list {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-
-
 def _annotations(path: Path) -> list[tuple[str, int]]:
     rows = np.atleast_1d(matlab(path, "annotations", squeeze=True))
-    return [(str(row["fname"]), int(row["class"])) for row in rows]
+    with reading(path, "hold annotations with fname and class"):
+        return [(str(row["fname"]), int(row["class"])) for row in rows]
 
 
 READERS: Mapping[str, Callable[[Path, FieldTask], Parts]] = {

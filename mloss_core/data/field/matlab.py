@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mloss_core.errors import DatasetError
+from mloss_core.data.foreign_files import check_regular, reading
 
 
 def matlab(path: Path, name: str, squeeze: bool = False) -> np.ndarray:
@@ -15,8 +15,6 @@ def matlab(path: Path, name: str, squeeze: bool = False) -> np.ndarray:
     """
     from scipy.io import loadmat
 
-    try:
-        return loadmat(path, variable_names=[name], squeeze_me=squeeze)[name]
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        # SciPy's complaint about the newest version, 7.3, is a RuntimeError too.
-        raise DatasetError(f"{path} must be a MATLAB file with {name}: {error}. Download it again.") from error
+    check_regular(path)
+    with reading(path, f"be a MATLAB file with {name}"):
+        return np.asarray(loadmat(path, variable_names=[name], squeeze_me=squeeze)[name])

@@ -10,11 +10,14 @@ _MARKS = re.compile(r"[-_\s]+")
 _ENDINGS = ("", "splits", "val", "binary")
 
 
-def folder_of(root: Path, names: Sequence[str]) -> Path | None:
-    """The folder below `root` that goes by one of the names, in any case, with or without `-`, `_` and `_splits`."""
-    plain = {f"{name}{ending}" for name in names for ending in _ENDINGS}
-    found = [path for path in sorted(root.iterdir()) if path.is_dir() and _MARKS.sub("", path.name).lower() in plain]
-    return found[0] if found else None
+def folders_of(root: Path, names: Sequence[str]) -> list[Path]:
+    """The folders below `root` that go by one of the names, in any case, with or without `-`, `_` and `_splits`."""
+    return [path for path in sorted(root.iterdir()) if path.is_dir() and named(path.name, names)]
+
+
+def named(word: str, names: Sequence[str]) -> bool:
+    """Whether a word is one of the names, in any case, with or without `-`, `_` and an ending such as `_splits`."""
+    return _MARKS.sub("", word).lower() in {f"{name}{ending}" for name in names for ending in _ENDINGS}
 
 
 def first_of(folder: Path, patterns: Sequence[str]) -> Path | None:

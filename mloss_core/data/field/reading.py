@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mloss_core.data.field import array_files, image_files
 from mloss_core.data.field.catalogue import FieldTask
+from mloss_core.data.hidden_labels import without_hidden
 from mloss_core.data.image_folders import HELD_OUT
 from mloss_core.data.pictures import held_out
 from mloss_core.data.split_dataset import SplitDataset
@@ -31,7 +32,12 @@ def read_field_task(task: FieldTask, name: str, folder: Path, architecture: Arch
         raise DatasetError(
             f"{task.title} is read from image folders (train/<class>) or parquet files; {folder} has neither."
         )
+    sizes = [len(parts[split].labels) for split in ("train", "test")]
+    hidden = without_hidden(name, parts if task.reader in array_files.MAY_HIDE else {})
+    parts |= hidden.splits
     for split, pictures in parts.items():
+        if split in hidden.secret:
+            continue
         wrong = {label for label in pictures.labels if not 0 <= label < len(task.classes)}
         if wrong or not pictures.labels:
             found = f"label {min(wrong)}" if wrong else "no image"
@@ -39,13 +45,12 @@ def read_field_task(task: FieldTask, name: str, folder: Path, architecture: Arch
                 f"{folder}: {task.title} has labels 0 to {len(task.classes) - 1} and images in every split; found "
                 f"{found} in {split}."
             )
-    train, val = held_out(parts["train"])
-    splits = {"train": train, "val": val, "test": parts["test"]}
-    said = (*task.notes, *_counts(task, len(parts["train"].labels), len(parts["test"].labels)))
-    notes = [f"{name}: {note}" for note in said]
-    return SplitDataset(
-        name, task.classes, task.templates, splits, architecture, notes, f"files of {task.title}; {HELD_OUT}"
-    )
+    if "train" not in hidden.secret:
+        parts["train"], parts["val"] = held_out(parts["train"])
+    said = (*task.notes, *_counts(task, *sizes))
+    notes = [*(f"{name}: {note}" for note in said), *hidden.notes]
+    rule = f"files of {task.title}; {HELD_OUT}"
+    return SplitDataset(name, task.classes, task.templates, parts, architecture, notes, rule, hidden)
 
 
 def _counts(task: FieldTask, *found: int) -> list[str]:

@@ -120,6 +120,12 @@ class Records:
         jobs = [job for key in keys if (job := self.read(key)) is not None and job.active]
         return sorted(jobs, key=lambda job: job.created)
 
+    def done(self, kind: str) -> list[Job]:
+        """Finished jobs of one kind, in no order; reads every record."""
+        keys = [path.stem for path in (self.root / "records").glob("*.json") if not path.name.startswith(".")]
+        jobs = [job for key in keys if (job := self.read(key)) is not None]
+        return [job for job in jobs if job.kind == kind and job.status == "done"]
+
     def flag(self, key: str) -> Path:
         """The file whose presence asks a running job to stop."""
         return self.root / "cancel" / key

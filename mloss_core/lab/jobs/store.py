@@ -5,23 +5,24 @@ Each device has one worker process. A job is a record on disk, so it survives a 
 
 import contextlib
 import dataclasses
-import os
-import signal
+import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import Cache, cache_root
+from mloss_core.caching import JOB_RESULTS, Cache, Entry, cache_root
+from mloss_core.errors import CacheError, MLossCoreError
 from mloss_core.lab.devices import device_queue
-from mloss_core.lab.jobs.processes import process_id
 from mloss_core.lab.jobs.records import Job, Records, writing
+from mloss_core.lab.jobs.spare import Spare
 from mloss_core.lab.jobs.workers import Workers
 from mloss_core.lab.requests import JOB_TYPES, CacheReference, Payload, canonical, request_key
 
 __all__ = ["Job", "JobStore"]
 
-RESULTS = "jobs-results"
+log = logging.getLogger(__name__)
 _REFERENCE = "stored"
 """Fact of a stored result whose content is another cache entry: that entry's kind and key."""
 MAX_ATTEMPTS = 2
@@ -43,6 +44,7 @@ class JobStore:
         self.records = Records(self.root)
         self.workers = Workers(self.root)
         self.cache = Cache(self.root.parent)
+        self.spare = Spare(self.root.parent)
 
     def submit(self, kind: str, params: Mapping[str, Any], device: str = "auto") -> Job:
         """Ask for work. An identical request that waits or runs is joined; a finished one is served at once.
@@ -71,24 +73,31 @@ class JobStore:
                 self.records.flag(key).unlink(missing_ok=True)
 
     def job(self, key: str) -> Job | None:
-        """The job as it is now, or None when it was never asked for.
+        """The job as it is recorded now, with its place in the queue, or None when it was never asked for.
 
-        A job whose worker died waits again once and then fails; one that does not stop when asked is ended.
+        Looking changes nothing: `tending.tend` sees to it that the queues move.
         """
         job = self.records.read(key)
-        if job is None or not job.active:
+        if job is None or job.status != "queued":
             return job
-        if job.status == "running":
-            return self._checked(job)
-        return self._waiting(job)
+        return next((one for one in self.active() if one.key == key), job)
 
     def active(self) -> list[Job]:
-        """Jobs that wait or run, oldest first."""
-        return [job for one in self.records.active() if (job := self.job(one.key)) is not None and job.active]
+        """Jobs that wait or run with their places in the queues, oldest first."""
+        return placed(self.records.active())
+
+    def done(self, kind: str) -> list[Job]:
+        """Finished jobs of one kind that answer what would be asked today: zoo and plugins are still the same."""
+        found = []
+        for job in self.records.done(kind):
+            with contextlib.suppress(MLossCoreError, LookupError, TypeError):
+                if request_key(job.kind, job.params, job.device) == job.key:
+                    found.append(job)
+        return found
 
     def result(self, key: str) -> Payload | None:
         """The answer of a finished job, or None when there is none (any more)."""
-        entry = self.cache.get(RESULTS, key)
+        entry = self._entry(key)
         if entry is None or _REFERENCE not in entry.meta:
             return None if entry is None else Payload(entry.meta, entry.arrays)
         reference = CacheReference(*entry.meta[_REFERENCE])
@@ -99,15 +108,23 @@ class JobStore:
     def keep(self, key: str, payload: Payload) -> None:
         """Store the answer of a job; what the cache holds already is referred to.
 
+        An answer that the cache cannot take is kept in memory: finished work is shown whatever the disk says.
+
         Raises:
-            CacheError: the cache folder cannot be written.
+            CacheError: neither has room for it, or neither can be written.
         """
-        stored = payload.stored
-        if stored is None or not self.cache.path(stored.kind, stored.key).exists():
-            self.cache.put(RESULTS, key, dict(payload.meta), dict(payload.arrays))
-            return
-        facts = {name: payload.meta[name] for name in stored.facts}
-        self.cache.put(RESULTS, key, {**facts, _REFERENCE: [stored.kind, stored.key]}, {})
+        stored, meta, arrays = payload.stored, dict(payload.meta), dict(payload.arrays)
+        if stored is not None and self.cache.path(stored.kind, stored.key).exists():
+            facts = {name: payload.meta[name] for name in stored.facts}
+            meta, arrays = {**facts, _REFERENCE: [stored.kind, stored.key]}, {}
+        try:
+            self.cache.put(JOB_RESULTS, key, meta, arrays)
+        except CacheError as error:
+            log.warning("an answer is kept in memory alone: %s", error)
+            try:
+                self.spare.put(JOB_RESULTS, key, meta, arrays)
+            except CacheError:
+                raise error from None
 
     def cancel(self, key: str) -> None:
         """Ask a job to stop: one that waits is cancelled at once, a running one between two steps.
@@ -145,50 +162,20 @@ class JobStore:
 
     def _has_answer(self, kind: str, key: str) -> bool:
         """Whether the answer to a request is there."""
-        if not self.cache.path(RESULTS, key).exists():
+        if not (self.cache.path(JOB_RESULTS, key).exists() or self.spare.has(JOB_RESULTS, key)):
             return False
         record = JOB_TYPES[kind]
         if not (record.writes_file or record.refers):
             return True
-        entry = self.cache.get(RESULTS, key)
+        entry = self._entry(key)
         if entry is None:
             return False
         if _REFERENCE in entry.meta:
             return self.cache.path(*entry.meta[_REFERENCE]).exists()
         return not record.writes_file or Path(entry.meta["path"]).is_file()
 
-    def _waiting(self, job: Job) -> Job:
-        """A waiting job with its place in the queue; whoever looks at it also sees to it that the queue moves."""
-        queue, now = device_queue(job.device), time.time()
-        self.ensure_worker(job.device)
-        others = [
-            other for other in self.records.active() if device_queue(other.device) == queue and other.key != job.key
-        ]
-        for other in others:
-            if other.status == "running":
-                self._checked(other)
-        ahead = sum(1 for other in others if _order(other, now) < _order(job, now))
-        fresh = self.records.read(job.key) or job
-        return dataclasses.replace(fresh, queue_position=ahead + 1) if fresh.status == "queued" else fresh
-
-    def _checked(self, job: Job) -> Job:
-        """A running job, after looking whether its process lives and whether it stops when asked."""
-        flagged = self.records.flagged_for(job.key)
-        if self.workers.is_running(device_queue(job.device), job.worker):
-            if flagged is None or flagged < 2 * GRACE:
-                return job
-            pid = process_id(job.worker)
-            with contextlib.suppress(ProcessLookupError):
-                if pid is not None:
-                    os.kill(pid, signal.SIGKILL)
-        with self.records.locked():
-            fresh = self.records.read(job.key)
-            if fresh is None or fresh.status != "running" or fresh.worker != job.worker:
-                return fresh or job
-            job = self.records.write(after_death(fresh, flagged is not None))
-        if job.active:
-            self.ensure_worker(job.device)
-        return job
+    def _entry(self, key: str) -> Entry | None:
+        return self.cache.get(JOB_RESULTS, key) or self.spare.get(JOB_RESULTS, key)
 
     def _fail_waiting(self, queue: str) -> None:
         """Fail the jobs that wait for a worker which does not start."""
@@ -219,6 +206,19 @@ def next_job(jobs: Sequence[Job], queue: str) -> Job | None:
     waiting = [job for job in jobs if job.status == "queued" and device_queue(job.device) == queue]
     now = time.time()
     return min(waiting, key=lambda job: _order(job, now), default=None)
+
+
+def placed(jobs: Iterable[Job]) -> list[Job]:
+    """Jobs that wait or run, oldest first; those that wait with their place in their device's queue."""
+    jobs, now = list(jobs), time.time()
+    ahead: Counter[str] = Counter()
+    places = {}
+    for job in sorted(jobs, key=lambda job: _order(job, now)):
+        queue = device_queue(job.device)
+        ahead[queue] += 1
+        places[job.key] = ahead[queue] if job.status == "queued" else None
+    jobs.sort(key=lambda job: job.created)
+    return [dataclasses.replace(job, queue_position=places[job.key]) for job in jobs]
 
 
 def _order(job: Job, now: float) -> tuple[int, int, float]:

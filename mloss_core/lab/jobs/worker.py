@@ -56,6 +56,7 @@ class Worker:
     def recover(self) -> None:
         """Take up what an earlier worker of this device left: there is one at a time, so it is gone."""
         self.requeue_abandoned()
+        self.store.cache.sweep()
         self.store.records.prune()
 
     def requeue_abandoned(self) -> None:
@@ -226,8 +227,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", required=True)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
-    # Threads that spin at a barrier while a browser has one of two cores make small models three times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     store = JobStore(options.root)
     worker = Worker(store, options.device)
     try:

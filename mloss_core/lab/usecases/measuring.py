@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from mloss_core.caching import REPORTS
 from mloss_core.lab.requests import CacheReference, Payload
 from mloss_core.mergeability import METRICS, pairwise_metrics, pairwise_mloss
 from mloss_core.merging.spectral.spectra import layer_spectra, task_interference
 from mloss_core.mloss import measure_mloss, node_detail
-from mloss_core.mloss.measure import REPORTS, require_two
+from mloss_core.mloss.measure import require_two
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, part
 from mloss_core.zoo.model import Zoo

@@ -1,12 +1,9 @@
 """A merge as a file to take away."""
 
-import contextlib
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import cache_root, digest_of
+from mloss_core.caching import MERGED, Cache, cache_root, digest_of
 from mloss_core.lab.jobs.records import writing
 from mloss_core.lab.requests import Payload
 from mloss_core.merging import merge
@@ -15,26 +12,16 @@ from mloss_core.recipe import Recipe
 from mloss_core.types import Progress
 from mloss_core.zoo.model import Zoo
 
-_STALE_SECONDS = 3600
-
 
 def write_merged(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     """Write the merged weights under the cache; its path, size and the digest of the weights."""
     recipe = Recipe.from_dict(params["recipe"])
-    folder = cache_root() / "merged"
+    folder = cache_root() / MERGED
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    Cache().sweep()
     plugin = plugin_digest(recipe.method)
     merge_digest = recipe.digest if plugin is None else digest_of(recipe.digest, plugin)
     path = folder / f"{zoo.digest[:16]}-{merge_digest[:32]}.safetensors"
     result = merge(zoo, recipe, out=path, progress=progress)
     return Payload({"path": str(path), "digest": result.digest, "bytes": path.stat().st_size, "name": result.name})
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what writers left that were killed: a file of theirs that nobody has touched for an hour."""
-    for path in folder.glob(".*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()

@@ -11,7 +11,7 @@ from mloss_core.errors import CheckpointError, InvalidOptionError
 from mloss_core.merging.data_driven.options import MWeightsOptions
 from mloss_core.merging.data_driven.statistics import CoefficientSystem, require
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
-from mloss_core.merging.tensors.decompositions import one_thread
+from mloss_core.placement import one_thread
 from mloss_core.types import Progress, silent
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mloss_core.caching import digest_of
+from mloss_core.caching import STATISTICS, digest_of
 from mloss_core.errors import CheckpointError
 from mloss_core.merging.data_driven.options import RegMeanOptions
-from mloss_core.merging.data_driven.statistics import KIND, Moments, inputs_are_rows, require
+from mloss_core.merging.data_driven.statistics import Moments, inputs_are_rows, require
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
 from mloss_core.merging.tensors.consensus import mean
-from mloss_core.merging.tensors.decompositions import one_thread
+from mloss_core.placement import one_thread
 from mloss_core.state_dicts import state_digest
 from mloss_core.types import Progress, silent
 
@@ -91,7 +91,7 @@ class _RegMean:
             return self._computed(progress)
         options = [self._options.shrink, self._options.ridge]
         key = digest_of("regmean", _REVISION, self._feeds, identity, options, self._thinning())
-        entry = cache.remember(KIND, key, lambda: ({}, _arrays(self._computed(progress))))
+        entry = cache.remember(STATISTICS, key, lambda: ({}, _arrays(self._computed(progress))))
         return {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
 
     def _thinning(self) -> list:

@@ -10,7 +10,6 @@ from torch import Tensor
 from mloss_core.errors import InvalidOptionError
 from mloss_core.types import Progress, StateDict, silent
 
-KIND = "statistics"
 """Of cache entries."""
 
 

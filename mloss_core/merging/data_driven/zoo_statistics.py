@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache, digest_of
-from mloss_core.merging.data_driven.statistics import KIND, CoefficientSystem, Moments
+from mloss_core.caching import STATISTICS, Cache, digest_of
+from mloss_core.merging.data_driven.statistics import CoefficientSystem, Moments
 from mloss_core.merging.data_driven.tower_inputs import linear_inputs, parts, projection_inputs
-from mloss_core.merging.tensors.decompositions import one_thread
 from mloss_core.mloss.inputs import GROUP_BYTES, batch_size
 from mloss_core.outputs.calibration import CalibrationSet, draw_calibration
+from mloss_core.placement import one_thread
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, StateDict, silent
 from mloss_core.vision.architecture import LINEAR_MAPS, PROJECTION, block_prefix
@@ -53,7 +53,7 @@ class ZooStatistics:
             progress(position / len(self._zoo.tasks), f"inputs of {task}")
             facts = [self._zoo.pretrained.digest, self._zoo.architecture.to_dict(), self._drawn_key(task, images)]
             key = digest_of("input squares", _REVISION, facts)
-            entry = self._cache.remember(KIND, key, functools.partial(self._squares_entry, task, images))
+            entry = self._cache.remember(STATISTICS, key, functools.partial(self._squares_entry, task, images))
             found.append({name: torch.from_numpy(array) for name, array in entry.arrays.items()})
         return {key: [squares[key] for squares in found] for key in found[0]}
 
@@ -103,18 +103,25 @@ class ZooStatistics:
         zoo.require_heads((task,))
         encoder, head = zoo.sources()[model], zoo.heads[task]
         drawn = self.drawn(task, images)
-        facts = [encoder.digest, zoo.architecture.to_dict(), drawn.digest, labels, self._options.seed]
-        key = digest_of("fisher", _REVISION, facts, head.flatten().tolist())
+        key, drawing = (
+            digest_of(
+                "fisher",
+                _REVISION,
+                [encoder.digest, zoo.architecture.to_dict(), images, labels, self._options.seed],
+                head.flatten().tolist(),
+            )
+            for images in (drawn.digest, drawn.listing)
+        )
 
         def compute() -> tuple[dict, dict]:
             progress(0.0, f"gradients of {task}")
             given = zoo.datasets[task].labels("train")[torch.as_tensor(drawn.index)] if labels == "true" else None
-            seed = int(digest_of(key)[:15], 16)
+            seed = int(digest_of(drawing)[:15], 16)
             with one_thread():
                 found = fisher_information(zoo.tower(encoder.weights), head.to(zoo.device), drawn.images, given, seed)
             return {}, {name: tensor.cpu().numpy() for name, tensor in found.items()}
 
-        entry = self._cache.remember(KIND, key, compute)
+        entry = self._cache.remember(STATISTICS, key, compute)
         return {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
 
     def coefficient_systems(self, images: int, progress: Progress = silent) -> Mapping[str, CoefficientSystem]:

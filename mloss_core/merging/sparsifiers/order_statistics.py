@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mloss_core.merging.sparsifiers.sparsify import count_rows, largest_mask
+from mloss_core.merging.sparsifiers.sparsify import count_rows, kth_largest, largest_mask, masked
 
 Columns = Callable[[], Iterator[Sequence[Tensor]]]
 """Gives, tensor by tensor, one part of each list of numbers, afresh at every call."""
@@ -39,14 +39,18 @@ class GlobalCut:
     def trim(self, key: str, vector: Tensor) -> Tensor:
         """The tensor with every entry below the cut set to zero."""
         magnitude = vector.abs().to(self.dtype)
-        if self.equal is None or (self.equal.get(key, 0) and key != self.partial):
-            return torch.where(magnitude >= self.threshold, vector, 0.0)
-        if key != self.partial:
-            return torch.where(magnitude > self.threshold, vector, 0.0)
+        if key != self.partial or self.equal is None:
+            if self.keeps_equal(key):
+                return masked(vector, magnitude >= self.threshold)
+            return masked(vector, magnitude > self.threshold)
         rows = magnitude.reshape(1, -1)
         count = count_rows(rows > self.threshold) + self.equal[key]
         keep = largest_mask(rows, rows.new_full((1, 1), self.threshold), count)
-        return torch.where(keep.view_as(vector), vector, 0.0)
+        return masked(vector, keep.view_as(vector))
+
+    def keeps_equal(self, key: str) -> bool:
+        """Whether a tensor that is not the partial one keeps its entries that equal the threshold, all or none."""
+        return self.equal is None or bool(self.equal.get(key, 0))
 
 
 def global_cut(chunks: Chunks, count: int, dtype: torch.dtype = torch.float32) -> GlobalCut:
@@ -64,6 +68,30 @@ def global_cut(chunks: Chunks, count: int, dtype: torch.dtype = torch.float32) -
         return GlobalCut(float("inf"), dtype)
     pattern, room, equal = _select(chunks, count, dtype)
     threshold = float(torch.tensor(pattern, dtype=_whole(dtype)).view(dtype))
+    return _cut(threshold, dtype, equal, room)
+
+
+def held_cut(magnitude: Tensor, sizes: Mapping[str, int], count: int) -> GlobalCut:
+    """`global_cut` of tensors whose magnitudes are held in memory, one tensor after the other.
+
+    Args:
+        magnitude: (entries,), contiguous.
+        sizes: entries of each tensor, in their order.
+        count: at most the number of entries.
+    """
+    if count == 0:
+        return GlobalCut(float("inf"), magnitude.dtype)
+    threshold = kth_largest(magnitude, count)
+    surplus = int(count_rows((magnitude >= threshold).reshape(1, -1))) - count
+    if surplus == 0:
+        return GlobalCut(threshold, magnitude.dtype)
+    parts = (magnitude == threshold).split(list(sizes.values()))
+    equal = {key: int(count_rows(part.reshape(1, -1))) for key, part in zip(sizes, parts, strict=True)}
+    return _cut(threshold, magnitude.dtype, equal, sum(equal.values()) - surplus)
+
+
+def _cut(threshold: float, dtype: torch.dtype, equal: Mapping[str, int], room: int) -> GlobalCut:
+    """The cut that keeps `room` of the entries which equal the threshold, the earliest ones."""
     present = {key: found for key, found in equal.items() if found}
     if sum(present.values()) == room:
         return GlobalCut(threshold, dtype)

@@ -13,8 +13,9 @@ from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.matrices import MATRICES
 from mloss_core.merging.spectral.tsv_iso import Deltas, merge_common_and_specific, merge_task_singular_vectors
-from mloss_core.merging.tensors.decompositions import Decomposer, one_thread
+from mloss_core.merging.tensors.decompositions import Decomposer
 from mloss_core.merging.tensors.tensor_policy import MATRIX, TensorPolicy
+from mloss_core.placement import one_thread
 from mloss_core.state_dicts import task_vector
 from mloss_core.types import Progress, silent
 from mloss_core.vision.architecture import Architecture, check_blocks

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.processor_options import SvcOptions
-from mloss_core.merging.tensors.decompositions import Decomposer, one_thread
+from mloss_core.merging.tensors.decompositions import Decomposer
 from mloss_core.merging.tensors.tensor_policy import MATRIX, TensorPolicy
+from mloss_core.placement import one_thread
 
 _LOG = logging.getLogger(__name__)
 _FLAT = 1e-5

@@ -5,10 +5,7 @@ matrix where that is as good (no wanted singular value below 1e-4 of the largest
 fraction of the cost of an SVD.
 """
 
-import contextlib
 import dataclasses
-import threading
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -22,19 +19,6 @@ _GRAM_LIMIT = 1e-4
 _COINCIDE = 10
 """Columns coincide where their stack has singular values of at most so many eps. That is far below the max(m, n) * eps
 for task vectors: a square stack of bases is nearly singular by nature, and what it spans weakly still counts."""
-_TURN = threading.RLock()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one CPU thread, as LAPACK's last bits change with their number. Python threads take turns."""
-    with _TURN:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import SPECTRA, Cache, digest_of
 
-KIND = "spectra"
 MEMORY_BYTES = 128 * 2**20
 LARGE = 256
 """Matrices go to disk from this length of their shorter side on; smaller ones decompose faster than they load."""
@@ -68,7 +67,7 @@ def recall(
     if cache is None or size < LARGE:
         found = compute().first(count).to("cpu")
     else:
-        entry = cache.remember(KIND, key, lambda: ({}, _arrays(compute().first(count))))
+        entry = cache.remember(SPECTRA, key, lambda: ({}, _arrays(compute().first(count))))
         found = Factors(**{name: torch.from_numpy(array) for name, array in entry.arrays.items()})
     _hold(key, found)
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import ZOO_CHECKS, Cache, digest_of
 from mloss_core.checkpoints.facts import ACTIVATIONS
 from mloss_core.checkpoints.validating import Validation, validate_set
 from mloss_core.state_dicts import state_digest
@@ -165,7 +165,7 @@ def checked_set(
     files = [[member.label, member.source_digest] for member in (base, *tuned)]
     known = {"text_may_differ": text_may_differ, "far_from_base": far_from_base}
     key = digest_of("zoo", CHECK_VERSION, files, known)
-    entry = (cache or Cache()).remember("zoo-checks", key, lambda: (_check(base, tuned, known), {}))
+    entry = (cache or Cache()).remember(ZOO_CHECKS, key, lambda: (_check(base, tuned, known), {}))
     found = entry.meta
     validation = Validation(tuple(found["problems"]), tuple(found["warnings"]), found["distances"])
     return validation, dict(found["digests"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mloss_core.caching import Cache, digest_of
+from mloss_core.caching import SOURCES, Cache, digest_of
 from mloss_core.checkpoints.converting import CONVERTER_VERSION, Converted, convert
 from mloss_core.checkpoints.facts import with_config
 from mloss_core.checkpoints.keeping import mark_used
@@ -120,12 +120,12 @@ def _converted(path: Path, cache: Cache, progress: Progress) -> Converted:
         return convert(path, progress=progress)
     times = [[stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev] for stat in stats]
     key = digest_of("source", CONVERTER_VERSION, str(path.absolute()), times)
-    entry = cache.get("sources", key)
+    entry = cache.get(SOURCES, key)
     if entry is not None and Path(entry.meta["path"]).is_file():
         return Converted(Path(entry.meta["path"]), entry.meta["digest"], entry.meta["facts"])
     found = convert(path, progress=progress)
     meta = {"path": str(found.path.absolute()), "digest": found.source_digest, "facts": dict(found.facts)}
-    cache.remember("sources", key, lambda: (meta, {}))
+    cache.remember(SOURCES, key, lambda: (meta, {}))
     return found
 
 

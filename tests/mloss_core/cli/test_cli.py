@@ -10,6 +10,7 @@ import pytest
 
 import mloss_core
 from mloss_core import Recipe
+from mloss_core.caching import KINDS
 from mloss_core.cli import main
 from mloss_core.cli.common import json_text, progress_bar, table
 from mloss_core.demo.recipe import DemoRecipe
@@ -356,3 +357,23 @@ def test_masks_are_saved(capsys, tmp_path):
     assert found.manifest["digest"] == answer["digest"] and list(found.tasks) == ["apples", "boats", "clouds"]
     assert main(["merge", "--method", "magnitude_mask", "--out", str(out)]) == 0
     assert "of the shared update, mean over tasks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_a_fresh_cache_can_be_asked_for(capsys, monkeypatch, tmp_path, kind):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
+    assert _json(capsys, "cache", "--kind", kind)["total"] == 0
+    assert _json(capsys, "cache", "clear", "--kind", kind)["freed"] == 0
+
+
+def test_the_readme_names_the_commands_without_a_device(capsys):
+    commands = ("zoo", "measure", "merge", "evaluate", "methods", "protocol", "convert", "heads", "finetune", "demo")
+    without = []
+    for command in (*commands, "cache"):
+        with pytest.raises(SystemExit):
+            main([command, *(["build"] if command in ("demo", "heads") else []), "--help"])
+        if "--device" not in capsys.readouterr().out:
+            without.append(command)
+    *some, last = [f"`{command}`" for command in without]
+    words = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
+    assert f"`--json`, and, but for {', '.join(some)} and {last}, `--device`" in words

@@ -4,6 +4,19 @@ import torch
 from mloss_core.data.heads import build_head
 from mloss_core.errors import DatasetError
 
+BAD_TEMPLATES = [
+    "a photo",
+    "{} and {}",
+    "a {photo} of {}",
+    "{1}",
+    "a } of {}",
+    "{{}}",
+    "{0} {}",
+    "{}{",
+    "{!r}",
+    "{:>9}",
+]
+
 
 def _tokenize(sentences: list[str]) -> torch.Tensor:
     return torch.tensor([[len(sentence), sentence.count("a")] for sentence in sentences])
@@ -23,8 +36,20 @@ def test_one_class_is_one_row():
 
 @pytest.mark.parametrize(
     ("classes", "templates", "words"),
-    [([], ["{}"], "found 0 and 1"), (["a"], [], "found 1 and 0"), (["a"], ["a photo"], "found 'a photo'")],
+    [
+        ([], ["{}"], "found 0 and 1"),
+        (["a"], [], "found 1 and 0"),
+        *((["a"], ["{}", bad], "exactly one {}.* found '") for bad in BAD_TEMPLATES),
+    ],
 )
 def test_bad_input(classes, templates, words):
     with pytest.raises(DatasetError, match=words):
         build_head(lambda tokens: tokens.float(), _tokenize, classes, templates, 1)
+
+
+def test_class_names_may_hold_braces():
+    said = []
+    build_head(
+        lambda tokens: tokens.float(), lambda words: said.extend(words) or _tokenize(words), ["{0}"], ["a {}."], 1
+    )
+    assert said == ["a {0}."]

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -24,7 +25,7 @@ def cache(tmp_path):
     return Cache(tmp_path)
 
 
-def _scripted(monkeypatch, worth):
+def _scripted(monkeypatch, worth, normalised=None):
     """Replace the evaluation by a function of the scale."""
     tried = []
 
@@ -32,7 +33,8 @@ def _scripted(monkeypatch, worth):
         scale = result.recipe.options["scale"]
         tried.append(scale)
         value = worth(scale)
-        figures = {} if math.isnan(value) else {"normalised": value}
+        share = value if normalised is None else normalised(scale)
+        figures = {} if math.isnan(share) else {"normalised": share}
         return EvaluationRow(
             key="m", model="M", kind="merged", counts={"a": 1}, average=value, standard_error=0.01, **figures
         )
@@ -152,3 +154,12 @@ def test_rescaling_is_merging_again(zoo):
     assert all(np.array_equal(again.state_dict()[key], fresh.state_dict()[key]) for key in fresh.state_dict())
     with pytest.raises(InvalidOptionError, match="scale must be from -5 to 5"):
         first.rescaled(6)
+
+
+def test_where_an_individual_model_is_never_right_the_plain_average_decides(zoo, cache, monkeypatch):
+    nothing = float("nan")
+    _scripted(monkeypatch, lambda scale: 1 - abs(scale - 0.5), normalised=lambda scale: nothing)
+    search = tune_scale(zoo, TASK_ARITHMETIC, cache=cache)
+    assert search.metric == "average" and search.scale == 0.5
+    written = json.loads(json.dumps(search.to_dict(), allow_nan=False))
+    assert written["metric"] == "average" and {point["normalised"] for point in written["curve"]} == {None}

@@ -27,6 +27,9 @@ def test_the_papers_block_sets_by_depth():
         (Recipe(method="ties", seed=3), "TIES k 0.2"),
         (Recipe(method="m_ties", blocks=(10, 8, 9)), "M-TIES k 0.8 e 0.1 [8,9,10]"),
         (Recipe(method="m_ties", options={"ranking": "random"}, seed=1), "M-TIES k 0.8 e 0.1 random seed 1"),
+        (Recipe(method="m_weights", options={"coefficients": "shuffled"}, seed=1), "M-Weights shuffled seed 1"),
+        (Recipe(method="m_weights", options={"coefficients": "shuffled"}, seed=2), "M-Weights shuffled seed 2"),
+        (Recipe(method="m_weights", seed=2), "M-Weights"),
         (Recipe(method="m_dare", tasks=("a", "b")), "M-DARE k 0.8 e 0.1 (2 tasks)"),
         (Recipe(method="m_ties", mloss=MLossOptions.preset("reference")), "M-TIES k 0.8 e 0.1 reference M-Loss"),
         (

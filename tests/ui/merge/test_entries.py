@@ -88,3 +88,32 @@ def test_renaming_removing_and_labels():
     assert list(row_labels(renamed).values())[:2] == ["Simple Average", "Simple Average (2)"]
     assert rename(renamed, M_TIES.digest, " ")[0].label == "M-TIES k 0.7 e 0.2 [8,9,10]"
     assert remove(entries, [M_TIES.digest]) == entries[1:]
+
+
+HUGE = "9" * 4400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[{{"method": "ties", "seed": {HUGE}}}]',
+        f'[{{"method": "ties", "seed": -{HUGE[:4000]}}}]',
+        f'[{{"method": "ties", "options": {{"scale": {HUGE[:4000]}}}}}]',
+        '[{"method": "ties", "name": "\\ud800"}]',
+        '[{"method": "ties", "tasks": ["\\ud800"]}]',
+        '[{"method": "ties", "options": {"\\ud800": 1}}]',
+        '[{"method": "ties", "options": {"scale": 1e999}}]',
+        '[{"method": "m_ties", "blocks": [1e400]}]',
+        f'[{{"method": "{"t" * 5900}"}}]',
+        f'[{{"method": "ties", "options": {{"{"x" * 5900}": 1}}}}]',
+        "[" * 3000,
+        "[NaN]",
+        '[{"method": ["ties"]}]',
+        '[{"method": "ties", "mloss": [1]}]',
+        '[{"method": "ties", "tasks": [[]]}]',
+    ],
+)
+def test_any_link_is_one_short_sentence(text):
+    entries, problem = entries_from_text(text, ("a", "b"), 12)
+    assert entries == () and problem.endswith(".") and "\n" not in problem
+    assert len(problem.encode()) < 600

@@ -47,6 +47,26 @@ def test_baselines_are_asked_for_last_and_the_recipe_goes_out_whole(lab):
     assert lab.submitted[0][1] == {"zoo": "demo", "recipe": ENTRY.recipe.to_dict(), "split": "val"}
 
 
+def test_recorded_figures_can_do_until_something_is_chosen(lab):
+    levels = dict.fromkeys(TASKS, 0.5)
+    summary = {"average": 0.5, "standard_error": 0.01, "normalised": 0.6}
+    card = {
+        "accuracy": {"test": {"zero_shot": levels, "ties": levels}},
+        "average": {"test": {"zero_shot": summary, "ties": summary}},
+        "chosen": {"ties": ENTRY.recipe.to_dict()},
+    }
+    other = Entry(tidy(Recipe(method="m_ties")))
+    rows = compare(zoo(card=card), [ENTRY, other], "test", content=True).rows
+    assert [params["recipe"]["method"] for _, params in lab.submitted] == ["m_ties"]
+    assert {row.key for row in rows if row.recorded} == {"zero_shot", ENTRY.recipe.digest[:10]}
+    compare(zoo(card=card), [ENTRY, other], "val", content=True)
+    assert len(lab.submitted) == 4, "the card has no figures of this split"
+    compare(zoo(card=card), [ENTRY, other], "test")
+    assert [kind for kind, _ in lab.submitted[4:]] == ["recipe", "recipe", "baselines"]
+    rows = compare(zoo(card=card), [ENTRY, other], "test", content=True).rows
+    assert not any(row.recorded for row in rows), "what is measured is shown"
+
+
 def test_a_merge_of_fewer_models_is_evaluated_on_all_tasks():
     few = Entry(Recipe(method="ties", tasks=("digits", "shapes")))
     assert recipe_request("demo", few.recipe, "test", None, TASKS)["tasks"] == list(TASKS)

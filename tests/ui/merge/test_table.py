@@ -41,9 +41,15 @@ def test_without_an_ensemble_nothing_is_shaded():
 def test_every_column_of_the_frame_has_a_heading():
     rows = [row("m")]
     frame = table_frame(rows, TASKS, None)
-    assert set(columns(TASKS, rows[0])) == set(frame.columns)
+    assert list(columns(TASKS, rows[0])) == list(frame.columns)
     assert "that of m" in columns(TASKS, rows[0])["difference"]["help"]
     assert "20 points" in legend()
+
+
+def test_what_decides_between_models_stands_before_the_tasks():
+    names = list(table_frame([row("m", kept=0.4, agreement=0.7, kl=0.1, seconds=1.0)], TASKS, None).columns)
+    first = ["model", "average", "standard_error", "difference", "difference_error", "normalised", "worst"]
+    assert names == [*first, "agreement", "kept", *TASKS, "variance", "kl", "seconds"]
 
 
 def test_columns_without_any_number_are_left_out():

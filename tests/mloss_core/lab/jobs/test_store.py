@@ -1,6 +1,5 @@
-"""Submitting, joining, cancelling, and what becomes of jobs whose worker is gone."""
+"""Submitting, joining, cancelling, and looking at jobs."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -11,13 +10,12 @@ import pytest
 
 from mloss_core.errors import CacheError, InvalidOptionError, UnknownNameError
 from mloss_core.lab.jobs import store as jobs
-from mloss_core.lab.jobs.processes import exists
-from mloss_core.lab.jobs.store import GRACE, JobStore, next_job
+from mloss_core.lab.jobs.store import JobStore, ended, next_job
 from mloss_core.lab.jobs.worker import Worker
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.requests import Payload, canonical
 from mloss_core.lab.usecases.measuring import measure
 from mloss_core.mloss import MLossReport, measure_mloss
-from tests.mloss_core.lab.fakes import MEASURE, RECIPE, SAMPLES, QuietStore, answer, dead_worker, sleeper, started_by
+from tests.mloss_core.lab.fakes import MEASURE, RECIPE, SAMPLES, QuietStore, answer, dead_worker, started_by
 from tests.zoos import tiny_zoo
 
 
@@ -185,45 +183,16 @@ def test_cancelling_what_is_over_or_unknown_changes_nothing(store, worker):
     assert store.job(job.key).status == "done" and not store.records.flag(job.key).exists()
 
 
-def test_a_dead_workers_job_waits_again_once_then_fails(store):
-    job = store.submit("samples", SAMPLES, "cpu")
-    gone, asked = dead_worker(), store.asked
-    started_by(store, job, gone, fraction=0.5)
-    again = store.job(job.key)
-    assert (again.status, again.fraction, again.worker) == ("queued", 0.0, None) and store.asked > asked
-    started_by(store, job, gone, attempts=2)
-    failed = store.job(job.key)
-    assert failed.status == "failed" and "ended twice" in failed.error and not store.active()
-
-
-def test_a_dead_workers_job_that_was_to_stop_is_cancelled(store):
-    job = store.submit("samples", SAMPLES, "cpu")
-    process, name = sleeper()
-    started_by(store, job, name)
-    store.cancel(job.key)
-    process.kill()
-    process.wait()
-    assert store.job(job.key).status == "cancelled"
-
-
-def test_those_who_wait_notice_that_the_worker_died(store):
+def test_looking_changes_nothing(store):
+    """A dead worker's job and one that waits look the same however often somebody looks, and no worker is started."""
     running = store.submit("recipe", RECIPE, "cpu")
     waiting = store.submit("samples", SAMPLES, "cpu")
-    started_by(store, running, dead_worker(), attempts=2)
-    assert store.job(waiting.key).status == "queued"
-    assert store.records.read(running.key).status == "failed"
-
-
-def test_a_worker_that_does_not_stop_is_ended(store):
-    process, name = sleeper()
-    job = store.submit("samples", SAMPLES, "cpu")
-    started_by(store, job, name)
-    store.cancel(job.key)
-    assert store.job(job.key).status == "running", "it has a moment to stop by itself"
-    long_ago = time.time() - 2 * GRACE - 1
-    os.utime(store.records.flag(job.key), (long_ago, long_ago))
-    assert store.job(job.key).status == "cancelled"
-    assert process.wait(timeout=5) != 0 and not exists(process.pid)
+    started_by(store, running, dead_worker())
+    asked = store.asked
+    for _ in range(3):
+        assert store.job(running.key).status == "running" and store.job(waiting.key).queue_position == 2
+        assert [job.key for job in store.active()] == [running.key, waiting.key]
+    assert store.asked == asked
 
 
 @pytest.mark.parametrize(
@@ -287,3 +256,14 @@ def test_submitting_needs_no_torch(tmp_path):
         "sys.exit(bool({'torch', 'pandas', 'open_clip'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "jobs")], check=False).returncode == 0
+
+
+def test_finished_jobs_of_a_kind_that_still_answer_todays_request(store, monkeypatch):
+    for params, kind in ((SAMPLES, "samples"), ({**SAMPLES, "split": "test"}, "samples"), (MEASURE, "measure")):
+        job = store.submit(kind, params, "cpu")
+        if kind == "measure" or params is SAMPLES:
+            store.records.write(ended(job, "done"))
+    (job,) = store.done("samples")
+    assert job.params == canonical("samples", SAMPLES)
+    monkeypatch.setattr("mloss_core.lab.requests.zoo_identity", lambda name: "changed")
+    assert store.done("samples") == []

@@ -14,6 +14,7 @@ import mloss_core
 from mloss_core.errors import CacheError, JobCancelledError, ZooError
 from mloss_core.lab.jobs import worker as worker_module
 from mloss_core.lab.jobs.processes import exists, process_id, this_process
+from mloss_core.lab.jobs.spare import Spare
 from mloss_core.lab.jobs.store import JobStore
 from mloss_core.lab.jobs.worker import Reporter, Watchdog, Worker, needed, serve
 from mloss_core.lab.requests import Payload
@@ -87,11 +88,26 @@ def test_failures_end_the_job_with_a_sentence(store, job, error, words, capfd):
     assert ("Traceback" in capfd.readouterr().err) == (type(error) is ValueError)
 
 
-def test_a_full_disk_fails_the_job_and_not_the_worker(store, job, monkeypatch):
-    def full(*_):
-        raise CacheError("cannot write x: No space left on device.")
+def full(*_):
+    raise CacheError("cannot write x: No space left on device.")
 
+
+def test_work_finished_on_a_full_disk_is_kept_in_memory_and_shown(store, job, monkeypatch, tmp_path):
+    store.spare = Spare(store.root.parent, tmp_path / "memory")
+    (tmp_path / "memory").mkdir()
     monkeypatch.setattr(store.cache, "put", full)
+    assert Worker(store, "cpu", answer).step()
+    assert store.job(job.key).status == "done"
+    assert not list(store.cache.files())
+    held = store.result(job.key)
+    assert held.meta == {"kind": "samples"} and held.arrays["x"].tolist() == [0, 1, 2]
+    assert store.submit("samples", SAMPLES, "cpu").status == "done", "it is not computed again"
+    assert store.spare.clear() > 0 and store.result(job.key) is None
+
+
+def test_a_full_disk_and_memory_fail_the_job_and_not_the_worker(store, job, monkeypatch):
+    monkeypatch.setattr(store.cache, "put", full)
+    monkeypatch.setattr(store.spare, "put", full)
     assert Worker(store, "cpu", answer).step()
     assert store.job(job.key).error == "cannot write x: No space left on device."
 

@@ -8,6 +8,7 @@ import pytest
 from mloss_core.errors import CacheError
 from mloss_core.lab.jobs.processes import process_id, process_name, this_process
 from mloss_core.lab.jobs.store import JobStore
+from mloss_core.lab.jobs.tending import tend
 from mloss_core.lab.jobs.workers import Workers
 from tests.mloss_core.lab.fakes import SAMPLES, dead_worker
 
@@ -56,7 +57,10 @@ def test_a_worker_that_does_not_start_is_given_up(tmp_path, spawned):
     store = JobStore(tmp_path / "jobs")
     job = store.submit("samples", SAMPLES, "cpu")
     other = store.submit("samples", SAMPLES, "cuda:0")
-    assert store.job(job.key).status == "queued", "it is tried twice"
+    store.workers.register("cuda:0", this_process())
+    tend(store)
+    assert store.job(job.key).status == "queued" and len(spawned) == 3, "it is tried twice"
+    tend(store)
     failed = store.job(job.key)
     assert failed.status == "failed" and len(spawned) == 3
     assert failed.error == f"the worker process does not start; details are in {store.workers.log('cpu')}."

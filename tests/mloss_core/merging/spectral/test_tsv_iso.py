@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mloss_core.caching import SPECTRA
 from mloss_core.merging import merge, merge_state_dicts
 from mloss_core.merging.spectral.tsv_iso import subspace_sizes
 from mloss_core.merging.tensors import spectrum_store
@@ -266,7 +267,7 @@ def test_large_decompositions_are_found_on_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(spectrum_store, "LARGE", 1)
     zoo = tiny_zoo()
     first = merge(zoo, Recipe(method="iso_cts"))
-    assert list((tmp_path / spectrum_store.KIND).glob("*.safetensors"))
+    assert list((tmp_path / SPECTRA).glob("*.safetensors"))
     spectrum_store.forget()
     monkeypatch.setattr(torch.linalg, "eigh", None)
     monkeypatch.setattr(torch.linalg, "svd", None)

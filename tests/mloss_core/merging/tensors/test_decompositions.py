@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from mloss_core.merging.tensors import decompositions, spectrum_store
-from mloss_core.merging.tensors.decompositions import Decomposer, one_thread
+from mloss_core.merging.tensors.decompositions import Decomposer
+from mloss_core.placement import one_thread
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from mloss_core.caching import Cache
+from mloss_core.caching import SPECTRA, Cache
 from mloss_core.merging.tensors import spectrum_store
-from mloss_core.merging.tensors.spectrum_store import KIND, Factors, forget, recall
+from mloss_core.merging.tensors.spectrum_store import Factors, forget, recall
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def test_large_ones_are_found_on_disk_by_another_process(tmp_path, monkeypatch, 
     monkeypatch.setattr(spectrum_store, "LARGE", 4)
     cache, compute = Cache(tmp_path), Counted(long=long)
     first = recall(("a",), 2, 4, compute, cache)
-    assert len(list(cache.files(KIND))) == 1
+    assert len(list(cache.files(SPECTRA))) == 1
     forget()
     assert same(recall(("a",), 2, 4, compute, cache), first) and compute.calls == 1
 
@@ -56,7 +56,7 @@ def test_large_ones_are_found_on_disk_by_another_process(tmp_path, monkeypatch, 
 def test_small_ones_stay_in_memory(tmp_path):
     cache = Cache(tmp_path)
     recall(("a",), 2, 4, Counted(), cache)
-    assert not list(cache.files(KIND))
+    assert not list(cache.files(SPECTRA))
 
 
 def test_the_memory_is_bounded_and_the_latest_stay(monkeypatch):

@@ -140,7 +140,7 @@ def test_page_that_ran_without_the_app_starts_over(store, monkeypatch):
 
 
 def test_device_choice_shows_only_where_there_is_one(store, monkeypatch):
-    assert not app().sidebar.selectbox
+    assert [box.key for box in app().sidebar.selectbox] == ["zoo"]
     monkeypatch.setattr(frame, "devices", lambda: ("cpu", "cuda:0"))
     at = app()
     assert at.sidebar.selectbox(key="device").options == ["Automatic", "CPU", "GPU 0"]

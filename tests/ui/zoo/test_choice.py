@@ -14,6 +14,7 @@ from tests.ui.fake_summary import fake_summary
 from ui import frame, jobs
 from ui.zoo import choice as zoo_choice
 
+TITLES = [row.title for row in EMBEDDED.values()]
 APP = str(Path(__file__).parents[3] / "app.py")
 
 
@@ -56,20 +57,23 @@ def choice(at):
 
 def test_zoos_below_the_roots_are_listed_by_name(store):
     at = app()
-    assert choice(at).options == ["Demo zoo", "broken", "mine"]
+    assert choice(at).options == [*TITLES, "broken", "mine"]
     assert choice(at).value == "demo"
 
 
 def test_without_roots_there_is_nothing_to_choose(store, monkeypatch):
     monkeypatch.delenv(VARIABLE)
     zoo_choice._offered.clear()
+    assert choice(app()).options == TITLES
+    for name in [name for name in reversed(EMBEDDED) if name != "demo"]:
+        monkeypatch.delitem(EMBEDDED, name)
     assert not app().sidebar.selectbox
 
 
 def test_an_embedded_zoo_beside_the_default_one_is_a_row_of_the_table(store, monkeypatch):
     monkeypatch.setitem(EMBEDDED, "demo3", EmbeddedZoo("demo3", "Demo zoo, 3 tasks", EMBEDDED["demo"].folder, 3))
     at = app()
-    assert choice(at).options == ["Demo zoo", "Demo zoo, 3 tasks", "broken", "mine"]
+    assert choice(at).options == [*TITLES, "Demo zoo, 3 tasks", "broken", "mine"]
     at = choice(at).select("demo3").run()
     assert not at.exception and ("zoo", {"zoo": "demo3"}) in store.submitted
     assert "**Demo zoo, 3 tasks** · 4 models" in [item.value for item in at.sidebar.markdown]

@@ -55,8 +55,11 @@ def test_the_manifest_says_how_it_was_made(built):
     _, manifest, _ = built
     assert manifest["seed"] == 5 and manifest["scale"] == 0.001 and manifest["name"] == "demo"
     assert set(manifest["files"]) == {
-        *(f"{task}.safetensors" for task in TASKS), "pretrained.safetensors", "text.safetensors", "heads.safetensors"
-    }  # fmt: skip
+        *(f"{task}.safetensors" for task in TASKS),
+        "pretrained.safetensors",
+        "text.safetensors",
+        "heads.safetensors",
+    }
     assert set(manifest["losses"]) == {"pretraining", *TASKS} == set(manifest["seconds"]) - {"card"}
     names = {"zero_shot", "individual", "simple_average", "task_arithmetic", "ties", "ensemble_logits"}
     for split, count in (("val", 40), ("test", 60)):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PATIENCE = 0.35
 """Seconds a page waits for a quick job before it shows a progress line."""
 ACTIVE = ("queued", "running")
-SLOW = 2.0
+SLOW = 3.0
 """Seconds between two looks of a window at jobs that go on for long."""
 _PACES = (0.25, 0.5, 1.0)
 _SHARE = 8
@@ -275,7 +275,7 @@ def _watch(keys: list[str], labels: list[str]) -> None:
 
 
 def _pace(jobs: "Sequence[Job]", now: float) -> float:
-    """Seconds to the next look: an eighth of the time since one of the jobs was asked for or began, 0.25 to 2."""
+    """Seconds to the next look: an eighth of the time since one of the jobs was asked for or began, 0.25 to 3."""
     quiet = min((now - (job.started or job.created) for job in jobs), default=0.0)
     return next((pace for pace in _PACES if _SHARE * pace >= quiet), SLOW)
 

@@ -150,7 +150,7 @@ def _origin(page):
 
 
 @pytest.mark.parametrize(
-    ("path", "kept"), [("/", {}), ("/?zoo=demo", {}), ("/overview", {}), ("/overview?zoo=demo", {})]
+    ("path", "kept"), [("/", {}), ("/?zoo=demo", {}), ("/overview", {}), ("/overview?zoo=demo14", {"zoo": "demo14"})]
 )
 def test_a_link_may_name_the_first_page(window, path, kept):
     """The default zoo needs no name in the address."""

@@ -9,7 +9,7 @@ from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED
 from mloss_core.zoo.offered import OfferedZoo, configured_roots, embedded_zoos, offered_zoo, offered_zoos
 from ui import jobs
 from ui.formats import plain
-from ui.state import BIND, DEVICE, JOBS
+from ui.state import DEVICE, JOBS, write
 from ui.zoo.facts import ZooFacts, facts_of_summary
 
 ZOO = "zoo"
@@ -51,16 +51,19 @@ def zoo_select() -> bool:
     if ZOO not in st.session_state and st.query_params.get(ZOO, DEFAULT_ZOO) not in titles:
         return False  # Drawing the list would turn the link silently into one to the default zoo.
     if len(titles) > 1:
+        # Bound to the address, the list would write titles there: links name zoos.
+        st.session_state.setdefault(ZOO, st.query_params.get(ZOO, DEFAULT_ZOO))
         st.selectbox(
             "Open zoo",
             list(titles),
             key=ZOO,
-            bind=BIND,
             format_func=lambda name: titles.get(name, name),
             on_change=_switched,
             help="A zoo is one pretrained encoder and its fine-tuned copies, one a task. Listed: the embedded ones, "
             "and folders below ./checkpoints and the roots that the operator set.",
         )
+        name = st.session_state[ZOO]
+        write(ZOO, None if name == DEFAULT_ZOO else name)
     return len(titles) > 1
 
 

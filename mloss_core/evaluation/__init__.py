@@ -6,6 +6,8 @@ from mloss_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mloss_core.evaluation.contenders import Contender, as_contender
+    from mloss_core.evaluation.criteria.judging import Judge, criterion_scores
+    from mloss_core.evaluation.criteria.records import CRITERIA
     from mloss_core.evaluation.paired import PairedDifference, compare_rows
     from mloss_core.evaluation.published.averages import published_results
     from mloss_core.evaluation.rows import EvaluationRow
@@ -14,14 +16,17 @@ if TYPE_CHECKING:
     from mloss_core.evaluation.tuning import ScaleSearch, check_tunable, tune, tune_scale
 
 __all__ = [
+    "CRITERIA",
     "Contender",
     "EvaluationRow",
+    "Judge",
     "PairedDifference",
     "ScaleSearch",
     "ThresholdSearch",
     "as_contender",
     "check_tunable",
     "compare_rows",
+    "criterion_scores",
     "evaluate",
     "evaluate_rows",
     "evaluate_weights",
@@ -36,6 +41,8 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "contenders": ("Contender", "as_contender"),
+        "criteria.judging": ("Judge", "criterion_scores"),
+        "criteria.records": ("CRITERIA",),
         "paired": ("PairedDifference", "compare_rows"),
         "published.averages": ("published_results",),
         "rows": ("EvaluationRow",),

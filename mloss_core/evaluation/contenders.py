@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from mloss_core.errors import unknown_name
@@ -32,6 +33,12 @@ class Contender:
     encoders: Mapping[str, tuple[Encoder, ...]]
     recipe: Mapping[str, Any] | None = None
     combine: Combine = ensemble_logits
+
+    def mean(self, features: Sequence[Tensor]) -> Tensor:
+        """One feature an image from those of the encoders, (image, embed_dim): their mean as `combine` takes it."""
+        if len(features) == 1 or self.combine is logits_of_mean_features:
+            return ensemble_features(features)
+        return ensemble_features([torch.nn.functional.normalize(part, dim=-1) for part in features])
 
 
 def logits_of_mean_features(features: Sequence[Tensor], head: Tensor) -> Tensor:

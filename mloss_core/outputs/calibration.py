@@ -85,6 +85,12 @@ def draw_calibration(
     return CalibrationSet(torch.cat(images), np.concatenate(task), np.concatenate(index), chosen, *digests)
 
 
+def drawn_indices(dataset: Dataset, count: int, seed: int = 0, split: str = "train") -> np.ndarray:
+    """The first `count` indices of a fixed shuffle of a split, so that a larger draw extends a smaller one."""
+    key = int(digest_of("calibration", seed, listing_of(dataset), *([] if split == "train" else [split]))[:16], 16)
+    return np.random.default_rng(key).permutation(dataset.size(split))[:count]
+
+
 def reference_pool_size(count: int) -> int:
     """Images of a training split of `count` that the published code draws from."""
     share, low, high = REFERENCE_POOL
@@ -119,5 +125,4 @@ def _picked(dataset: Dataset, samples: int, seed: int, sampling: str) -> np.ndar
     wanted = reference_pool_size(count) if sampling == "reference" else samples
     if wanted > count:
         raise DatasetError(f"{dataset.name} has {count} training images; {wanted} were asked for. Ask for fewer.")
-    key = int(digest_of("calibration", seed, listing_of(dataset))[:16], 16)
-    return np.random.default_rng(key).permutation(count)[:wanted]
+    return drawn_indices(dataset, wanted, seed)

@@ -33,6 +33,7 @@ IMAGES = "images"
 JOB_RESULTS = "jobs-results"
 LISTINGS = "listings"
 MERGED = "merged"
+MODEL_FACTS = "model-facts"
 REPORTS = "mloss"
 PAIRS = "pairs"
 SOURCES = "sources"
@@ -46,6 +47,7 @@ KINDS = (
     JOB_RESULTS,
     LISTINGS,
     MERGED,
+    MODEL_FACTS,
     REPORTS,
     PAIRS,
     SOURCES,

@@ -19,7 +19,7 @@ PRETRAINING_OF_MANY = dataclasses.replace(PRETRAINING, steps=3000, batch=320)
 FINETUNING = {
     "adamw": TrainingOptions(steps=300, batch=128, learning_rate=2.5e-4, warmup=30, weight_decay=0.0, clip=5.0),
     "sgd": TrainingOptions(
-        steps=300, batch=128, learning_rate=0.05, warmup=30, weight_decay=0.0, clip=5.0, optimizer="sgd"
+        steps=300, batch=128, learning_rate=0.02, warmup=30, weight_decay=0.0, clip=5.0, optimizer="sgd"
     ),
 }
 """By update rule; SGD has a momentum of 0.9."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from mloss_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from mloss_core.mergeability.metrics import METRICS, Metric, Undefined, get_metric
+    from mloss_core.mergeability.metrics.record import Metric, Undefined
+    from mloss_core.mergeability.metrics.registry import METRICS, get_metric
     from mloss_core.mergeability.pairs import all_pairs, pairwise_metrics, pairwise_mloss
 
 __all__ = ["METRICS", "Metric", "Undefined", "all_pairs", "get_metric", "pairwise_metrics", "pairwise_mloss"]
@@ -13,7 +14,8 @@ __all__ = ["METRICS", "Metric", "Undefined", "all_pairs", "get_metric", "pairwis
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "metrics": ("METRICS", "Metric", "Undefined", "get_metric"),
+        "metrics.record": ("Metric", "Undefined"),
+        "metrics.registry": ("METRICS", "get_metric"),
         "pairs": ("all_pairs", "pairwise_metrics", "pairwise_mloss"),
     },
 )

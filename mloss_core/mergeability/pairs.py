@@ -1,56 +1,22 @@
 """Metrics of all pairs of a zoo. Facts of a pair depend on its two models alone, so they are kept pair by pair."""
 
-import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mloss_core.caching import PAIRS, Cache, digest_of
 from mloss_core.errors import ZooError
-from mloss_core.mergeability.geometry import geometry
-from mloss_core.mergeability.metrics import METRICS, Facts, Metric, Undefined, get_metric
-from mloss_core.mergeability.pair_mloss import mloss_identity, mloss_of_pairs
+from mloss_core.mergeability.metrics.record import Facts, Metric, Undefined
+from mloss_core.mergeability.metrics.registry import METRICS, get_metric
+from mloss_core.mergeability.sources.needs import lacking
+from mloss_core.mergeability.sources.table import SOURCES, FactSource, Pair
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import Progress, part, silent
 from mloss_core.zoo.model import Zoo
 
 if TYPE_CHECKING:
     import pandas
-
-Pair = tuple[str, str]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FactSource:
-    """Where facts of pairs come from.
-
-    Args:
-        name: part of the cache key, and the name in `SOURCES`.
-        compute: gives the facts of all asked pairs, each as soon as it is known.
-        identity: plain values, beside the digests of the models, that the facts of a pair depend on.
-    """
-
-    name: str
-    compute: Callable[[Zoo, Sequence[Pair], MLossOptions, Progress, Cache], Iterator[tuple[Pair, Facts]]]
-    identity: Callable[[Zoo, Pair, MLossOptions], Any]
-
-
-SOURCES: Mapping[str, FactSource] = MappingProxyType(
-    {
-        source.name: source
-        for source in (
-            FactSource(
-                name="geometry",
-                compute=lambda zoo, pairs, options, progress, cache: geometry(zoo, pairs, progress),
-                identity=lambda zoo, pair, options: None,
-            ),
-            FactSource(name="mloss", compute=mloss_of_pairs, identity=mloss_identity),
-        )
-    }
-)
-"""Sources of facts by name."""
 
 
 def all_pairs(tasks: Sequence[str]) -> list[Pair]:
@@ -83,28 +49,51 @@ def pairwise_metrics(
         cache: where facts of pairs are kept, so that any subset of known models costs nothing.
 
     Returns:
-        One row a pair in the zoo's order: task_a, task_b, one column a metric. A metric that does not exist for a pair
-        is NaN, and `attrs["undefined"]` lists why: dicts of metric, task_a, task_b, reason.
+        One row a pair in the zoo's order: task_a, task_b, one column a metric, named as it was asked for. A metric that
+        does not exist for a pair is NaN, and `attrs["undefined"]` lists why: dicts of metric, task_a, task_b, reason.
 
     Raises:
         UnknownNameError: a metric or task that does not exist.
-        ZooError: fewer than two tasks, or a task without dataset where a metric needs images.
+        ZooError: fewer than two tasks, or a metric asked for by name that no pair can have: without images, heads or
+            labels, say.
     """
     import pandas
 
-    metrics = [get_metric(name) for name in (METRICS if names is None else names)]
+    asked = {name: get_metric(name) for name in (METRICS if names is None else names)}
     pairs = all_pairs(zoo.check_tasks(tasks))
-    wanted = list(dict.fromkeys(metric.facts for metric in metrics))
-    facts = {}
+    wanted = list(dict.fromkeys(metric.facts for metric in asked.values()))
+    facts: dict[str, dict[Pair, Facts | Undefined]] = {}
     for position, name in enumerate(wanted):
         step = part(progress, position / len(wanted), (position + 1) / len(wanted))
-        facts[name] = facts_of_pairs(zoo, name, pairs, options, progress=step, cache=cache)
+        facts[name] = _available(zoo, name, pairs, options, step, cache)
+    _refuse_empty(asked, facts, names is not None)
     frame = pandas.DataFrame(pairs, columns=["task_a", "task_b"])
     undefined: list[dict[str, str]] = []
-    for metric in metrics:
-        frame[metric.name] = [_number(metric, pair, facts[metric.facts][pair], undefined) for pair in pairs]
+    for name, metric in asked.items():
+        frame[name] = [_number(name, metric, pair, facts[metric.facts][pair], undefined) for pair in pairs]
     frame.attrs = {"zoo": {"name": zoo.name, "digest": zoo.digest}, "undefined": undefined}
     return frame
+
+
+def _available(
+    zoo: Zoo, source: str, pairs: Sequence[Pair], options: MLossOptions | None, progress: Progress, cache: Cache | None
+) -> dict[Pair, Facts | Undefined]:
+    """Facts of the pairs that can have them, and why the others cannot."""
+    why = {task: lacking(zoo, task, SOURCES[source].needs) for task in dict.fromkeys(itertools.chain(*pairs))}
+    missing = {pair: next(filter(None, (why[task] for task in pair)), None) for pair in pairs}
+    there = [pair for pair in pairs if missing[pair] is None]
+    found = facts_of_pairs(zoo, source, there, options, progress=progress, cache=cache) if there else {}
+    return {pair: found[pair] if words is None else Undefined(words) for pair, words in missing.items()}
+
+
+def _refuse_empty(
+    asked: Mapping[str, Metric], facts: Mapping[str, Mapping[Pair, Facts | Undefined]], named: bool
+) -> None:
+    """Whoever names a metric that no pair can have is told; a table of all metrics has an empty column instead."""
+    for name, metric in asked.items():
+        reasons = [found.reason for found in facts[metric.facts].values() if isinstance(found, Undefined)]
+        if named and len(reasons) == len(facts[metric.facts]):
+            raise ZooError(f"{name} exists for no pair of these models: {reasons[0]}. Add it, or leave the metric out.")
 
 
 def pairwise_mloss(
@@ -160,12 +149,12 @@ def _given(meta: Mapping[str, Any], arrays: Facts) -> tuple[Mapping[str, Any], F
 
 def _key(zoo: Zoo, source: FactSource, pair: Pair, options: MLossOptions) -> str:
     digests = [zoo.pretrained.digest, *(zoo.encoder(task).digest for task in pair)]
-    return digest_of("pairs", source.name, digests, source.identity(zoo, pair, options))
+    return digest_of("pairs", source.name, source.revision, digests, source.identity(zoo, pair, options))
 
 
-def _number(metric: Metric, pair: Pair, facts: Facts, undefined: list[dict[str, str]]) -> float:
-    value = metric.function(facts)
+def _number(name: str, metric: Metric, pair: Pair, facts: Facts | Undefined, undefined: list[dict[str, str]]) -> float:
+    value = facts if isinstance(facts, Undefined) else metric.function(facts)
     if not isinstance(value, Undefined):
         return value
-    undefined.append({"metric": metric.name, "task_a": pair[0], "task_b": pair[1], "reason": value.reason})
+    undefined.append({"metric": name, "task_a": pair[0], "task_b": pair[1], "reason": value.reason})
     return float("nan")

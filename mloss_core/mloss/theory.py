@@ -53,9 +53,9 @@ def expected_mloss(
         raise unknown_name("activation", activation, ACTIVATIONS)
     mu, sigma, share = _checked(mean, covariance, weights)
     if activation == "leaky_relu":
-        return (1 - slope) ** 2 * _second_moment(mu, sigma, share, _relu_product)
+        return (1 - slope) ** 2 * _second_moment(mu, sigma, share, relu_product)
     if activation == "relu":
-        return _second_moment(mu, sigma, share, _relu_product)
+        return _second_moment(mu, sigma, share, relu_product)
     if activation == "gelu":
         return _second_moment(mu, sigma, share, _gelu_product)
     return _second_moment(mu, sigma, share, _quadrature(numpy_activation(activation)))
@@ -176,7 +176,7 @@ def _bivariate_cdf(a: Array, b: Array, r: Array) -> Array:
     return np.where(r <= -1, np.clip(ndtr(a) + ndtr(b) - 1, 0, None), value)
 
 
-def _relu_product(ma: Array, mb: Array, va: Array, vb: Array, c: Array) -> Array:
+def relu_product(ma: Array, mb: Array, va: Array, vb: Array, c: Array) -> Array:
     """E[relu(a) relu(b)]; a model without spread is a constant."""
     sa, sb = np.sqrt(va), np.sqrt(vb)
     r = _correlation(va, vb, c)

@@ -18,13 +18,14 @@ _BAND = 2**20
 def geometry(
     zoo: Zoo, pairs: Sequence[tuple[str, str]], progress: Progress
 ) -> Iterator[tuple[tuple[str, str], dict[str, np.ndarray]]]:
-    """For each pair (a, b) of tasks: its inner products and sign counts over all floating tensors.
+    """For each pair (a, b) of tasks: its inner products, in all and by tensor, and sign counts.
 
     Sums are taken in float64, band by band, so that a thousand million entries lose nothing that matters.
 
     Yields:
         the pair, and as float64 scalars: `dot` = <a, b>; `square_a`, `square_b` = squared lengths; `both` = number of
-        entries that are nonzero in both task vectors; `conflicts` = number of those with opposite signs.
+        entries that are nonzero in both task vectors; `conflicts` = number of those with opposite signs. As (tensor,):
+        `tensor_dot`, `tensor_square_a`, `tensor_square_b`, the same products of each tensor.
 
     Raises:
         IncompatibleStateDictsError: models that do not share keys and shapes.
@@ -35,29 +36,30 @@ def geometry(
     pretrained = zoo.pretrained.weights
     check_same_structure(pretrained, [encoder.weights for encoder in encoders], names)
     keys = [key for key in pretrained if is_merged_tensor(pretrained[key])]
-    products, both, conflicts = (np.zeros((len(names), len(names))) for _ in range(3))
+    products = np.zeros((len(keys), len(names), len(names)))
+    both, conflicts = (np.zeros((len(names), len(names))) for _ in range(2))
     for position, key in enumerate(keys):
         progress(position / len(keys), f"comparing {key}")
         for band in _bands(zoo, encoders, key):
             positive, negative = (band > 0).double(), (band < 0).double()
             moved = positive + negative
             opposite = positive @ negative.T
-            products += (band @ band.T).cpu().numpy()
+            products[position] += (band @ band.T).cpu().numpy()
             both += (moved @ moved.T).cpu().numpy()
             conflicts += (opposite + opposite.T).cpu().numpy()
     progress(1.0, "compared all weights")
     for a, b in pairs:
-        i, j = names.index(a), names.index(b)
-        yield (
-            (a, b),
-            {
-                "dot": products[i, j],
-                "square_a": products[i, i],
-                "square_b": products[j, j],
-                "both": both[i, j],
-                "conflicts": conflicts[i, j],
-            },
-        )
+        yield (a, b), _of_pair(products, both, conflicts, names.index(a), names.index(b))
+
+
+def _of_pair(products: np.ndarray, both: np.ndarray, conflicts: np.ndarray, i: int, j: int) -> dict[str, np.ndarray]:
+    by_tensor = {
+        "tensor_dot": products[:, i, j].copy(),
+        "tensor_square_a": products[:, i, i].copy(),
+        "tensor_square_b": products[:, j, j].copy(),
+    }
+    whole = {name.removeprefix("tensor_"): values.sum() for name, values in by_tensor.items()}
+    return {**whole, "both": both[i, j], "conflicts": conflicts[i, j], **by_tensor}
 
 
 def _bands(zoo: Zoo, encoders: Sequence[Encoder], key: str) -> Iterator[Tensor]:

@@ -5,8 +5,8 @@ import pytest
 
 from mloss_core.caching import Cache
 from mloss_core.errors import DatasetError, InvalidOptionError, JobCancelledError, ZooError
-from mloss_core.mergeability import pair_mloss
-from mloss_core.mergeability.pair_mloss import mloss_of_pairs
+from mloss_core.mergeability.sources import pair_mloss
+from mloss_core.mergeability.sources.pair_mloss import mloss_of_pairs
 from mloss_core.mloss import inputs, measure_mloss
 from mloss_core.recipe import INPUT_MODES, MLossOptions
 from mloss_core.types import silent

@@ -1,0 +1,104 @@
+"""What the blocks of each model give on unlabeled images: token means, computed once a model and task."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mloss_core.caching import Cache
+from mloss_core.mergeability.sources.model_facts import Arrays, on_images, remembered
+from mloss_core.mloss.inputs import batch_size
+from mloss_core.outputs.calibration import draw_calibration
+from mloss_core.recipe import MLossOptions
+from mloss_core.types import Progress, StateDict
+from mloss_core.vision.blocks import build_block, image_embedder
+from mloss_core.zoo.model import Zoo
+
+Pair = tuple[str, str]
+
+
+def activations(
+    zoo: Zoo, pairs: Sequence[Pair], options: MLossOptions, progress: Progress, cache: Cache
+) -> Iterator[tuple[Pair, Arrays]]:
+    """Activations of each pair's two models on calibration images of its two tasks, and of no others.
+
+    The published code averages over images of all tasks of its benchmark, so that one more task changes every pair.
+
+    Yields:
+        the pair, and as float64: `dot`, `square_a`, `square_b` of the mean activations (last block, mean over tokens,
+        then over images); `cka` (block,), linear CKA of the token means; NaN where a model gives a constant.
+    """
+    wanted = list(dict.fromkeys((model, task) for pair in pairs for model in pair for task in pair))
+    means = {}
+    for position, (model, task) in enumerate(wanted):
+        progress(position / len(wanted), f"activations of {model} on {task}")
+        means[model, task] = means_of(zoo, model, task, options, cache)
+    progress(1.0, "compared all activations")
+    for a, b in pairs:
+        of_a, of_b = (np.concatenate([means[model, task] for task in (a, b)], axis=1) for model in (a, b))
+        yield (a, b), _compared(of_a.astype(np.float64), of_b.astype(np.float64))
+
+
+def draw_identity(zoo: Zoo, pair: Pair, options: MLossOptions) -> list[object]:
+    """What facts on calibration images depend on, beside the models."""
+    digests = [zoo.datasets[task].digest for task in pair if task in zoo.datasets]
+    return [zoo.architecture.to_dict(), digests, options.samples_per_task, options.seed]
+
+
+def means_of(zoo: Zoo, model: str, task: str, options: MLossOptions, cache: Cache) -> np.ndarray:
+    """Token means of a model's blocks on calibration images of a task: float32 (block, image, width)."""
+    zoo.require_datasets((task,), "activations need")
+    encoder, samples, seed = zoo.encoder(model), options.samples_per_task, options.seed
+
+    def compute() -> Arrays:
+        images = draw_calibration(zoo, (task,), samples_per_task=samples, seed=seed).images
+        return {"means": token_means(zoo, encoder.weights, images).cpu().numpy()}
+
+    identity = on_images(zoo, encoder, zoo.datasets[task], samples, seed)
+    return remembered(cache, "token means", identity, compute)["means"]
+
+
+@torch.inference_mode()
+def token_means(zoo: Zoo, weights: StateDict, images: Tensor) -> Tensor:
+    """Output of every block, mean over tokens: (block, image, width). One block's weights are read at a time.
+
+    Args:
+        zoo: architecture and device.
+        weights: canonical ones of an encoder.
+        images: float32 (image, 3, side, side), normalised.
+    """
+    shape = zoo.architecture
+    embed = image_embedder(shape, weights, zoo.device)
+    batches = [embed(batch) for batch in images.split(batch_size(zoo))]
+    found = []
+    for index in range(shape.layers):
+        block = build_block(shape, weights, index, zoo.device)
+        for place, tokens in enumerate(batches):
+            attended = block.attended(tokens)
+            batches[place] = block.output(attended, block.mlp_inputs(attended))
+        found.append(torch.cat([tokens.mean(1) for tokens in batches]))
+    return torch.stack(found)
+
+
+def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
+    """‖A^T B‖² / (‖A^T A‖ ‖B^T B‖) of centred features (image, width), in [0, 1]; NaN for a constant.
+
+    From the Gram matrices of the images, which are few. Kornblith et al., arXiv 1905.00414.
+    """
+    grams = [centred @ centred.T for centred in (features - features.mean(0) for features in (a, b))]
+    lengths = [float(np.linalg.norm(gram)) for gram in grams]
+    scale = max(float(np.abs(features).max()) for features in (a, b)) ** 2 * len(a)
+    if min(lengths) <= 1e-12 * scale:
+        return float("nan")
+    return float(np.clip(np.sum(grams[0] * grams[1]) / (lengths[0] * lengths[1]), 0.0, 1.0))
+
+
+def _compared(of_a: np.ndarray, of_b: np.ndarray) -> Arrays:
+    last_a, last_b = of_a[-1].mean(0), of_b[-1].mean(0)
+    return {
+        "dot": np.asarray(last_a @ last_b),
+        "square_a": np.asarray(last_a @ last_a),
+        "square_b": np.asarray(last_b @ last_b),
+        "cka": np.array([linear_cka(*blocks) for blocks in zip(of_a, of_b, strict=True)]),
+    }

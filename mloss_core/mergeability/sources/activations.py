@@ -1,6 +1,7 @@
 """What the blocks of each model give on unlabeled images: token means, computed once a model and task."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -29,15 +30,20 @@ def activations(
         the pair, and as float64: `dot`, `square_a`, `square_b` of the mean activations (last block, mean over tokens,
         then over images); `cka` (block,), linear CKA of the token means; NaN where a model gives a constant.
     """
-    wanted = list(dict.fromkeys((model, task) for pair in pairs for model in pair for task in pair))
-    means = {}
-    for position, (model, task) in enumerate(wanted):
+    means, wanted = {}, models_by_task(pairs)
+    drawn = functools.lru_cache(maxsize=1)(functools.partial(_images, zoo, options))
+    for position, (task, model) in enumerate(wanted):
         progress(position / len(wanted), f"activations of {model} on {task}")
-        means[model, task] = means_of(zoo, model, task, options, cache)
+        means[model, task] = means_of(zoo, model, task, options, cache, drawn)
     progress(1.0, "compared all activations")
     for a, b in pairs:
         of_a, of_b = (np.concatenate([means[model, task] for task in (a, b)], axis=1) for model in (a, b))
         yield (a, b), _compared(of_a.astype(np.float64), of_b.astype(np.float64))
+
+
+def models_by_task(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+    """(task, model) for every model that pairs need on a task's images, task by task, so that images are drawn once."""
+    return sorted({(task, model) for pair in pairs for model in pair for task in pair})
 
 
 def draw_identity(zoo: Zoo, pair: Pair, options: MLossOptions) -> list[object]:
@@ -46,17 +52,27 @@ def draw_identity(zoo: Zoo, pair: Pair, options: MLossOptions) -> list[object]:
     return [zoo.architecture.to_dict(), digests, options.samples_per_task, options.seed]
 
 
-def means_of(zoo: Zoo, model: str, task: str, options: MLossOptions, cache: Cache) -> np.ndarray:
-    """Token means of a model's blocks on calibration images of a task: float32 (block, image, width)."""
+def means_of(
+    zoo: Zoo, model: str, task: str, options: MLossOptions, cache: Cache, drawn: Callable[[str], Tensor] | None = None
+) -> np.ndarray:
+    """Token means of a model's blocks on calibration images of a task: float32 (block, image, width).
+
+    Args:
+        zoo, model, task, options, cache: whose, on what, and where they are kept.
+        drawn: gives the images of a task where others draw them too.
+    """
     zoo.require_datasets((task,), "activations need")
-    encoder, samples, seed = zoo.encoder(model), options.samples_per_task, options.seed
+    encoder, draw = zoo.encoder(model), drawn or functools.partial(_images, zoo, options)
 
     def compute() -> Arrays:
-        images = draw_calibration(zoo, (task,), samples_per_task=samples, seed=seed).images
-        return {"means": token_means(zoo, encoder.weights, images).cpu().numpy()}
+        return {"means": token_means(zoo, encoder.weights, draw(task)).cpu().numpy()}
 
-    identity = on_images(zoo, encoder, zoo.datasets[task], samples, seed)
+    identity = on_images(zoo, encoder, zoo.datasets[task], options.samples_per_task, options.seed)
     return remembered(cache, "token means", identity, compute)["means"]
+
+
+def _images(zoo: Zoo, options: MLossOptions, task: str) -> Tensor:
+    return draw_calibration(zoo, (task,), samples_per_task=options.samples_per_task, seed=options.seed).images
 
 
 @torch.inference_mode()

@@ -6,17 +6,20 @@ it is kept: entries with random signs added up into 65,536 sums, which keeps inn
 product. Smaller gradients are kept whole.
 """
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mloss_core.caching import Cache, digest_of
-from mloss_core.data.datasets import Dataset, listing_of
+from mloss_core.caching import Cache
 from mloss_core.errors import ZooError
+from mloss_core.mergeability.sources.activations import models_by_task
 from mloss_core.mergeability.sources.model_facts import Arrays, on_images, remembered
+from mloss_core.outputs.calibration import drawn_indices
 from mloss_core.outputs.encoders import head_of
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import tensor_digest
@@ -44,11 +47,11 @@ def gradients(
     Raises:
         ZooError: no head, no images or no labels for a task.
     """
-    wanted = list(dict.fromkeys((model, task) for pair in pairs for model in pair for task in pair))
-    sketches = {}
-    for position, (model, task) in enumerate(wanted):
+    sketches, wanted = {}, models_by_task(pairs)
+    drawn = functools.lru_cache(maxsize=1)(functools.partial(_labelled, zoo, options.seed))
+    for position, (task, model) in enumerate(wanted):
         progress(position / len(wanted), f"gradients of {model} on {task}")
-        sketches[model, task] = gradients_of(zoo, model, task, options.seed, cache)
+        sketches[model, task] = gradients_of(zoo, model, task, options.seed, cache, drawn)
     progress(1.0, "compared all gradients")
     for a, b in pairs:
         yield (a, b), _compared([[sketches[model, task] for task in (a, b)] for model in (a, b)])
@@ -61,47 +64,56 @@ def gradient_identity(zoo: Zoo, pair: Pair, options: MLossOptions) -> list[objec
     return [zoo.architecture.to_dict(), digests, heads, IMAGES, options.seed]
 
 
-def gradients_of(zoo: Zoo, model: str, task: str, seed: int, cache: Cache) -> Arrays:
+def gradients_of(
+    zoo: Zoo, model: str, task: str, seed: int, cache: Cache, drawn: "Callable[[str], Labelled] | None" = None
+) -> Arrays:
     """Sketches of one model's gradients on a task: `encoder` and `input`, float32, of the mean loss of an image."""
     zoo.require_datasets((task,), "gradients need")
-    head, dataset, encoder = head_of(zoo, task), zoo.datasets[task], zoo.encoder(model)
-    identity = [*on_images(zoo, encoder, dataset, IMAGES, seed), _head_digest(zoo, task), SKETCH]
-    return remembered(cache, "gradients", identity, lambda: _computed(zoo, model, dataset, head, seed))
+    head, encoder = head_of(zoo, task), zoo.encoder(model)
+    draw = drawn or functools.partial(_labelled, zoo, seed)
+    identity = [*on_images(zoo, encoder, zoo.datasets[task], IMAGES, seed), _head_digest(zoo, task), SKETCH]
+    return remembered(cache, "gradients", identity, lambda: _computed(zoo, model, draw(task), head))
 
 
 def _head_digest(zoo: Zoo, task: str) -> str:
     return tensor_digest(zoo.heads[task])
 
 
-def _computed(zoo: Zoo, model: str, dataset: Dataset, head: Tensor, seed: int) -> Arrays:
-    chosen, labels = _labelled(dataset, seed)
+def _computed(zoo: Zoo, model: str, drawn: "Labelled", head: Tensor) -> Arrays:
     tower = build_tower(zoo.architecture, zoo.encoder(model).weights, zoo.device, trainable=True)
     weights = [parameter for parameter in tower.parameters() if parameter.requires_grad]
     total = [torch.zeros_like(weight) for weight in weights]
     pixels, head = [], head.to(zoo.device)
-    for start in range(0, len(chosen), _BATCH):
-        rows = chosen[start : start + _BATCH]
-        images = dataset.images("train", rows).to(zoo.device).requires_grad_()
+    for batch, labels in zip(drawn.images.split(_BATCH), drawn.labels.split(_BATCH), strict=True):
+        images = batch.to(zoo.device, copy=True).requires_grad_()
         logits = functional.normalize(tower(images), dim=-1) @ head.T
-        loss = functional.cross_entropy(logits, labels[start : start + _BATCH].to(zoo.device), reduction="sum")
+        loss = functional.cross_entropy(logits, labels.to(zoo.device), reduction="sum")
         *found, of_pixels = torch.autograd.grad(loss, [*weights, images], allow_unused=True)
         for place, gradient in enumerate(found):
             if gradient is not None:
                 total[place] += gradient
         pixels.append(of_pixels.reshape(-1))
     arrays = {"encoder": _sketch([part.reshape(-1) for part in total]), "input": _sketch(pixels)}
-    return {name: (sketch / len(chosen)).float().cpu().numpy() for name, sketch in arrays.items()}
+    return {name: (sketch / len(drawn.labels)).float().cpu().numpy() for name, sketch in arrays.items()}
 
 
-def _labelled(dataset: Dataset, seed: int) -> tuple[list[int], Tensor]:
+@dataclasses.dataclass(frozen=True)
+class Labelled:
+    """Images (image, 3, side, side) and their classes (image,)."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def _labelled(zoo: Zoo, seed: int, task: str) -> Labelled:
     """Training images with a label, the first of a fixed shuffle."""
+    dataset = zoo.datasets[task]
     labels = dataset.labels("train")
-    known = np.flatnonzero((labels >= 0).numpy())
-    if not len(known):
-        raise ZooError(f"gradients need labelled training images; {dataset.name} has none.")
-    key = int(digest_of("gradients", seed, listing_of(dataset))[:16], 16)
-    chosen = known[np.random.default_rng(key).permutation(len(known))[:IMAGES]]
-    return [int(index) for index in chosen], labels[torch.as_tensor(chosen)]
+    order = drawn_indices(dataset, len(labels), seed)
+    chosen = order[labels.numpy()[order] >= 0][:IMAGES]
+    if not len(chosen):
+        raise ZooError(f"gradients need labelled training images; {task} has none.")
+    return Labelled(dataset.images("train", chosen.tolist()), labels[torch.as_tensor(chosen)])
 
 
 def _sketch(parts: Sequence[Tensor]) -> Tensor:

@@ -128,18 +128,18 @@ def activation(zoo):
 def gradient(zoo):
     """One backward pass of the mean loss over all images of both tasks."""
     of_weights, of_pixels = [], []
-    drawn = {task: gradients._labelled(zoo.datasets[task], FEW.seed) for task in PAIR}
+    drawn = {task: gradients._labelled(zoo, FEW.seed, task) for task in PAIR}
     for model in PAIR:
         tower = zoo.tower(zoo.finetuned[model].weights).requires_grad_(True).double()
         losses, pixels = [], []
-        for task, (rows, labels) in drawn.items():
-            images = zoo.datasets[task].images("train", rows).double().requires_grad_()
+        for task, one in drawn.items():
+            images = one.images.double().requires_grad_()
             features = torch.nn.functional.normalize(tower(images), dim=-1)
             losses.append(
-                torch.nn.functional.cross_entropy(features @ zoo.heads[task].double().T, labels, reduction="sum")
+                torch.nn.functional.cross_entropy(features @ zoo.heads[task].double().T, one.labels, reduction="sum")
             )
             pixels.append(images)
-        count = sum(len(labels) for _, labels in drawn.values())
+        count = sum(len(one.labels) for one in drawn.values())
         (sum(losses) / count).backward()
         of_weights.append(torch.cat([p.grad.reshape(-1) for p in tower.parameters() if p.grad is not None]).numpy())
         of_pixels.append(torch.cat([image.grad.reshape(-1) for image in pixels]).numpy())

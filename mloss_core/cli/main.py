@@ -18,6 +18,8 @@ COMMANDS = (
     "merge",
     "evaluate",
     "methods",
+    "metrics",
+    "pairs",
     "protocol",
     "convert",
     "heads",

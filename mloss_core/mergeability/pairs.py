@@ -75,6 +75,14 @@ def pairwise_metrics(
     return frame
 
 
+def fill_facts(
+    zoo: Zoo, names: Sequence[str] | None, pairs: Sequence[Pair], options: MLossOptions, cache: Cache | None = None
+) -> None:
+    """Compute the facts of some pairs that these metrics need, where they can be had, and leave them in the cache."""
+    for source in dict.fromkeys(get_metric(name).facts for name in (METRICS if names is None else names)):
+        _available(zoo, source, pairs, options, silent, cache)
+
+
 def _available(
     zoo: Zoo, source: str, pairs: Sequence[Pair], options: MLossOptions | None, progress: Progress, cache: Cache | None
 ) -> dict[Pair, Facts | Undefined]:

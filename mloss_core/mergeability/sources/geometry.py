@@ -44,12 +44,22 @@ def geometry(
             positive, negative = (band > 0).double(), (band < 0).double()
             moved = positive + negative
             opposite = positive @ negative.T
-            products[position] += (band @ band.T).cpu().numpy()
+            products[position] += _products(band)
             both += (moved @ moved.T).cpu().numpy()
             conflicts += (opposite + opposite.T).cpu().numpy()
     progress(1.0, "compared all weights")
     for a, b in pairs:
         yield (a, b), _of_pair(products, both, conflicts, names.index(a), names.index(b))
+
+
+def _products(band: Tensor) -> np.ndarray:
+    """Inner products of all rows, each taken alone: a matrix product rounds by how many rows there are."""
+    count = len(band)
+    found = np.zeros((count, count))
+    for i in range(count):
+        for j in range(i, count):
+            found[i, j] = found[j, i] = float(torch.dot(band[i], band[j]))
+    return found
 
 
 def _of_pair(products: np.ndarray, both: np.ndarray, conflicts: np.ndarray, i: int, j: int) -> dict[str, np.ndarray]:

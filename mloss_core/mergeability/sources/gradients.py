@@ -21,6 +21,7 @@ from mloss_core.mergeability.sources.activations import models_by_task
 from mloss_core.mergeability.sources.model_facts import Arrays, on_images, remembered
 from mloss_core.outputs.calibration import drawn_indices
 from mloss_core.outputs.encoders import head_of
+from mloss_core.placement import one_thread
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import tensor_digest
 from mloss_core.types import Progress
@@ -72,11 +73,17 @@ def gradients_of(
     head, encoder = head_of(zoo, task), zoo.encoder(model)
     draw = drawn or functools.partial(_labelled, zoo, seed)
     identity = [*on_images(zoo, encoder, zoo.datasets[task], IMAGES, seed), _head_digest(zoo, task), SKETCH]
-    return remembered(cache, "gradients", identity, lambda: _computed(zoo, model, draw(task), head))
+    return remembered(cache, "gradients", identity, lambda: _on_one_thread(zoo, model, draw(task), head))
 
 
 def _head_digest(zoo: Zoo, task: str) -> str:
     return tensor_digest(zoo.heads[task])
+
+
+def _on_one_thread(zoo: Zoo, model: str, drawn: "Labelled", head: Tensor) -> Arrays:
+    """The last bits of sums over images change with the number of threads; several workers share the work instead."""
+    with one_thread():
+        return _computed(zoo, model, drawn, head)
 
 
 def _computed(zoo: Zoo, model: str, drawn: "Labelled", head: Tensor) -> Arrays:

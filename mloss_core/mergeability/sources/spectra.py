@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mloss_core.caching import Cache
 from mloss_core.mergeability.sources.model_facts import Arrays, remembered
+from mloss_core.placement import one_thread
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import is_merged_tensor, task_vector
 from mloss_core.types import Progress
@@ -73,7 +74,8 @@ def spectra_of(zoo: Zoo, task: str, keys: Sequence[str], cache: Cache) -> Arrays
 
 def _directions(change: Tensor) -> dict[str, np.ndarray]:
     """The last directions are of the thin decomposition; a Gram matrix would show them badly, so it is a full one."""
-    left, values, right = torch.linalg.svd(change, full_matrices=False)
+    with one_thread():
+        left, values, right = torch.linalg.svd(change, full_matrices=False)
     count = min(DIRECTIONS, len(values))
     parts = {
         "values": values[:VALUES],
@@ -85,32 +87,27 @@ def _directions(change: Tensor) -> dict[str, np.ndarray]:
 
 
 def _add_matrix(found: Mapping[Pair, dict[str, list[float]]], facts: Mapping[str, Arrays], index: int) -> None:
-    """Overlaps in one matrix, of all pairs of models that changed it, by one product a side."""
-    moved = [name for name, arrays in facts.items() if f"{index}.values" in arrays]
-    if len(moved) < 1:
-        return
-    place = {name: position for position, name in enumerate(moved)}
-    values = np.stack([facts[name][f"{index}.values"].astype(np.float64) for name in moved])
-    crosses = {side: _crosses([facts[name][f"{index}.{side}"] for name in moved]) for side in _SIDES}
-    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    """Overlaps in one matrix, of all pairs of models that changed it. Each pair is taken alone, so that its numbers do
+    not depend on the others by a rounding."""
     for (first, second), numbers in found.items():
-        if first not in place or second not in place:
+        a, b = ({name: facts[task].get(f"{index}.{name}") for name in ("values", *_SIDES)} for task in (first, second))
+        if a["values"] is None or b["values"] is None:
             continue
-        a, b = place[first], place[second]
-        count = crosses["left_top"].shape[-1]
-        numbers.setdefault("values", []).append(float(np.clip(unit[a] @ unit[b], -1, 1)))
-        for side in _SIDES:
-            overlap = np.linalg.norm(crosses[side][a, b]) / np.sqrt(count)
-            numbers.setdefault(side, []).append(float(min(1.0, overlap)))
-        across = interference(crosses["left_top"][a, b], crosses["right_top"][a, b], values[a], values[b])
-        numbers.setdefault("interference", []).append(across)
+        for name, value in _of_matrix(_exact(a), _exact(b)).items():
+            numbers.setdefault(name, []).append(value)
 
 
-def _crosses(directions: Sequence[np.ndarray]) -> np.ndarray:
-    """A_i B_j^T of the directions (direction, feature) of all models: (model, model, direction, direction)."""
-    stacked = np.concatenate(directions).astype(np.float64)
-    models, count = len(directions), len(directions[0])
-    return (stacked @ stacked.T).reshape(models, count, models, count).transpose(0, 2, 1, 3)
+def _exact(arrays: Mapping[str, np.ndarray | None]) -> dict[str, np.ndarray]:
+    return {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+
+
+def _of_matrix(a: Arrays, b: Arrays) -> dict[str, float]:
+    values = [part["values"] for part in (a, b)]
+    cosine = values[0] @ values[1] / (np.linalg.norm(values[0]) * np.linalg.norm(values[1]))
+    crosses = {side: a[side] @ b[side].T for side in _SIDES}
+    overlaps = {side: min(1.0, float(np.linalg.norm(cross)) / len(cross) ** 0.5) for side, cross in crosses.items()}
+    across = interference(crosses["left_top"], crosses["right_top"], *values)
+    return {"values": float(np.clip(cosine, -1, 1)), **overlaps, "interference": across}
 
 
 def interference(left: np.ndarray, right: np.ndarray, values_a: np.ndarray, values_b: np.ndarray) -> float:

@@ -18,6 +18,7 @@ COMMANDS = (
     "merge",
     "evaluate",
     "methods",
+    "predict",
     "protocol",
     "convert",
     "heads",

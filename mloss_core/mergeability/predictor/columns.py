@@ -71,7 +71,7 @@ products of gradients, which are noise in the reference's tables because its gra
 MLOSS_COLUMNS = ("mloss", "mloss_normalised", "pairwise_mloss")
 """Names of M-Loss as a column of a table; the first that is there is the baseline of M-Loss alone."""
 
-_MEASURED = re.compile(r"(acc|accuracy|normacc|worst|residual|individual|finetuned|zero_shot_acc|loss)(_.*)?")
+_MEASURED = re.compile(r"(acc|accuracy|normacc|worst|residual|individual)(_.*)?")
 _LABEL = re.compile(r"(unnamed: ?\d+|index|id|row|pair|fold|seed|n|count)?", re.IGNORECASE)
 
 

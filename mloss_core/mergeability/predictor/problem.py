@@ -178,7 +178,7 @@ def _default_metrics(table: PairTable, target: str) -> tuple[tuple[str, ...], li
     texts = [
         f"{name} holds text (row {row}: {quoted(text, 40)}) and was left out."
         for name, (row, text) in table.texts.items()
-        if not is_measured(name) and not is_label(name)
+        if not is_label(name)
     ]
     others = [name for name in free if name not in known and not is_label(name)]
     if known:

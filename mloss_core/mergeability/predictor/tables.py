@@ -18,6 +18,7 @@ from mloss_core.wording import listing
 MAX_BYTES = 20_000_000
 """Longer files are no table of pairs."""
 MAX_ROWS, MAX_COLUMNS, MAX_TASKS, MAX_NAME = 20_000, 500, 200, 200
+_LARGEST = 1e100
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "–")
 _SIDES = re.compile(r"acc_([ab])(_.*)|(.*)_([ab])")
 
@@ -177,11 +178,11 @@ def _numbers(frame: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, dict[
         if text is not None:
             texts[name] = text
             continue
-        infinite = int(np.isinf(values).sum())
-        if infinite:
-            cells = "1 cell" if infinite == 1 else f"{infinite} cells"
-            notes.append(f"{name}: {cells} with an infinite number counted as missing.")
-        columns[name] = np.where(np.isfinite(values), values, np.nan)
+        beyond = np.abs(values) > _LARGEST
+        if beyond.any():
+            cells = "1 cell" if beyond.sum() == 1 else f"{int(beyond.sum())} cells"
+            notes.append(f"{name}: {cells} with an infinite or absurdly large number counted as missing.")
+        columns[name] = np.where(beyond, np.nan, values)
     if "" in frame.columns:
         notes.append("a column without a name was left out.")
     return pd.DataFrame(columns, index=frame.index), texts

@@ -140,9 +140,10 @@ def _remarks(problem: Problem, outcomes: Sequence[Outcome], scores: Scores, prot
     if not protocol.pools:
         without = sum(math.isnan(fold.pearson) for fold in scores.folds)
         if without:
+            have, count = ("has", "does") if without == 1 else ("have", "do")
             remarks.append(
-                f"{without} of {len(scores.folds)} folds have no correlation (fewer than 3 pairs, or the same value "
-                "for all) and do not count in the means."
+                f"{without} of {len(scores.folds)} folds {have} no correlation (fewer than 3 pairs, or the same value "
+                f"for all) and {count} not count in the means."
             )
     least = min(len(outcome.fold.train) for outcome in outcomes)
     if least <= len(problem.metrics):

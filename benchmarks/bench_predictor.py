@@ -14,7 +14,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from mloss_core.mergeability.predictor import REFERENCE_METRICS, SOLVERS, cross_validate, read_table
+from mloss_core.mergeability.metrics import PUBLISHED
+from mloss_core.mergeability.predictor import SOLVERS, cross_validate, read_table
 from mloss_core.mergeability.predictor.columns import REFERENCE_METHODS
 from mloss_core.mergeability.predictor.tables import PairTable, check_table
 
@@ -24,10 +25,10 @@ def random_table(tasks: int = 20, seed: int = 0) -> PairTable:
     random = np.random.default_rng(seed)
     pairs = list(itertools.combinations([f"task{number}" for number in range(tasks)], 2))
     frame = pd.DataFrame(pairs, columns=["task_a", "task_b"])
-    values = random.standard_normal((len(pairs), len(REFERENCE_METRICS)))
-    frame[list(REFERENCE_METRICS)] = values
+    values = random.standard_normal((len(pairs), len(PUBLISHED)))
+    frame[list(PUBLISHED)] = values
     for method in REFERENCE_METHODS:
-        weights = random.standard_normal(len(REFERENCE_METRICS)) * (random.random(len(REFERENCE_METRICS)) < 0.3)
+        weights = random.standard_normal(len(PUBLISHED)) * (random.random(len(PUBLISHED)) < 0.3)
         frame[f"acc_{method}"] = 0.8 + 0.02 * (values @ weights) + 0.02 * random.standard_normal(len(pairs))
     return check_table(frame)
 

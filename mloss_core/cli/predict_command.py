@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mloss_core.cli.common import emit, json_text, names, out_file, table, write_out
 from mloss_core.errors import InvalidOptionError
-from mloss_core.mergeability.predictor.columns import METRIC_SETS
+from mloss_core.mergeability.metrics import METRIC_SETS
 from mloss_core.mergeability.predictor.protocols import PROTOCOLS
 from mloss_core.mergeability.predictor.solvers import NESTED, SOLVERS
 
@@ -99,7 +99,7 @@ def _default_target(pairs: "PairTable") -> str:
 
 def _metrics(text: str | None) -> Any:
     listed = names(text)
-    return listed[0] if listed and len(listed) == 1 and listed[0] in (*METRIC_SETS, "all") else listed
+    return listed[0] if listed and len(listed) == 1 and listed[0] in METRIC_SETS else listed
 
 
 def _alpha(text: str | None) -> "float | str | None":

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from mloss_core.mergeability.predictor.ablation import ablations
     from mloss_core.mergeability.predictor.adding import added_value
     from mloss_core.mergeability.predictor.baselines import BASELINES
-    from mloss_core.mergeability.predictor.columns import METRIC_SETS, REFERENCE_METRICS
     from mloss_core.mergeability.predictor.fitting import Prediction, Predictor, fit_predictor
     from mloss_core.mergeability.predictor.metrics_alone import single_metrics
     from mloss_core.mergeability.predictor.problem import Problem, prepare
@@ -30,7 +29,6 @@ _HOMES = {
     "ablation": ("ablations",),
     "adding": ("added_value",),
     "baselines": ("BASELINES",),
-    "columns": ("METRIC_SETS", "REFERENCE_METRICS"),
     "fitting": ("Prediction", "Predictor", "fit_predictor"),
     "problem": ("Problem", "prepare"),
     "protocols": ("PROTOCOLS",),
@@ -46,9 +44,7 @@ _HOMES = {
 }
 __all__ = [
     "BASELINES",
-    "METRIC_SETS",
     "PROTOCOLS",
-    "REFERENCE_METRICS",
     "SOLVERS",
     "CrossValidation",
     "PairTable",

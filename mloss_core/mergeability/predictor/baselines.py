@@ -22,6 +22,7 @@ class Baseline:
         summary: one sentence: what it knows.
         unavailable: why it does not exist for a problem under a protocol, or None.
         predict: problem, fold, target of the training rows -> predictions of the validation rows.
+        optional: few tables have it, so nobody is told when it is not there.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Baseline:
     summary: str
     unavailable: Callable[[Problem, Protocol], str | None]
     predict: Callable[[Problem, Fold, np.ndarray], np.ndarray]
+    optional: bool = False
 
 
 def _line(known: np.ndarray, target: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -71,6 +73,11 @@ def _mloss(problem: Problem, fold: Fold, target: np.ndarray) -> np.ndarray:
     return _line(problem.mloss[fold.train], target, problem.mloss[fold.validate])
 
 
+def _agreement(problem: Problem, fold: Fold, target: np.ndarray) -> np.ndarray:
+    assert problem.agreement is not None
+    return _line(problem.agreement[fold.train], target, problem.agreement[fold.validate])
+
+
 def _no_sum(problem: Problem, protocol: Protocol) -> str | None:
     if problem.individual is None:
         return "the table does not hold the accuracy of each task's own model (columns individual_a, individual_b)"
@@ -90,6 +97,10 @@ def _no_single(problem: Problem, protocol: Protocol) -> str | None:
 
 def _no_mloss(problem: Problem, protocol: Protocol) -> str | None:
     return "the table has no column of M-Loss" if problem.mloss is None else None
+
+
+def _no_agreement(problem: Problem, protocol: Protocol) -> str | None:
+    return "the table has no agreement of averaged pairs" if problem.agreement is None else None
 
 
 BASELINES: Mapping[str, Baseline] = MappingProxyType(
@@ -118,6 +129,15 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
                 _single,
             ),
             Baseline("mloss_alone", "M-Loss alone", "A line through M-Loss of the training pairs.", _no_mloss, _mloss),
+            Baseline(
+                "merged_agreement_alone",
+                "Agreement after merging",
+                "No rival but a ceiling: a line through how far the averaged pair agrees with its experts, without "
+                "labels, once it is merged.",
+                _no_agreement,
+                _agreement,
+                optional=True,
+            ),
         )
     }
 )

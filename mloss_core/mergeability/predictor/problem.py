@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from mloss_core.errors import InvalidOptionError, quoted, unknown_name
-from mloss_core.mergeability.predictor.columns import (
-    METRIC_SETS,
-    PAIR,
-    REFERENCE_METHODS,
-    is_known_metric,
-    is_label,
-    is_measured,
-)
+from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.mergeability.predictor.columns import AFTER_MERGING, MLOSS_COLUMNS, PAIR, REFERENCE_METHODS
 from mloss_core.mergeability.predictor.effects import seen_effects
+from mloss_core.mergeability.predictor.metric_choice import metric_names
 from mloss_core.mergeability.predictor.protocols import Fold, PairRows, pair_rows
 from mloss_core.mergeability.predictor.tables import PairTable, as_table
 from mloss_core.mergeability.predictor.targets import Target, individual_accuracies, read_target, sides
@@ -37,6 +31,7 @@ class Problem:
         rows: which tasks each row pairs.
         individual: accuracy of each row's two tasks' own models, or None.
         mloss: values of M-Loss as a column of the table, or None.
+        agreement: of the averaged pair with its experts, measured after a merge, or None.
         dropped: metrics that cannot be used, each with its reason.
         notes: what was left out or mended, in sentences.
     """
@@ -47,6 +42,7 @@ class Problem:
     rows: PairRows
     individual: tuple[np.ndarray, np.ndarray] | None
     mloss: np.ndarray | None
+    agreement: np.ndarray | None
     dropped: Mapping[str, str]
     notes: tuple[str, ...]
 
@@ -87,6 +83,7 @@ class Problem:
             rows=pair_rows(pairs),
             individual=None if self.individual is None else (self.individual[0][keep], self.individual[1][keep]),
             mloss=None if self.mloss is None else self.mloss[keep],
+            agreement=None if self.agreement is None else self.agreement[keep],
         )
 
 
@@ -103,7 +100,7 @@ def prepare(
 
     Args:
         frame: pairs, see `check_table`.
-        metrics: names; a key of `METRIC_SETS`; None or `all` for every metric of the table (`metric_names`).
+        metrics: names, a set, or None for every metric of the table: see `metric_names`.
         target: a column, or `worst_M`, `residual_M` of a method M.
         rows: a key of `ROWS`.
         impute: keep rows with missing metrics: the training median stands in, and a column says where.
@@ -133,76 +130,11 @@ def prepare(
         values=values[use],
         rows=pair_rows(table.frame.loc[use, list(PAIR)].to_numpy()),
         individual=_individual(table, known, use),
-        mloss=_mloss(table, use, target),
+        mloss=_column(table, MLOSS_COLUMNS, use, target),
+        agreement=_column(table, AFTER_MERGING, use, target),
         dropped=dropped,
         notes=tuple(notes),
     )
-
-
-def metric_names(
-    table: PairTable, metrics: "str | Sequence[str] | None", target: str
-) -> tuple[tuple[str, ...], list[str]]:
-    """Which columns are metrics, with notes.
-
-    By default those that have the name of a metric; in a table without any, every column of numbers that is neither
-    a measured accuracy nor a label.
-
-    Raises:
-        InvalidOptionError, UnknownNameError: a column that does not exist, holds text, or was measured after merging.
-    """
-    if isinstance(metrics, str) and metrics in METRIC_SETS:
-        wanted = METRIC_SETS[metrics]
-        found = tuple(name for name in wanted if name in table.numbers)
-        lacking = [name for name in wanted if name not in found]
-        if not found:
-            raise InvalidOptionError(f"the table has none of the metrics of {metrics}; name its own columns.")
-        for name in lacking:
-            _refuse_text(table, name)
-        return found, [f"the table lacks {listing(lacking)} of {metrics}."] if lacking else []
-    if metrics is None or metrics == "all":
-        return _default_metrics(table, target)
-    names = tuple(dict.fromkeys([metrics] if isinstance(metrics, str) else metrics))
-    for name in names:
-        _check_metric(table, name, target)
-    if not names:
-        raise InvalidOptionError("a predictor needs at least one metric; none is named.")
-    return names, []
-
-
-def _default_metrics(table: PairTable, target: str) -> tuple[tuple[str, ...], list[str]]:
-    for name in table.texts:
-        if is_known_metric(name):
-            _refuse_text(table, name)
-    free = [name for name in table.numbers if name != target and not is_measured(name)]
-    known = tuple(name for name in free if is_known_metric(name))
-    texts = [
-        f"{name} holds text (row {row}: {quoted(text, 40)}) and was left out."
-        for name, (row, text) in table.texts.items()
-        if not is_label(name)
-    ]
-    others = [name for name in free if name not in known and not is_label(name)]
-    if known:
-        remark = f"{listing(others)}: no known metric, left out; name it to use it." if others else ""
-        return known, [*texts, *([remark] if remark else [])]
-    if not others:
-        raise InvalidOptionError(
-            "the table must hold metrics: columns of numbers beside tasks and accuracies; found none."
-        )
-    return tuple(others), texts
-
-
-def _check_metric(table: PairTable, name: str, target: str) -> None:
-    if name == target or (is_measured(name) and name in table.numbers):
-        raise InvalidOptionError(f"{name} was measured after merging, so it cannot be a metric; leave it out.")
-    _refuse_text(table, name)
-    if name not in table.numbers:
-        raise unknown_name("metric", name, [other for other in table.numbers if not is_measured(other)])
-
-
-def _refuse_text(table: PairTable, name: str) -> None:
-    if name in table.texts:
-        row, text = table.texts[name]
-        raise InvalidOptionError(f"metric {name} must hold numbers; row {row} has {quoted(text, 40)}.")
 
 
 def _rows_with_target(table: PairTable, target: Target, rows: str, notes: list[str]) -> np.ndarray:
@@ -278,10 +210,9 @@ def _individual(
     return (first, second) if np.isfinite(first + second).all() else None
 
 
-def _mloss(table: PairTable, use: np.ndarray, target: str) -> np.ndarray | None:
-    from mloss_core.mergeability.predictor.columns import MLOSS_COLUMNS
-
-    for name in MLOSS_COLUMNS:
+def _column(table: PairTable, names: Sequence[str], use: np.ndarray, target: str) -> np.ndarray | None:
+    """The first of these columns that the table has, where it says something for every row."""
+    for name in names:
         if name in table.numbers and name != target:
             values = table.frame[name].to_numpy(float)[use]
             return values if np.isfinite(values).all() and np.ptp(values) > 0 else None

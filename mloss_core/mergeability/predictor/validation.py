@@ -124,11 +124,12 @@ def _scores(outcomes: Sequence[Outcome], predicted: Sequence[np.ndarray], k: int
 def _baselines(
     problem: Problem, protocol: Protocol, outcomes: Sequence[Outcome], k: int
 ) -> tuple[dict[str, Scores], dict[str, str]]:
-    found, unavailable = {}, {}
+    found: dict[str, Scores] = {}
+    unavailable: dict[str, str] = {}
     for name, baseline in BASELINES.items():
         reason = baseline.unavailable(problem, protocol)
         if reason is not None:
-            unavailable[name] = reason
+            unavailable |= {} if baseline.optional else {name: reason}
             continue
         guesses = [baseline.predict(problem, o.fold, problem.measured(o.fold)[0]) for o in outcomes]
         found[name] = _scores(outcomes, guesses, k)

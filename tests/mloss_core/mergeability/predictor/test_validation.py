@@ -213,3 +213,17 @@ def test_the_best_set():
 def test_choices_that_make_no_sense(choice, error, sentence):
     with pytest.raises(error, match=sentence):
         cross_validate(made_table(6), **{"target": "normacc_ties", **choice})
+
+
+def test_what_is_known_after_a_merge_alone_is_a_ceiling_and_no_metric():
+    frame = made_table(7).rename(columns={"good": "mloss"})
+    frame["merged_agreement"] = frame["normacc_ties"]
+    result = cross_validate(frame, None, "normacc_ties")
+    assert result.metrics == ("mloss",) and result.baselines["merged_agreement_alone"].mean_pearson > 0.999
+    assert any(note.startswith("merged_agreement is of the pair as it was merged") for note in result.notes)
+    assert cross_validate(frame, ["mloss", "merged_agreement"], "normacc_ties").metrics == ("mloss", "merged_agreement")
+
+
+def test_a_short_name_means_its_metric():
+    frame = made_table(7).rename(columns={"good": "task_vector_cosine_similarity"})
+    assert cross_validate(frame, ["task_vector_cosine"], "normacc_ties").metrics == ("task_vector_cosine_similarity",)

@@ -20,6 +20,7 @@ COMMANDS = (
     "methods",
     "metrics",
     "pairs",
+    "predict",
     "protocol",
     "convert",
     "heads",

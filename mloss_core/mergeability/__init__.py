@@ -1,4 +1,4 @@
-"""How well two fine-tuned encoders go together: a registry of pairwise metrics, M-Loss of pairs among them."""
+"""How well two fine-tuned encoders go together: pairwise metrics, M-Loss of pairs among them, and predictors."""
 
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,20 @@ if TYPE_CHECKING:
     from mloss_core.mergeability.metrics.record import Metric, Undefined
     from mloss_core.mergeability.metrics.registry import METRICS, get_metric
     from mloss_core.mergeability.pairs import all_pairs, pairwise_metrics, pairwise_mloss
+    from mloss_core.mergeability.predictor.fitting import fit_predictor
+    from mloss_core.mergeability.predictor.validation import cross_validate
 
-__all__ = ["METRICS", "Metric", "Undefined", "all_pairs", "get_metric", "pairwise_metrics", "pairwise_mloss"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Undefined",
+    "all_pairs",
+    "cross_validate",
+    "fit_predictor",
+    "get_metric",
+    "pairwise_metrics",
+    "pairwise_mloss",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -17,5 +29,7 @@ __getattr__, __dir__ = lazy_names(
         "metrics.record": ("Metric", "Undefined"),
         "metrics.registry": ("METRICS", "get_metric"),
         "pairs": ("all_pairs", "pairwise_metrics", "pairwise_mloss"),
+        "predictor.fitting": ("fit_predictor",),
+        "predictor.validation": ("cross_validate",),
     },
 )

@@ -49,6 +49,8 @@ def test_measure(capsys, tmp_path):
     assert answer["tasks"] == ["apples", "clouds"] and answer["samples_per_task"] == 4
     assert {"block", "site", "nodes", "mloss", "normalised", "standard_error"} == set(answer["layers"][0])
     assert len(answer["layers"]) == 4 and answer["zoo"]["name"] == "tiny"
+    for layer in answer["layers"]:
+        assert layer["expert_gap"] > 0 and layer["ensemble_gap"] > 0 and layer["expert_gap_standard_error"] > 0
     assert main(["measure", "--samples", "4", "--out", str(tmp_path / "nodes.csv")]) == 0
     assert len((tmp_path / "nodes.csv").read_text().splitlines()) == 1 + 4 * 64
     assert "share" in capsys.readouterr().out

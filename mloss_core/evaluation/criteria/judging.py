@@ -13,7 +13,8 @@ from mloss_core.caching import Cache, digest_of
 from mloss_core.data.datasets import Dataset
 from mloss_core.errors import DatasetError
 from mloss_core.evaluation.contenders import Contender, as_contender
-from mloss_core.evaluation.criteria.records import IMAGES, LABEL_FREE, Criterion, CriterionScore, check_choice
+from mloss_core.evaluation.criteria.choice import IMAGES, Choice, check_images
+from mloss_core.evaluation.criteria.records import LABEL_FREE, Criterion, CriterionScore, get_criterion
 from mloss_core.evaluation.criteria.rules import Answers
 from mloss_core.outputs.calibration import drawn_indices
 from mloss_core.outputs.encoders import head_of
@@ -103,12 +104,28 @@ class Judge:
     ) -> None:
         self.names = tuple(dict.fromkeys(LABEL_FREE if names is None else names))
         self.zoo, self._cache = zoo.subset(tasks), cache or Cache()
-        criteria = [check_choice(name, images, source) for name in self.names]
+        check_images(images, source)
+        criteria = [get_criterion(name) for name in self.names]
         self.zoo.require_datasets(None, "criteria need")
         self.benches = tuple(_benches(self.zoo, criteria, images, seed, source, self._cache))
         headed = any("head" in one.needs for one in criteria)
         self._heads = {task: head_of(self.zoo, task) for task in self.zoo.tasks} if headed else {}
         self._against: dict[int, dict[str, Tensor]] = {}
+
+    @classmethod
+    def of_choice(
+        cls, zoo: Zoo, choice: Choice, tasks: Sequence[str] | None = None, cache: Cache | None = None
+    ) -> "Judge":
+        """The judge of what is chosen by one criterion."""
+        return cls(
+            zoo,
+            (choice.criterion,),
+            images=choice.images,
+            seed=choice.seed,
+            source=choice.source,
+            tasks=tasks,
+            cache=cache,
+        )
 
     def scores(self, model: Any, progress: Progress = silent) -> dict[str, CriterionScore]:
         """The score of each criterion by name, of anything that `as_contender` takes."""

@@ -79,6 +79,6 @@ VALIDATION = Choice()
 """By accuracy on validation images."""
 
 
-def images_words(choice: Choice, count: int) -> str:
-    """So many images, and what they are: `512 training images without their labels`."""
-    return f"{count} {'validation images' if choice.labels else SOURCES[choice.source]}"
+def images_words(choice: Choice) -> str:
+    """What its images are: `training images without their labels`."""
+    return "validation images" if choice.labels else SOURCES[choice.source]

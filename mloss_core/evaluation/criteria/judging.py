@@ -129,16 +129,23 @@ class Judge:
 
     def scores(self, model: Any, progress: Progress = silent) -> dict[str, CriterionScore]:
         """The score of each criterion by name, of anything that `as_contender` takes."""
-        contender, values = as_contender(self.zoo, model), []
+        return self.gathered(self.values(model, progress))
+
+    def values(self, model: Any, progress: Progress = silent) -> list[dict[str, Tensor]]:
+        """The value of each criterion for each image, (image,), on each of `benches`."""
+        contender, found = as_contender(self.zoo, model), []
         for place, bench in enumerate(self.benches):
             step = part(progress, place / len(self.benches), (place + 1) / len(self.benches))
-            encoders = contender.encoders[bench.task]
+            encoders, head = contender.encoders[bench.task], self._heads.get(bench.task)
             parts = features_of_images(self.zoo, encoders, bench.images, progress=step, cache=self._cache)
-            head = self._heads.get(bench.task)
-            found = None if head is None else contender.combine(parts, head)
-            values.append(self._values(place, contender.mean(parts), found))
+            scores = None if head is None else contender.combine(parts, head)
+            found.append(self._values(place, contender.mean(parts), scores))
         progress(1.0, "judged")
-        return self._gathered(values)
+        return found
+
+    def gathered(self, values: Sequence[Mapping[str, Tensor]], first: int | None = None) -> dict[str, CriterionScore]:
+        """The scores that follow from what `values` gave, of the `first` images of each bench alone if that is said."""
+        return {name: _score(name, self.benches, values, first) for name in self.names}
 
     def scores_of_features(self, features: Sequence[Tensor]) -> dict[str, CriterionScore]:
         """The same of a model whose features are known.
@@ -150,7 +157,7 @@ class Judge:
         for place, (bench, found) in enumerate(zip(self.benches, features, strict=True)):
             head = self._heads.get(bench.task)
             values.append(self._values(place, found, None if head is None else logits(found, head)))
-        return self._gathered(values)
+        return self.gathered(values)
 
     def _values(self, place: int, features: Tensor, scores: Tensor | None) -> dict[str, Tensor]:
         """Of each criterion of one bench, a value for each image."""
@@ -176,13 +183,12 @@ class Judge:
             found["labels"] = labels if bench.indices is None else labels[list(bench.indices)]
         return found
 
-    def _gathered(self, values: Sequence[Mapping[str, Tensor]]) -> dict[str, CriterionScore]:
-        return {name: _score(name, self.benches, values) for name in self.names}
 
-
-def _score(name: str, benches: Sequence[Bench], values: Sequence[Mapping[str, Tensor]]) -> CriterionScore:
+def _score(
+    name: str, benches: Sequence[Bench], values: Sequence[Mapping[str, Tensor]], first: int | None
+) -> CriterionScore:
     """Means over images, then over tasks."""
-    found = {bench.task: each[name] for bench, each in zip(benches, values, strict=True) if name in each}
+    found = {bench.task: each[name][:first] for bench, each in zip(benches, values, strict=True) if name in each}
     split = next(bench.split for bench in benches if any(one.name == name for one in bench.criteria))
     tasks = {task: float(value.mean()) for task, value in found.items()}
     variances = (float(value.var(correction=0)) / len(value) for value in found.values())

@@ -75,7 +75,12 @@ class CriterionScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {**dataclasses.asdict(self), "tasks": dict(self.tasks), "images": dict(self.images)}
+        return {**vars(self), "tasks": dict(self.tasks), "images": dict(self.images)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "CriterionScore":
+        """The score of `to_dict`."""
+        return cls(**values)
 
 
 _UNLABELED = "unlabeled images of each task and its head"

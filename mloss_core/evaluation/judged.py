@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mloss_core.caching import Cache
+from mloss_core.evaluation.contenders import as_contender
 from mloss_core.evaluation.criteria.choice import IMAGES
 from mloss_core.evaluation.criteria.judging import Judge
 from mloss_core.evaluation.criteria.records import LABEL_FREE
@@ -76,6 +77,7 @@ def unlabelled_rows(
     results: Sequence[Any] = (),
     tasks: Sequence[str] | None = None,
     *,
+    baselines: bool = True,
     images: int | None = IMAGES,
     source: str | None = None,
     progress: Progress = silent,
@@ -86,10 +88,11 @@ def unlabelled_rows(
     Args:
         zoo, tasks: as in `evaluate`.
         results: anything `as_contender` takes, a row each; they rank by agreement with the own experts.
+        baselines: whether Zero-shot, the Ensembles and Individual are among the rows.
         images, source, progress, cache: as in `judged_rows`.
     """
     chosen = zoo.subset(tasks)
-    contenders = contenders_of(chosen, results)
+    contenders = contenders_of(chosen, results) if baselines else [as_contender(chosen, result) for result in results]
     rows = [
         EvaluationRow(key=one.key, model=one.model, kind=one.kind, recipe=one.recipe, status=UNLABELLED)
         for one in contenders

@@ -35,6 +35,14 @@ def with_scrambled_labels(zoo: Any) -> Any:
     return _veiled(zoo, "scrambled", {})
 
 
+def without_classes(zoo: Any) -> Any:
+    """The zoo as a folder of images gives it: a training split without classes, and nothing else."""
+    found = without_labels(zoo, {"val": 0, "test": 0})
+    for dataset in found.datasets.values():
+        dataset.classes = ()
+    return found
+
+
 def _veiled(zoo: Any, labels: str, sizes: Mapping[str, int]) -> Any:
     veiled = {task: _Veiled(dataset, labels, sizes) for task, dataset in zoo.datasets.items()}
     return dataclasses.replace(zoo, datasets=veiled)

@@ -4,7 +4,9 @@ import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.cli.common import add_common, add_recipe, emit, opened_zoo, percent, progress_bar, table, zoo_facts
+from mloss_core.cli.choice import add_choice, check_choice, chosen_choice
+from mloss_core.cli.common import add_common, add_recipe, emit, opened_zoo, progress_bar, zoo_facts
+from mloss_core.cli.evaluate_words import print_table, print_unlabelled, search_words
 from mloss_core.cli.method_help import method_listing
 from mloss_core.cli.requests import add_run, requested
 from mloss_core.errors import InvalidOptionError
@@ -12,7 +14,8 @@ from mloss_core.merging.run_files import SPLITS
 from mloss_core.types import part
 
 if TYPE_CHECKING:
-    from mloss_core.evaluation import EvaluationRow, ScaleSearch, ThresholdSearch
+    from mloss_core.evaluation import ScaleSearch, ThresholdSearch
+    from mloss_core.evaluation.criteria import Choice
     from mloss_core.recipe import Recipe
     from mloss_core.zoo.model import Zoo
 
@@ -37,8 +40,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--tune",
         action="store_true",
-        help="choose each recipe's scale (tall_mask: thresholds) on validation images first; its own is ignored",
+        help="choose each recipe's scale (tall_mask: thresholds) first, by --choose-by; its own is ignored",
     )
+    add_choice(parser)
     parser.add_argument(
         "--no-data",
         action="store_true",
@@ -55,38 +59,52 @@ def run(options: argparse.Namespace) -> None:
     options.zoo, options.split, options.tune, recipes = asked.zoo, asked.split, asked.tune, list(asked.recipes)
     from mloss_core.data.manifests import split_manifests
     from mloss_core.evaluation import evaluate_rows
+    from mloss_core.evaluation.criteria.choice import IMAGES
+    from mloss_core.evaluation.judged import judged_rows, tasks_without_labels, unlabelled_rows
+    from mloss_core.evaluation.tables import contenders_of
 
     _check_choices(options, recipes)
     zoo = opened_zoo(options)
     tasks = zoo.check_tasks(asked.tasks or _common_tasks(recipes))
+    unlabelled = tasks_without_labels(zoo, tasks)
+    choice = chosen_choice(options, bool(unlabelled))
     recipes, scales = _published(zoo, recipes) if options.no_data else (recipes, [])
     with progress_bar() as progress:
         start = 0.5 if options.tune else 0.0
-        searches = _searches(zoo, recipes, options.limit, part(progress, 0, 0.5)) if options.tune else []
+        tuning = part(progress, 0, 0.5)
+        searches = _searches(zoo, recipes, choice, options.limit, tuning) if options.tune else []
         chosen = [] if options.tune else recipes
         results = [
             *(search.result for search in searches),
             *_models(zoo, chosen, options.weights, part(progress, start, start + 0.2)),
         ]
         few = zoo.limited(options.limit)
-        rows = evaluate_rows(few, results, options.split, tasks, progress=part(progress, start + 0.2, 1))
+        rest, looks = part(progress, start + 0.2, 1), {"images": options.images or IMAGES, "source": options.source}
+        if unlabelled:
+            rows = unlabelled_rows(zoo, results, tasks, progress=rest, **looks)
+        else:
+            rows = evaluate_rows(few, results, options.split, tasks, progress=part(rest, 0, 0.9))
+            models = contenders_of(zoo.subset(tasks), results)
+            rows = judged_rows(zoo, rows, models, tasks=tasks, progress=part(rest, 0.9, 1), **looks)
+    more: dict[str, Any] = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
+    more |= {"scales": scales} if options.no_data else {}
     if options.json:
-        tuning: dict[str, Any] = {"tuning": [search.to_dict() for search in searches]} if options.tune else {}
-        tuning |= {"scales": scales} if options.no_data else {}
+        split = next((one.split for one in rows[0].criteria.values()), None) if unlabelled else options.split
         emit(
             {
                 "zoo": zoo_facts(zoo),
-                "split": options.split,
+                "split": split,
+                "labels": not unlabelled,
                 "counts": dict(rows[0].counts),
-                "images": split_manifests(few.datasets, tasks, options.split),
+                "images": split_manifests(few.datasets, tasks, str(split)),
                 "rows": [row.to_dict() for row in rows],
-                **tuning,
+                **more,
                 "seconds": time.perf_counter() - started,
             }
         )
         return
-    _print_table(zoo, options.split, rows)
-    for words in (*map(_search_words, searches), *scales):
+    print_unlabelled(zoo, rows, unlabelled) if unlabelled else print_table(zoo, options.split, rows)
+    for words in (*map(search_words, searches), *scales):
         print(words)
 
 
@@ -98,6 +116,7 @@ def _check_choices(options: argparse.Namespace, recipes: "list[Recipe]") -> None
         raise InvalidOptionError("--no-data and --tune are two ways to a scale; give one of them.")
     if options.tune and (options.split != "test" or not recipes):
         raise InvalidOptionError("--tune chooses on val and reports on test: it takes a recipe, and no other split.")
+    check_choice(options)
     for recipe in recipes if options.tune else ():
         check_tunable(recipe)
 
@@ -111,62 +130,16 @@ def _published(zoo: "Zoo", recipes: "list[Recipe]") -> "tuple[list[Recipe], list
     return [recipe for recipe, _ in found], [words for _, words in found]
 
 
-def _print_table(zoo: "Zoo", split: str, rows: "list[EvaluationRow]") -> None:
-    from mloss_core.data.manifests import split_manifests
-
-    tasks = list(rows[0].accuracy)
-    print(f"{zoo.name}, {split} split, top-1 accuracy in percent")
-    body = [
-        [
-            row.model,
-            *(percent(row.accuracy[task]) for task in tasks),
-            f"{percent(row.average)} ± {percent(row.standard_error)}",
-            percent(row.normalised),
-            f"{1e4 * row.figure('variance'):.0f}",
-            percent(row.worst),
-        ]
-        for row in rows
-    ]
-    print(table(["model", *tasks, "average", "normalised", "variance", "worst"], body))
-    if any(row.kind == "per_task" for row in rows):
-        print("(given the task): one model a task, told which task each image is of; a single model is told nothing.")
-    for facts in split_manifests(zoo.datasets, tasks, split).values():
-        if "left_out" in facts:
-            print(facts["left_out"])
-    print("± is one standard error from the number of images; variance over tasks in percent squared.")
-
-
 def _searches(
-    zoo: "Zoo", recipes: "list[Recipe]", limit: int | None, progress: Any
+    zoo: "Zoo", recipes: "list[Recipe]", choice: "Choice", limit: int | None, progress: Any
 ) -> "list[ScaleSearch | ThresholdSearch]":
     from mloss_core.evaluation import tune
 
     share = 1 / len(recipes)
     return [
-        tune(zoo, recipe, limit=limit, progress=part(progress, place * share, (place + 1) * share))
+        tune(zoo, recipe, choose_by=choice, limit=limit, progress=part(progress, place * share, (place + 1) * share))
         for place, recipe in enumerate(recipes)
     ]
-
-
-def _search_words(search: "ScaleSearch | ThresholdSearch") -> str:
-    from mloss_core.evaluation import ThresholdSearch
-
-    if isinstance(search, ThresholdSearch):
-        chosen = ", ".join(f"{task} {threshold:g}" for task, threshold in search.thresholds.items())
-        return (
-            f"{search.result.name}: each task's threshold was chosen on its own validation images "
-            f"({sum(search.counts.values())} in all) from {', '.join(f'{each:g}' for each in search.curve)}: {chosen}."
-        )
-    best = next(point for point in search.curve if point.scale == search.scale)
-    more = " No scale beyond it was tried." if search.at_the_end else ""
-    by = f"by normalised accuracy ({percent(best.normalised)} there)."
-    if search.metric == "average":
-        by = f"by average accuracy ({percent(best.average)} there): a task's own model is never right, so that no "
-        by += "accuracy can be measured by it."
-    return (
-        f"{search.result.name}: the scale was chosen on {sum(search.counts.values())} validation images from "
-        f"{search.curve[0].scale:g} to {search.curve[-1].scale:g}, {by}{more}"
-    )
 
 
 def _common_tasks(recipes: "list[Recipe]") -> tuple[str, ...] | None:

@@ -1,7 +1,8 @@
 """`measure`: M-Loss of a zoo's models, block by block."""
 
 import argparse
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 from mloss_core.cli.common import (
     add_common,
@@ -16,11 +17,24 @@ from mloss_core.cli.common import (
     zoo_facts,
 )
 from mloss_core.errors import InvalidOptionError
+from mloss_core.types import part
+
+if TYPE_CHECKING:
+    from mloss_core.mloss import ExpertGapReport
+
+
+_GAPS = (
+    "expert_gap",
+    "expert_gap_standard_error",
+    "expert_gap_normalised",
+    "ensemble_gap",
+    "ensemble_gap_standard_error",
+)
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("measure", help="M-Loss by block, with standard errors")
+    parser = commands.add_parser("measure", help="M-Loss and expert gap by block, with standard errors")
     add_common(parser)
     parser.add_argument("--tasks", metavar="A,B", help="models to measure, at least two (default: all)")
     parser.add_argument("--samples", type=int, default=None, help="images from each task (default: 16)")
@@ -37,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     out = None if options.out is None else out_file(options.out, (".json", ".csv"))
     if options.preset == "reference" and options.samples is not None:
         raise InvalidOptionError("--samples is of the paper preset; reference draws as the published code does.")
-    from mloss_core.mloss import measure_mloss
+    from mloss_core.mloss import measure_expert_gap, measure_mloss
     from mloss_core.mloss.measure import require_two
     from mloss_core.mloss.notice import notice
 
@@ -45,7 +59,9 @@ def run(options: argparse.Namespace) -> None:
     tasks = zoo.check_tasks(names(options.tasks))
     require_two(tasks)
     with progress_bar() as progress:
-        report = measure_mloss(zoo, tasks, options.samples, options.seed, options.preset, progress=progress)
+        first, second = part(progress, 0, 0.5), part(progress, 0.5, 1)
+        report = measure_mloss(zoo, tasks, options.samples, options.seed, options.preset, progress=first)
+        gaps = measure_expert_gap(zoo, tasks, report.options, progress=second)
     answer = {
         "zoo": zoo_facts(zoo),
         "tasks": list(report.tasks),
@@ -54,9 +70,12 @@ def run(options: argparse.Namespace) -> None:
         "options": report.options.to_dict(),
         "activation": report.activation,
         "images": len(report.image_task),
-        "layers": report.layers.to_dict("records"),
+        "layers": [
+            {**layer, **{name: gap[name] for name in _GAPS}}
+            for layer, gap in zip(report.layers.to_dict("records"), gaps.layers.to_dict("records"), strict=True)
+        ],
         "notes": list(report.notes),
-        "seconds": report.seconds,
+        "seconds": report.seconds + gaps.seconds,
     }
     if out is not None:
         write_out(out, json_text(answer) if out.suffix == ".json" else report.to_frame(1).to_csv(index=False))
@@ -71,10 +90,25 @@ def run(options: argparse.Namespace) -> None:
             f"{r['standard_error']:.1e}",
             f"{r['normalised']:.4f}",
             f"{100 * report.share((r['block'],)):.1f} %",
+            f"{r['expert_gap']:.3e}",
+            f"{r['ensemble_gap']:.3e}",
         ]
         for r in answer["layers"]
     ]
-    print(table(["block", "M-Loss", "standard error", "normalised", "share"], rows))
+    print(table(["block", "M-Loss", "standard error", "normalised", "share", "expert gap", "Ensemble gap"], rows))
     print(notice(report.blocks, np.stack([report.block(block).numpy() for block in report.blocks])))
+    print(_gap_words(gaps))
     for note in report.notes:
         print(f"note: {note}")
+
+
+def _gap_words(gaps: "ExpertGapReport") -> str:
+    """What M-Loss leaves out, in a sentence."""
+    words = (
+        "expert gap: merged against each task's own model on that task's images; Ensemble gap: the Ensemble likewise"
+    )
+    ratios = gaps.ratio()
+    if not (ratios > 0).all() or not (ratios < math.inf).all():
+        return f"{words}."
+    low, high = (f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}" for ratio in (ratios.min(), ratios.max()))
+    return f"{words}. The latter is {low} to {high} times M-Loss, which is silent about it."

@@ -18,6 +18,8 @@ def rows_csv(rows: Sequence[EvaluationRow], tasks: Sequence[str]) -> str:
             "kind": row.kind,
             **{task: row.accuracy.get(task) for task in tasks},
             **row.numbers(),
+            "expert_agreement": row.expert_agreement,
+            "expert_agreement_standard_error": row.expert_agreement_error,
             "agreement": row.agreement,
             "kl": row.kl,
             "kept_fraction": row.kept,
@@ -25,7 +27,7 @@ def rows_csv(rows: Sequence[EvaluationRow], tasks: Sequence[str]) -> str:
             "recipe": json.dumps(dict(row.recipe)) if row.recipe else "",
         }
         for row in rows
-        if row.done
+        if row.done or row.criteria
     ]
     return pandas.DataFrame(records).to_csv(index=False)
 
@@ -33,10 +35,21 @@ def rows_csv(rows: Sequence[EvaluationRow], tasks: Sequence[str]) -> str:
 def rows_markdown(rows: Sequence[EvaluationRow], tasks: Sequence[str]) -> str:
     """The finished rows as a Markdown table in percent, the best merge in bold."""
     best = best_merge(rows)
-    head = ["Model", *tasks, "Average", "± SE", "Normalised", "Variance (%²)", "Worst", "Agreement", "Kept"]
+    head = [
+        "Model",
+        *tasks,
+        "Average",
+        "± SE",
+        "Normalised",
+        "Variance (%²)",
+        "Worst",
+        "Own expert",
+        "Ensemble",
+        "Kept",
+    ]
     lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
     for row in rows:
-        if not row.done:
+        if not (row.done or row.criteria):
             continue
         cells = [
             row.model.replace("|", "\\|"),
@@ -46,6 +59,7 @@ def rows_markdown(rows: Sequence[EvaluationRow], tasks: Sequence[str]) -> str:
             _percent(row.normalised),
             "" if row.variance is None else f"{1e4 * row.variance:.0f}",
             _percent(row.worst),
+            _percent(row.expert_agreement),
             _percent(row.agreement),
             _percent(row.kept),
         ]

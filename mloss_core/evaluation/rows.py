@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mloss_core.evaluation.criteria.records import CriterionScore
+
 KINDS = ("zero_shot", "merged", "per_task", "ensemble", "individual")
 NUMBERS = ("average", "standard_error", "normalised", "variance", "worst")
 BASELINE_NAMES = {
@@ -48,6 +50,7 @@ class EvaluationRow:
         worst: accuracy on the worst task.
         correct: for each task, whether each image was answered rightly (image,), in the split's order.
         agreement: share of unlabeled images whose top class is the Ensemble's; `kl`: KL(ensemble || model) in nats.
+        criteria: what criteria that read no label say of the model, by name.
         kept: fraction of the moving weights that survive; `realised`: the same by tensor.
         seconds: of the merge.
         status: `DONE`, or what a row without figures is waiting for.
@@ -71,6 +74,7 @@ class EvaluationRow:
     correct: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict, repr=False)
     agreement: float | None = None
     kl: float | None = None
+    criteria: Mapping[str, CriterionScore] = dataclasses.field(default_factory=dict, repr=False)
     kept: float | None = None
     realised: Mapping[str, float] = dataclasses.field(default_factory=dict, repr=False)
     seconds: float | None = None
@@ -128,6 +132,9 @@ class EvaluationRow:
                 "correct": {task: arrays[name] for task in tasks if (name := f"correct/{model}/{task}") in arrays},
                 "agreement": nearness.get("agreement"),
                 "kl": nearness.get("kl"),
+                "criteria": {
+                    name: CriterionScore.from_dict(score) for name, score in (values.get("criteria") or {}).items()
+                },
                 **stored,
                 **facts,
             }
@@ -137,6 +144,16 @@ class EvaluationRow:
     def done(self) -> bool:
         """Whether the row has figures."""
         return self.average is not None
+
+    @property
+    def expert_agreement(self) -> float | None:
+        """Share of unlabeled images on which the model and the task's own fine-tuned model agree, mean over tasks."""
+        return self.criteria["expert_agreement"].value if "expert_agreement" in self.criteria else None
+
+    @property
+    def expert_agreement_error(self) -> float | None:
+        """Its standard error."""
+        return self.criteria["expert_agreement"].standard_error if "expert_agreement" in self.criteria else None
 
     def task_error(self, task: str) -> float | None:
         """Standard error of one task's accuracy, from its number of images."""
@@ -170,6 +187,17 @@ class EvaluationRow:
             "recipe": recipe,
             "tasks": dict(self.accuracy),
             **self.numbers(),
+            **self._judged(),
+        }
+
+    def _judged(self) -> dict[str, Any]:
+        """What criteria say, where something is known."""
+        if not self.criteria:
+            return {}
+        return {
+            "expert_agreement": self.expert_agreement,
+            "expert_agreement_standard_error": self.expert_agreement_error,
+            "criteria": {name: score.to_dict() for name, score in self.criteria.items()},
         }
 
     def to_entry(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

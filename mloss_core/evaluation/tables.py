@@ -80,14 +80,18 @@ def evaluate_rows(
 ) -> list[EvaluationRow]:
     """The rows of `evaluate`, with the single answers."""
     chosen = zoo.subset(tasks)
-    contenders = [
-        zero_shot(chosen),
-        *(as_contender(chosen, result) for result in results),
-        feature_ensemble(chosen),
-        ensemble(chosen),
-        individual(chosen),
+    return rows_of(chosen, contenders_of(chosen, results), split, progress=progress, cache=cache)
+
+
+def contenders_of(zoo: Zoo, results: Sequence[Any]) -> list[Contender]:
+    """What `evaluate` compares, in its order: Zero-shot, the results, the Ensembles, Individual."""
+    return [
+        zero_shot(zoo),
+        *(as_contender(zoo, result) for result in results),
+        feature_ensemble(zoo),
+        ensemble(zoo),
+        individual(zoo),
     ]
-    return rows_of(chosen, contenders, split, progress=progress, cache=cache)
 
 
 def evaluate_weights(

@@ -90,6 +90,12 @@ def _indices(name: str, value: Any) -> list[int]:
     return [_whole(name, one) for one in value]
 
 
+def _criterion(name: str, value: Any) -> str:
+    from mloss_core.evaluation.criteria.records import get_criterion
+
+    return get_criterion(_words(name, value)).name
+
+
 def _mloss(name: str, value: Any) -> dict[str, Any]:
     return MLossOptions.from_dict(_fields(name, value)).to_dict()
 
@@ -122,6 +128,7 @@ class JobType:
         writes_file: whether the payload's `path` names a file without which it is worth nothing.
         refers: whether the stored payload may refer to another cache entry, without which it is worth nothing.
         opening: share of the progress that opening the zoo takes, where that is the work itself.
+        revision: raised when its payloads hold something new, so that those of older versions are not taken for them.
     """
 
     name: str
@@ -133,6 +140,7 @@ class JobType:
     writes_file: bool = False
     refers: bool = False
     opening: float = 0.0
+    revision: int = 0
 
     @property
     def readers(self) -> dict[str, Reader]:
@@ -201,13 +209,14 @@ JOB_TYPES: dict[str, JobType] = {
             required={"split": _words},
             optional={"tasks": _names, "limit": _whole},
             priority=3,
+            revision=1,
         ),
         JobType(
             name="tune",
             title="Scale",
             target=f"{_HERE}.evaluating:tune_recipe",
             required={"recipe": _recipe},
-            optional={"limit": _whole},
+            optional={"limit": _whole, "choose_by": _criterion, "images": _whole, "source": _words},
             priority=1,
         ),
         JobType(
@@ -217,6 +226,7 @@ JOB_TYPES: dict[str, JobType] = {
             required={"recipe": _recipe, "split": _words},
             optional={"tasks": _names, "limit": _whole},
             priority=2,
+            revision=1,
         ),
     )
 }
@@ -301,7 +311,9 @@ def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
     """
     plugin = plugin_of(params)
     code = CODE_VERSION if plugin is None else [CODE_VERSION, plugin]
-    return digest_of("request", code, kind, dict(params), zoo_identity(params["zoo"]), device_queue(device))
+    revision = JOB_TYPES[kind].revision
+    spelt = f"{kind} {revision}" if revision else kind
+    return digest_of("request", code, spelt, dict(params), zoo_identity(params["zoo"]), device_queue(device))
 
 
 def plugin_of(params: Mapping[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ from mloss_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mloss_core.mloss.detail import NodeDetail, TopImage
+    from mloss_core.mloss.expert_gap import ExpertGapReport, measure_expert_gap
     from mloss_core.mloss.measure import measure_mloss
     from mloss_core.mloss.measure_node import node_detail
     from mloss_core.mloss.node import node_mloss
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "ExpertGapReport",
     "MLossReport",
     "NodeDetail",
     "TopImage",
     "expected_mloss",
+    "measure_expert_gap",
     "measure_mloss",
     "node_detail",
     "node_mloss",
@@ -36,6 +39,7 @@ __getattr__, __dir__ = lazy_names(
         "detail": ("NodeDetail", "TopImage"),
         "measure_node": ("node_detail",),
         "theory": ("expected_mloss", "simulate_mloss"),
+        "expert_gap": ("ExpertGapReport", "measure_expert_gap"),
         "measure": ("measure_mloss",),
         "node": ("node_mloss",),
         "sampling": ("stability_curve",),

@@ -51,6 +51,11 @@ class CalibrationSet:
         images = self.images[torch.as_tensor(positions)]
         return CalibrationSet(images, self.task[positions], self.index[positions], self.tasks, *digests)
 
+    def renumbered(self, places: Sequence[int], tasks: tuple[str, ...]) -> "CalibrationSet":
+        """The same images, all of the tasks at these places, as those of a zoo with these tasks alone."""
+        position = {place: number for number, place in enumerate(places)}
+        return dataclasses.replace(self, task=np.array([position[int(place)] for place in self.task]), tasks=tasks)
+
 
 def draw_calibration(
     zoo: "Zoo",

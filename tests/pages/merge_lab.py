@@ -54,15 +54,23 @@ class FakeLab:
         self.submitted: list[tuple[str, dict[str, Any]]] = []
         self.forgotten: list[tuple[str, dict[str, Any]]] = []
         self.watched: list[str] = []
-        self.tasks, self.card = TASKS, {}
+        self.tasks, self.card, self.unlabelled = TASKS, {}, False
         self.file = ""
 
     def install(self, monkeypatch: Any) -> "FakeLab":
         """Replace `ui.jobs` and the zoo for one test."""
         for name in ("submit", "payload_of", "job_payload", "job_result", "watch", "forget", "known"):
             monkeypatch.setattr(f"ui.jobs.{name}", getattr(self, name))
-        monkeypatch.setattr("ui.frame.zoo_facts", lambda name: zoo(self.tasks, self.card))
+        monkeypatch.setattr("ui.frame.zoo_facts", lambda name: self._zoo())
         return self
+
+    def _zoo(self) -> ZooFacts:
+        found = zoo(self.tasks, self.card)
+        if not self.unlabelled:
+            return found
+        images = {"train": 100, "val": 0, "test": 0}
+        models = [{"name": name, "images": images, "classes": 0, "head": [4, 8]} for name in self.tasks]
+        return dataclasses.replace(found, card={}, about={"models": [{"name": "pretrained"}, *models]})
 
     def submit(self, kind: str, params: Mapping[str, Any], on: str | None = None) -> FakeJob:
         if self.refuse:
@@ -133,11 +141,16 @@ class FakeLab:
             {"scale": scale, "average": average, "normalised": average + 0.1, "standard_error": 0.01}
             for scale, average in ((0.2, 0.5), (0.3, 0.595), (0.4, 0.6), (0.6, 0.4))
         ]
+        name, split = params.get("choose_by", "validation"), params.get("source", "val")
+        if name != "validation":
+            curve = [{"scale": point["scale"], "value": point["average"], "value_error": 0.02} for point in curve]
         meta = {
             "recipe": params["recipe"],
             "scale": 0.4,
-            "metric": "normalised",
-            "split": "val",
+            "metric": "normalised" if name == "validation" else name,
+            "choose_by": name,
+            "labels": name == "validation",
+            "split": split,
             "curve": curve,
             "counts": {"digits": 100, "letters": 200},
             "at_the_end": False,
@@ -188,5 +201,21 @@ class FakeLab:
             "variance": float(np.var(values)),
             "worst": min(values),
             "counts": dict.fromkeys(self.tasks, IMAGES),
+            "criteria": {"expert_agreement": self._score(level)},
         }
+        if self.unlabelled:
+            nothing = dict.fromkeys(("average", "standard_error", "normalised", "variance", "worst"))
+            row |= {"tasks": {}, "counts": {}, **nothing}
+            return row, {}
         return row, correct
+
+    def _score(self, level: float) -> dict[str, Any]:
+        images = dict.fromkeys(self.tasks, 64)
+        return {
+            "criterion": "expert_agreement",
+            "value": level,
+            "standard_error": 0.02,
+            "tasks": dict.fromkeys(self.tasks, level),
+            "images": images,
+            "split": "train",
+        }

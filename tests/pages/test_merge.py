@@ -379,6 +379,49 @@ def test_the_scale_can_be_found_on_validation_images_and_taken(lab):
     assert not test.exception
 
 
+def test_the_scale_can_be_found_without_labels(lab):
+    test = page(mg_method="M-Loss guided · M-TIES")
+    test.toggle(key="mg_tune").set_value(True).run()
+    assert not test.exception and "Validation accuracy" in test.selectbox(key="mg_tune_by").options
+    test.selectbox(key="mg_tune_by").set_value("expert_agreement").run()
+    asked = lab.kinds("tune")[-1]
+    assert (asked["choose_by"], asked["images"], asked["source"]) == ("expert_agreement", 64, "train")
+    assert "Best at λ 0.4: 60.0 ± 2.0 % on 300 training images without their labels." in texts(test)
+    assert "mistakes count as truth" in texts(test)
+    test.segmented_control(key="mg_tune_images").set_value(16).run()
+    test.segmented_control(key="mg_tune_source").set_value("val").run()
+    assert (lab.kinds("tune")[-1]["images"], lab.kinds("tune")[-1]["source"]) == (16, "val")
+    assert "validation images with their labels hidden" in texts(test)
+    test.button(key="mg_use_scale").click().run()
+    assert test.slider(key="mg_m_ties_scale").value == 0.4 and not test.exception
+
+
+def test_agreement_with_the_own_experts_stands_beside_that_with_the_ensemble(lab):
+    names = list(table(page()).columns)
+    assert names.index("expert_agreement") + 1 == names.index("agreement")
+    frame = table(page()).set_index("model")
+    assert frame.loc["Individual", "expert_agreement"] > frame.loc["Zero-shot", "expert_agreement"]
+
+
+def test_images_without_labels_give_a_ranked_table_and_a_scale(lab):
+    lab.unlabelled = True
+    test = page(mg_method="M-Loss guided · M-TIES", mg_tune="true")
+    assert not test.exception
+    assert "have no labels" in texts(test) and "ranked by their agreement" in texts(test)
+    frame = table(test)
+    merges = frame[frame["model"].isin(["M-TIES k 0.8 e 0.1", "TIES k 0.2", "Simple Average"])]
+    assert list(merges["expert_agreement"]) == sorted(merges["expert_agreement"], reverse=True)
+    assert frame["average"].isna().all() and not frame["model"].str.contains("no labels").any()
+    assert "Validation accuracy" not in test.selectbox(key="mg_tune_by").options
+    assert lab.kinds("tune")[-1]["choose_by"] == "expert_agreement"
+
+
+def test_the_study_opens_and_answers(lab):
+    test = page(mg_method="M-Loss guided · M-TIES", mg_tune="true")
+    test.button(key="mg_label_free").click().run()
+    assert not test.exception
+
+
 def test_methods_without_a_scale_have_none_to_find(lab):
     test = page(mg_method="Flat · Simple Average")
     assert not [toggle for toggle in test.toggle if toggle.key == "mg_tune"]

@@ -16,6 +16,7 @@ from ui.merge.draft import Draft
 from ui.merge.entries import Entry, row_key, row_labels
 from ui.merge.figures import bars_sentence, gap_bars, realised_lines, task_bars
 from ui.merge.keep import KeepProfile, budget_sentence, keep_heatmap
+from ui.merge.label_free import study_button, unlabelled_sentence
 from ui.merge.published import published_tab
 from ui.merge.results import NOTE, Comparison, compare, starting_entries
 from ui.merge.row_actions import row_actions
@@ -24,7 +25,7 @@ from ui.merge.spectrum import spectrum_tab
 from ui.merge.table import columns, legend, selected_keys, styled, visible_columns
 from ui.merge.verdict import verdicts
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import accuracy_needs
+from ui.zoo.needs import accuracy_needs, unlabelled_tasks
 
 SPLITS = {"test": "Test", "val": "Validation"}
 TABS = ("Table", "Per task", "Keep rates", "Spectrum", "Published")
@@ -51,6 +52,9 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
     sentence = accuracy_needs(zoo)
     if sentence:
         st.info(f"{sentence} Merges can be downloaded all the same: select a row.", icon=":material/info:")
+    unlabelled = unlabelled_tasks(zoo)
+    if unlabelled:
+        st.info(unlabelled_sentence(unlabelled), icon=":material/info:")
     baseline = find(found.rows, baseline_key) or find(found.rows, ENSEMBLE)
     tabs = st.tabs(TABS, key=merge_state.TAB, on_change="rerun", bind=state.BIND)
     if tabs[0].open:
@@ -142,7 +146,7 @@ def image_limit(zoo: ZooFacts) -> int | None:
 
 
 def _downloads(zoo: ZooFacts, rows: Sequence[EvaluationRow], split: str) -> None:
-    with st.popover("Download", icon=":material/download:", disabled=not any(row.done for row in rows)):
+    with st.popover("Download", icon=":material/download:", disabled=not any(row.done or row.criteria for row in rows)):
         name = f"{Path(zoo.name).name}_{split}_comparison"
         st.download_button(
             "Table as CSV",
@@ -201,7 +205,9 @@ def _table_tab(
         st.info("The baselines are being measured. Add a recipe on the left to compare it.", icon=":material/info:")
         return
     keys = _table(zoo, rows, baseline)
-    st.caption(f"{legend()} {NOTE}" if any(row.recorded for row in rows) else legend())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{legend()} {NOTE}" if any(row.recorded for row in rows) else legend(), width="stretch")
+        study_button("mg_label_free_table")
     row_actions(zoo, rows, entries, keys)
     verdicts(rows, entries, offer=not keys)
     chart = shown_rows(rows, keys, baseline)

@@ -34,6 +34,7 @@ def table_frame(rows: Sequence[EvaluationRow], tasks: Sequence[str], baseline: E
                 "difference_error": _percent(gap.standard_error) if gap else None,
                 "normalised": _percent(row.normalised),
                 "worst": _percent(row.worst),
+                "expert_agreement": _percent(row.expert_agreement),
                 "agreement": _percent(row.agreement),
                 "kept": _percent(row.kept),
                 **{task: _percent(row.accuracy.get(task)) for task in tasks},
@@ -50,7 +51,7 @@ def table_frame(rows: Sequence[EvaluationRow], tasks: Sequence[str], baseline: E
 def _remark(row: EvaluationRow) -> str:
     if row.recorded:
         return " (recorded)"
-    return "" if row.done else f" ({row.status})"
+    return "" if row.done or row.criteria else f" ({row.status})"
 
 
 def _percent(fraction: float | None) -> float | None:

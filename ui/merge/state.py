@@ -26,6 +26,9 @@ LIMIT = state.key(PAGE, "limit")
 BASELINE = state.key(PAGE, "baseline")
 TAB = state.key(PAGE, "tab")
 TUNE = state.key(PAGE, "tune")
+TUNE_BY = state.key(PAGE, "tune_by")
+TUNE_IMAGES = state.key(PAGE, "tune_images")
+TUNE_SOURCE = state.key(PAGE, "tune_source")
 LIMITS = {"100": 100, "500": 500, "2000": 2000, "All": None}
 """Images of each task that accuracies may be measured on, by the words of the choice."""
 _USUAL_LIMIT = "500"

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from mloss_core.evaluation.criteria.choice import IMAGES
+from mloss_core.evaluation.criteria.records import CRITERIA
 from mloss_core.evaluation.ranking import best_merge, find
 from mloss_core.evaluation.rows import EvaluationRow
 from ui.formats import plain
@@ -16,7 +18,7 @@ LIMIT = 20.0
 _STRONGEST = 0.5
 _ABOVE = {"light": (33, 113, 181), "dark": (96, 165, 230)}
 _BELOW = {"light": (217, 95, 2), "dark": (240, 140, 60)}
-_SHADED = ("average", "worst")
+_SHADED = ("average", "worst", "expert_agreement")
 _WIDE, _NARROW = 200, 66
 
 
@@ -38,7 +40,7 @@ def styled(frame: pd.DataFrame, rows: Sequence[EvaluationRow], tasks: Sequence[s
     """The frame of `table_frame` with cells shaded by their difference to the Ensemble, the best merge in bold."""
     ensemble, best = find(rows, ENSEMBLE), best_merge(rows)
     styles = pd.DataFrame("", index=frame.index, columns=frame.columns)
-    if ensemble is not None and ensemble.done:
+    if ensemble is not None and (ensemble.done or ensemble.criteria):
         reference = frame.iloc[list(rows).index(ensemble)]
         for column in (*tasks, *_SHADED):
             gaps = frame[column] - reference[column]
@@ -71,9 +73,16 @@ def columns(tasks: Sequence[str], baseline: EvaluationRow | None) -> dict[str, A
             "Normalised", help="Mean over tasks of accuracy divided by the individual model's accuracy.", **percent
         ),
         "worst": number("Worst", help="Accuracy on the task that comes off worst.", **percent),
+        "expert_agreement": number(
+            "As expert",
+            help=f"{CRITERIA['expert_agreement'].summary} {IMAGES} training images of each task, without labels. "
+            f"{CRITERIA['expert_agreement'].weakness}",
+            **percent,
+        ),
         "agreement": number(
-            "Agrees",
-            help="Unlabeled images whose top class is the Ensemble's. How well the merge imitates it.",
+            "As Ensemble",
+            help="Unlabeled images whose top class is the Ensemble's: alignment to it. "
+            f"{CRITERIA['ensemble_agreement'].weakness}",
             **percent,
         ),
         "kept": number("Kept", help="Moving weights that survive pruning: the realised budget.", **percent),
@@ -110,5 +119,5 @@ def selected_keys(event: Any, rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
 
 def visible_columns(frame: pd.DataFrame) -> list[str]:
     """Columns that hold anything; an all-empty column says nothing and takes room."""
-    always = ("model", "average")
+    always = ("model", "average") if frame["expert_agreement"].isna().all() else ("model",)
     return [name for name in frame.columns if name in always or frame[name].notna().any()]

@@ -1,24 +1,24 @@
-"""The scale chosen on validation images: the curve over scales, the best one, and a button that takes it."""
+"""The scale found by a criterion: the curve over scales, the best one, and a button that takes it."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
+from mloss_core.evaluation.criteria.choice import Choice
 from mloss_core.lab.requests import limited
 from mloss_core.merging.methods import tidy
 from mloss_core.recipe import Recipe
 from ui import jobs, state, theme
 from ui.formats import plain
 from ui.merge import state as merge_state
+from ui.merge.choosing import choice_controls, choice_request
 from ui.merge.draft import Draft
+from ui.merge.label_free import study_button
+from ui.merge.tuning_figures import SCALE, scale_curve, sentence, threshold_curves, threshold_sentence
 from ui.options_form import widget_key
 from ui.zoo.facts import ZooFacts
 
 THRESHOLD_FIELDS = ("threshold", "thresholds")
-
-SCALE = "scale"
 
 
 def tuning_section(zoo: ZooFacts, draft: Draft) -> None:
@@ -29,15 +29,15 @@ def tuning_section(zoo: ZooFacts, draft: Draft) -> None:
     if draft.recipe is None or not has_scale(draft):
         return
     wanted = st.toggle(
-        "Find λ on validation images",
+        "Find λ",
         key=merge_state.TUNE,
         bind=state.BIND,
         help="Merges once, then tries scales in steps of 0.2 until three in a row are no better, and 0.1 to both sides "
-        "of the best, by normalised accuracy. Test images play no part.",
+        "of the best. Test images play no part.",
     )
     if not wanted:
         return
-    params = {"zoo": zoo.name, "recipe": without_scale(draft.recipe).to_dict()} | limited(merge_state.held_limit(zoo))
+    params = _request(zoo, without_scale(draft.recipe), choice_controls(zoo))
     result = jobs.job_result("merge_tune", "tune", params, label="Trying scales", reserve=230)
     if result.payload is None:
         return
@@ -54,6 +54,13 @@ def tuning_section(zoo: ZooFacts, draft: Draft) -> None:
             on_click=_use,
             args=(draft.recipe.method, found[SCALE]),
         )
+    study_button()
+
+
+def _request(zoo: ZooFacts, recipe: Recipe, choice: Choice) -> dict[str, Any]:
+    """What is asked of the lab; validation images are as many as accuracies are measured on."""
+    limit = limited(merge_state.held_limit(zoo)) if choice.labels else {}
+    return {"zoo": zoo.name, "recipe": recipe.to_dict()} | limit | choice_request(choice)
 
 
 def has_scale(draft: Draft) -> bool:
@@ -64,62 +71,6 @@ def has_scale(draft: Draft) -> bool:
 def without_scale(recipe: Recipe) -> Recipe:
     """The recipe at its method's usual scale: moving the slider asks for nothing new."""
     return tidy(recipe.replace(options={name: value for name, value in recipe.options.items() if name != SCALE}))
-
-
-def scale_curve(found: Mapping[str, Any]) -> go.Figure:
-    """Average accuracy on validation images by scale, with standard errors; the chosen one stands out."""
-    points = found["curve"]
-    fig = theme.figure("Validation accuracy by λ, %", x="Scale λ", height=230)
-    fig.add_scatter(
-        x=[point["scale"] for point in points],
-        y=[100 * point["average"] for point in points],
-        customdata=["undefined" if p["normalised"] is None else f"{100 * p['normalised']:.1f} %" for p in points],
-        mode="lines+markers",
-        line={"color": theme.ACCENT, "width": 1.5},
-        marker={"color": theme.ACCENT, "size": 6},
-        error_y={
-            "type": "data",
-            "array": [100 * point["standard_error"] for point in points],
-            "thickness": 1,
-            "width": 2,
-            "color": theme.ACCENT,
-        },
-        hovertemplate="λ %{x:g}: %{y:.1f} ± %{error_y.array:.1f} %, normalised %{customdata}<extra></extra>",
-    )
-    best = best_point(found)
-    fig.add_scatter(
-        x=[best["scale"]],
-        y=[100 * best["average"]],
-        mode="markers",
-        hoverinfo="skip",
-        marker={"color": theme.CATEGORY[1], "size": 11, "symbol": "diamond"},
-    )
-    fig.update_layout(showlegend=False)
-    return fig
-
-
-def best_point(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The point of the chosen scale."""
-    return next(point for point in found["curve"] if point["scale"] == found[SCALE])
-
-
-def sentence(found: Mapping[str, Any]) -> str:
-    """What the search found, in words."""
-    best, points = best_point(found), found["curve"]
-    words = (
-        f"Best at λ {best['scale']:g}: {100 * best['average']:.1f} ± {100 * best['standard_error']:.1f} % on "
-        f"{sum(found['counts'].values())} validation images."
-    )
-    near = [
-        point["scale"]
-        for point in points
-        if point is not best and point["average"] >= best["average"] - best["standard_error"]
-    ]
-    if near:
-        words += f" Within one standard error: λ {', '.join(f'{scale:g}' for scale in near)}."
-    if found["at_the_end"]:
-        words += " No λ beyond it was tried."
-    return words
 
 
 def _use(method: str, scale: float) -> None:
@@ -134,7 +85,7 @@ def has_thresholds(draft: Draft) -> bool:
 def threshold_section(zoo: ZooFacts, draft: Draft) -> None:
     """A switch; when it is on, what each threshold reaches on each task's validation images."""
     wanted = st.toggle(
-        "Find λ of each task on validation images",
+        "Find λ of each task",
         key=merge_state.TUNE,
         bind=state.BIND,
         help="Merges once for each of 0.2, 0.3, 0.4, 0.5 and 0.6, and takes for each task the one with which its own "
@@ -145,7 +96,7 @@ def threshold_section(zoo: ZooFacts, draft: Draft) -> None:
     usual = tidy(
         draft.recipe.replace(options={k: v for k, v in draft.recipe.options.items() if k not in THRESHOLD_FIELDS})
     )
-    params = {"zoo": zoo.name, "recipe": usual.to_dict()} | limited(merge_state.held_limit(zoo))
+    params = _request(zoo, usual, choice_controls(zoo))
     result = jobs.job_result("merge_thresholds", "tune", params, label="Trying thresholds", reserve=250)
     if result.payload is None or "thresholds" not in result.payload.meta:
         return
@@ -163,38 +114,7 @@ def threshold_section(zoo: ZooFacts, draft: Draft) -> None:
             on_click=_use_thresholds,
             args=(draft.method.name, values),
         )
-
-
-def threshold_curves(found: Mapping[str, Any]) -> go.Figure:
-    """Validation accuracy of each task's own model by threshold; the chosen one of each task stands out."""
-    fig = theme.figure("Validation accuracy by λ, %", x="Threshold λ", height=250)
-    curve = {point["threshold"]: point["tasks"] for point in found["curve"]}
-    for place, (task, best) in enumerate(found["thresholds"].items()):
-        colour = theme.CATEGORY[place % len(theme.CATEGORY)]
-        fig.add_scatter(
-            x=list(curve),
-            y=[100 * accuracy[task] for accuracy in curve.values()],
-            mode="lines",
-            name=task,
-            line={"color": colour, "width": 1.3},
-            hovertemplate=f"{task} at λ %{{x:g}}: %{{y:.1f}} %<extra></extra>",
-        )
-        fig.add_scatter(
-            x=[best],
-            y=[100 * curve[best][task]],
-            mode="markers",
-            showlegend=False,
-            hoverinfo="skip",
-            marker={"color": colour, "size": 9, "symbol": "diamond"},
-        )
-    fig.update_layout(showlegend=False)
-    return fig
-
-
-def threshold_sentence(found: Mapping[str, Any]) -> str:
-    """The chosen thresholds, in words."""
-    chosen = ", ".join(f"{task} {value:g}" for task, value in found["thresholds"].items())
-    return f"Best on {sum(found['counts'].values())} validation images: λ {chosen}."
+    study_button()
 
 
 def _use_thresholds(method: str, values: tuple[float, ...]) -> None:

@@ -30,6 +30,12 @@ def accuracy_needs(zoo: ZooFacts) -> str:
     return f"Accuracies need a zero-shot head of every task; {_those(zoo, lacking)}. {_HOW_HEADS}"
 
 
+def unlabelled_tasks(zoo: ZooFacts) -> tuple[str, ...]:
+    """Tasks whose images have no labels, so that nothing is right or wrong on them."""
+    models = zoo.about["models"][1:] if zoo.own else ()
+    return tuple(model["name"] for model in models if model["images"] and not model["classes"])
+
+
 def _lacking(zoo: ZooFacts, what: str, tasks: Sequence[str] | None) -> list[str]:
     chosen = set(zoo.tasks if tasks is None else tasks)
     models = zoo.about["models"][1:] if zoo.own else ()

@@ -13,7 +13,8 @@ from mloss_core.caching import Cache, digest_of
 from mloss_core.data.datasets import Dataset
 from mloss_core.errors import DatasetError
 from mloss_core.evaluation.contenders import Contender, as_contender
-from mloss_core.evaluation.criteria.records import IMAGES, LABEL_FREE, Criterion, CriterionScore, check_choice
+from mloss_core.evaluation.criteria.choice import IMAGES, Choice, check_images
+from mloss_core.evaluation.criteria.records import LABEL_FREE, Criterion, CriterionScore, get_criterion
 from mloss_core.evaluation.criteria.rules import Answers
 from mloss_core.outputs.calibration import drawn_indices
 from mloss_core.outputs.encoders import head_of
@@ -103,25 +104,48 @@ class Judge:
     ) -> None:
         self.names = tuple(dict.fromkeys(LABEL_FREE if names is None else names))
         self.zoo, self._cache = zoo.subset(tasks), cache or Cache()
-        criteria = [check_choice(name, images, source) for name in self.names]
+        check_images(images, source)
+        criteria = [get_criterion(name) for name in self.names]
         self.zoo.require_datasets(None, "criteria need")
         self.benches = tuple(_benches(self.zoo, criteria, images, seed, source, self._cache))
         headed = any("head" in one.needs for one in criteria)
         self._heads = {task: head_of(self.zoo, task) for task in self.zoo.tasks} if headed else {}
         self._against: dict[int, dict[str, Tensor]] = {}
 
+    @classmethod
+    def of_choice(
+        cls, zoo: Zoo, choice: Choice, tasks: Sequence[str] | None = None, cache: Cache | None = None
+    ) -> "Judge":
+        """The judge of what is chosen by one criterion."""
+        return cls(
+            zoo,
+            (choice.criterion,),
+            images=choice.images,
+            seed=choice.seed,
+            source=choice.source,
+            tasks=tasks,
+            cache=cache,
+        )
+
     def scores(self, model: Any, progress: Progress = silent) -> dict[str, CriterionScore]:
         """The score of each criterion by name, of anything that `as_contender` takes."""
-        contender, values = as_contender(self.zoo, model), []
+        return self.gathered(self.values(model, progress))
+
+    def values(self, model: Any, progress: Progress = silent) -> list[dict[str, Tensor]]:
+        """The value of each criterion for each image, (image,), on each of `benches`."""
+        contender, found = as_contender(self.zoo, model), []
         for place, bench in enumerate(self.benches):
             step = part(progress, place / len(self.benches), (place + 1) / len(self.benches))
-            encoders = contender.encoders[bench.task]
+            encoders, head = contender.encoders[bench.task], self._heads.get(bench.task)
             parts = features_of_images(self.zoo, encoders, bench.images, progress=step, cache=self._cache)
-            head = self._heads.get(bench.task)
-            found = None if head is None else contender.combine(parts, head)
-            values.append(self._values(place, contender.mean(parts), found))
+            scores = None if head is None else contender.combine(parts, head)
+            found.append(self._values(place, contender.mean(parts), scores))
         progress(1.0, "judged")
-        return self._gathered(values)
+        return found
+
+    def gathered(self, values: Sequence[Mapping[str, Tensor]], first: int | None = None) -> dict[str, CriterionScore]:
+        """The scores that follow from what `values` gave, of the `first` images of each bench alone if that is said."""
+        return {name: _score(name, self.benches, values, first) for name in self.names}
 
     def scores_of_features(self, features: Sequence[Tensor]) -> dict[str, CriterionScore]:
         """The same of a model whose features are known.
@@ -133,7 +157,7 @@ class Judge:
         for place, (bench, found) in enumerate(zip(self.benches, features, strict=True)):
             head = self._heads.get(bench.task)
             values.append(self._values(place, found, None if head is None else logits(found, head)))
-        return self._gathered(values)
+        return self.gathered(values)
 
     def _values(self, place: int, features: Tensor, scores: Tensor | None) -> dict[str, Tensor]:
         """Of each criterion of one bench, a value for each image."""
@@ -159,13 +183,12 @@ class Judge:
             found["labels"] = labels if bench.indices is None else labels[list(bench.indices)]
         return found
 
-    def _gathered(self, values: Sequence[Mapping[str, Tensor]]) -> dict[str, CriterionScore]:
-        return {name: _score(name, self.benches, values) for name in self.names}
 
-
-def _score(name: str, benches: Sequence[Bench], values: Sequence[Mapping[str, Tensor]]) -> CriterionScore:
+def _score(
+    name: str, benches: Sequence[Bench], values: Sequence[Mapping[str, Tensor]], first: int | None
+) -> CriterionScore:
     """Means over images, then over tasks."""
-    found = {bench.task: each[name] for bench, each in zip(benches, values, strict=True) if name in each}
+    found = {bench.task: each[name][:first] for bench, each in zip(benches, values, strict=True) if name in each}
     split = next(bench.split for bench in benches if any(one.name == name for one in bench.criteria))
     tasks = {task: float(value.mean()) for task, value in found.items()}
     variances = (float(value.var(correction=0)) / len(value) for value in found.values())

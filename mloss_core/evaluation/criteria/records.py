@@ -6,14 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.errors import unknown_name
 
 _RULES = "mloss_core.evaluation.criteria.rules"
 NEEDS = frozenset({"head", "labels", "own", "ensemble"})
-SOURCES = {"train": "training images without their labels", "val": "validation images with their labels hidden"}
-"""Where the images of criteria without labels may come from, and how to say it."""
-IMAGES = 64
-"""Images of each task that a criterion looks at when nobody says otherwise."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,7 +75,12 @@ class CriterionScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {**dataclasses.asdict(self), "tasks": dict(self.tasks), "images": dict(self.images)}
+        return {**vars(self), "tasks": dict(self.tasks), "images": dict(self.images)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "CriterionScore":
+        """The score of `to_dict`."""
+        return cls(**values)
 
 
 _UNLABELED = "unlabeled images of each task and its head"
@@ -172,22 +173,3 @@ def get_criterion(name: str) -> Criterion:
     if name not in CRITERIA:
         raise unknown_name("criterion", name, tuple(CRITERIA))
     return CRITERIA[name]
-
-
-def check_choice(name: str, images: int | None, source: str) -> Criterion:
-    """The criterion by which something is chosen, with the images that it looks at.
-
-    Args:
-        name: of the criterion.
-        images: of each task at most; None for all.
-        source: `train` or `val`.
-
-    Raises:
-        UnknownNameError: no such criterion. InvalidOptionError: no image, or no such source.
-    """
-    criterion = get_criterion(name)
-    if images is not None and images < 1:
-        raise InvalidOptionError(f"images of each task must be at least 1; found {images}.")
-    if source not in SOURCES:
-        raise InvalidOptionError(f"images without labels come from {' or '.join(SOURCES)}; found {source!r}.")
-    return criterion

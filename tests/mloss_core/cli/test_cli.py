@@ -15,8 +15,10 @@ from mloss_core.cli import main
 from mloss_core.cli.common import json_text, progress_bar, table
 from mloss_core.demo.recipe import DemoRecipe
 from mloss_core.errors import CacheError, CheckpointError
+from mloss_core.evaluation.criteria import LABEL_FREE
 from mloss_core.merging import METHODS
 from mloss_core.types import silent
+from tests.label_free import without_classes
 from tests.zoos import tiny_zoo
 
 M_TIES = ["--method", "m_ties", "--option", "keep_rate=0.8", "--option", "span=0.1", "--blocks", "1,2"]
@@ -47,8 +49,10 @@ def test_zoo(capsys):
 def test_measure(capsys, tmp_path):
     answer = _json(capsys, "measure", "--samples", "4", "--tasks", "apples,clouds")
     assert answer["tasks"] == ["apples", "clouds"] and answer["samples_per_task"] == 4
-    assert {"block", "site", "nodes", "mloss", "normalised", "standard_error"} == set(answer["layers"][0])
+    assert {"block", "site", "nodes", "mloss", "normalised", "standard_error"} <= set(answer["layers"][0])
     assert len(answer["layers"]) == 4 and answer["zoo"]["name"] == "tiny"
+    for layer in answer["layers"]:
+        assert layer["expert_gap"] > 0 and layer["ensemble_gap"] > 0 and layer["expert_gap_standard_error"] > 0
     assert main(["measure", "--samples", "4", "--out", str(tmp_path / "nodes.csv")]) == 0
     assert len((tmp_path / "nodes.csv").read_text().splitlines()) == 1 + 4 * 64
     assert "share" in capsys.readouterr().out
@@ -95,6 +99,51 @@ def test_one_model_a_task_is_marked(capsys):
     assert "told which task" not in capsys.readouterr().out
 
 
+def test_a_scale_chosen_without_labels(capsys, zoo, monkeypatch):
+    """The same choice when every label of training and validation images fails who reads it."""
+    arguments = ("evaluate", "--tune", "--choose-by", "expert_agreement", "--images", "8", "--method", "ties")
+    answer = _json(capsys, *arguments)
+    (search,) = answer["tuning"]
+    assert (search["choose_by"], search["labels"], search["images_per_task"]) == ("expert_agreement", False, 8)
+    labels = type(zoo.datasets["apples"]).labels
+    monkeypatch.setattr(
+        type(zoo.datasets["apples"]),
+        "labels",
+        lambda self, split: labels(self, split) if split == "test" else pytest.fail("read a label"),
+    )
+    (again,) = _json(capsys, *arguments)["tuning"]
+    assert (again["scale"], again["curve"]) == (search["scale"], search["curve"])
+    assert main(list(arguments)) == 0
+    text = capsys.readouterr().out
+    assert "chosen on 24 training images without their labels" in text and "mistakes count as truth" in text
+
+
+def test_every_row_says_how_far_it_agrees_with_the_own_experts(capsys):
+    answer = _json(capsys, "evaluate", "--method", "ties", "--images", "8", "--source", "val")
+    assert answer["labels"] is True
+    rows = {row["model"]: row for row in answer["rows"]}
+    assert rows["Individual"]["expert_agreement"] == 1
+    for row in rows.values():
+        score = row["criteria"]["expert_agreement"]
+        assert 0 <= row["expert_agreement"] == score["value"] <= 1 and score["split"] == "val"
+        assert set(score["images"].values()) == {8} and row["expert_agreement_standard_error"] >= 0
+
+
+def test_images_without_labels_give_a_ranked_table_and_a_tuned_scale(capsys, zoo, monkeypatch):
+    monkeypatch.setattr("mloss_core.opening.open_zoo", lambda source="demo", **options: without_classes(zoo))
+    answer = _json(capsys, "evaluate", "--tune", "--method", "ties", "--images", "8")
+    assert answer["labels"] is False and answer["split"] == "train"
+    assert answer["tuning"][0]["choose_by"] == "expert_agreement"
+    merged = next(row for row in answer["rows"] if row["kind"] == "merged")
+    assert merged["average"] is None and set(merged["criteria"]) == set(LABEL_FREE)
+    assert main(["evaluate", "--method", "magmax", "--images", "8"]) == 0
+    text = capsys.readouterr().out
+    assert "have no labels" in text and "ranked by expert_agreement" in text and "MagMax" in text
+    arguments = ["evaluate", "--tune", "--choose-by", "validation", "--method", "ties"]
+    assert main(arguments) == 2
+    assert "validation accuracy needs labels" in capsys.readouterr().err
+
+
 def test_cache(capsys, zoo):
     assert _json(capsys, "cache")["total"] >= 0
     assert main(["cache", "clear", "--kind", "mloss"]) == 0
@@ -120,6 +169,9 @@ def test_cache(capsys, zoo):
         (["evaluate", "--tune"], "it takes a recipe, and no other split"),
         (["evaluate", "--tune", "--method", "ties", "--split", "val"], "chooses on val and reports on test"),
         (["evaluate", "--tune", "--method", "average"], "average has no scale to choose"),
+        (["evaluate", "--choose-by", "entropy", "--method", "ties"], "give --tune as well"),
+        (["evaluate", "--tune", "--choose-by", "luck", "--method", "ties"], "unknown criterion 'luck'"),
+        (["evaluate", "--images", "0", "--method", "ties"], "images of each task must be at least 1; found 0"),
         (["evaluate", "--tasks", "cats", "--method", "ties"], "unknown task 'cats'"),
         (["evaluate", "--recipe", "nowhere.json"], "the recipe nowhere.json cannot be read"),
         (["evaluate", "--weights", "nowhere.pt"], "no weight file nowhere.pt"),

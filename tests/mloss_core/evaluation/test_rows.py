@@ -1,9 +1,11 @@
+import json
 import math
 
 import numpy as np
 import pytest
 
 from mloss_core.evaluation import EvaluationRow
+from mloss_core.evaluation.criteria import CriterionScore
 
 
 def row(*answers, individual=None, **facts):
@@ -79,3 +81,14 @@ def test_a_row_comes_back_from_a_result_file_under_the_name_that_is_wanted():
 def test_a_row_without_figures_says_what_it_waits_for():
     waiting = EvaluationRow(key="k", model="M", kind="merged", status="queued")
     assert not waiting.done and set(waiting.numbers().values()) == {None} and row("10").done
+
+
+def test_criteria_survive_storing():
+    score = CriterionScore(
+        criterion="expert_agreement", value=0.75, standard_error=0.1, tasks={"a": 0.75}, images={"a": 4}, split="train"
+    )
+    kept = EvaluationRow(key="m", model="M", kind="merged", criteria={"expert_agreement": score})
+    stored = kept.to_dict()
+    assert (stored["expert_agreement"], stored["expert_agreement_standard_error"]) == (0.75, 0.1)
+    again = EvaluationRow.from_entry(json.loads(json.dumps(stored)), {}, "m")
+    assert again.criteria == kept.criteria and again.expert_agreement == 0.75 and not again.done

@@ -5,7 +5,16 @@ import pytest
 from mloss_core import Recipe, merge
 from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError
-from mloss_core.evaluation import check_tunable, evaluate_weights, threshold_tuning, tune, tune_thresholds
+from mloss_core.evaluation import (
+    check_tunable,
+    criterion_scores,
+    evaluate_weights,
+    threshold_tuning,
+    tune,
+    tune_thresholds,
+)
+from mloss_core.evaluation.criteria import Choice
+from tests.label_free import with_scrambled_labels, without_labels
 from tests.zoos import tiny_zoo
 
 TALL = Recipe(method="tall_mask", options={"combine": "ties"})
@@ -100,3 +109,16 @@ def test_what_has_neither_threshold_nor_scale_is_refused(zoo, cache):
     check_tunable(Recipe(method="consensus"))
     with pytest.raises(InvalidOptionError, match="emr gives one model a task"):
         check_tunable(Recipe(method="emr"))
+
+
+def test_a_choice_without_labels_never_reads_one(zoo, cache):
+    choice = Choice("expert_kl", images=8)
+    plain = tune(zoo, TALL, choose_by=choice, cache=cache)
+    for veiled in (with_scrambled_labels(zoo), without_labels(zoo)):
+        search = tune(veiled, TALL, choose_by=choice, cache=cache)
+        assert search.thresholds == plain.thresholds and search.curve == plain.curve
+    for threshold, values in plain.curve.items():
+        alone = merge(zoo, TALL.replace(options={"combine": "ties", "threshold": threshold}))
+        assert values == criterion_scores(zoo, alone, ["expert_kl"], images=8, cache=cache)["expert_kl"].tasks
+    told = plain.to_dict()
+    assert (told["metric"], told["split"], told["counts"]) == ("expert_kl", "train", dict.fromkeys(zoo.tasks, 8))

@@ -8,8 +8,10 @@ import pytest
 from mloss_core import Recipe, merge
 from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError, JobCancelledError, UnknownNameError
-from mloss_core.evaluation import evaluate_weights, tune_scale, tuning
+from mloss_core.evaluation import criterion_scores, evaluate_weights, tune_scale, tuning
+from mloss_core.evaluation.criteria import LABEL_FREE, Choice
 from mloss_core.evaluation.rows import EvaluationRow
+from tests.label_free import with_scrambled_labels, without_labels
 from tests.zoos import tiny_zoo
 
 TASK_ARITHMETIC = Recipe(method="task_arithmetic", options={"scale": 0.3})
@@ -139,6 +141,7 @@ def test_progress_rises_and_can_stop(zoo, cache):
     [
         (Recipe(method="average"), {}, InvalidOptionError, "average has no scale to choose"),
         (TASK_ARITHMETIC, {"metric": "worst"}, UnknownNameError, "metric 'worst'"),
+        (TASK_ARITHMETIC, {"choose_by": "worst"}, UnknownNameError, "criterion 'worst'"),
     ],
 )
 def test_bad_input(zoo, cache, recipe, more, error, words):
@@ -163,3 +166,44 @@ def test_where_an_individual_model_is_never_right_the_plain_average_decides(zoo,
     assert search.metric == "average" and search.scale == 0.5
     written = json.loads(json.dumps(search.to_dict(), allow_nan=False))
     assert written["metric"] == "average" and {point["normalised"] for point in written["curve"]} == {None}
+
+
+@pytest.mark.parametrize("source", ["train", "val"])
+@pytest.mark.parametrize("name", LABEL_FREE)
+def test_a_choice_without_labels_never_reads_one(zoo, cache, name, source):
+    """The same scale and the same curve whether labels are there, belong to other images, or fail who reads them."""
+    choice = Choice(name, images=8, source=source)
+    plain = tune_scale(zoo, TASK_ARITHMETIC, choose_by=choice, cache=cache)
+    for veiled in (with_scrambled_labels(zoo), without_labels(zoo)):
+        search = tune_scale(veiled, TASK_ARITHMETIC, choose_by=choice, cache=cache)
+        assert search.scale == plain.scale
+        assert [point.value for point in search.curve] == [point.value for point in plain.curve]
+    assert plain.metric == name and plain.counts == dict.fromkeys(zoo.tasks, 8)
+    assert plain.best.value == max(point.value for point in plain.curve)
+
+
+def test_scrambled_labels_do_change_a_choice_by_labels(zoo, cache):
+    """What the test above compares can differ at all."""
+    curves = [
+        [point.value for point in tune_scale(one, TASK_ARITHMETIC, cache=cache).curve]
+        for one in (zoo, with_scrambled_labels(zoo))
+    ]
+    assert curves[0] != curves[1]
+
+
+def test_a_label_free_curve_is_the_criterion_of_merges_made_one_by_one(zoo, cache):
+    search = tune_scale(zoo, TASK_ARITHMETIC, choose_by=Choice("expert_kl", images=8, seed=2), cache=cache)
+    for point in search.curve[:2]:
+        alone = merge(zoo, TASK_ARITHMETIC.replace(options={"scale": point.scale}))
+        score = criterion_scores(zoo, alone, ["expert_kl"], images=8, seed=2, cache=cache)["expert_kl"]
+        assert (point.value, point.value_error) == (score.value, score.standard_error)
+    written = json.loads(json.dumps(search.to_dict(), allow_nan=False))
+    assert written["choose_by"] == written["metric"] == "expert_kl" and not written["labels"]
+    assert (written["split"], written["images_per_task"], written["draw"]) == ("train", 8, 2)
+    assert written["curve"][0]["average"] is None and written["curve"][0]["value"] < 0
+
+
+def test_only_the_merged_tasks_are_looked_at(zoo, cache):
+    recipe = TASK_ARITHMETIC.replace(tasks=("apples", "clouds"))
+    search = tune_scale(zoo, recipe, choose_by=Choice("ensemble_agreement", images=8), cache=cache)
+    assert search.counts == {"apples": 8, "clouds": 8}

@@ -9,8 +9,10 @@ import pytest
 
 from mloss_core import MLossOptions, Recipe
 from mloss_core.errors import CacheError, DatasetError, InvalidOptionError, UnknownNameError, ZooError
+from mloss_core.evaluation.criteria import LABEL_FREE
 from mloss_core.lab.requests import JOB_TYPES
 from mloss_core.types import silent
+from tests.label_free import without_classes, without_labels
 from tests.zoos import tiny_zoo
 
 MLOSS = MLossOptions(samples_per_task=4).to_dict()
@@ -72,6 +74,15 @@ def test_baselines_and_recipe(zoo):
     assert payload.meta["row"]["kind"] == "merged" and 0 < payload.meta["kept_fraction"] < 1
     assert payload.meta["alignment"]["images"] > 0 and len(payload.arrays) == 3
     assert payload.meta["row"]["tasks"].keys() == payload.meta["row"]["counts"].keys()
+    assert [row["expert_agreement"] for row in rows][-1] == 1 and 0 < payload.meta["row"]["expert_agreement"] < 1
+
+
+def test_baselines_and_recipe_of_images_without_labels(zoo):
+    unlabelled = without_classes(zoo)
+    rows = _run(unlabelled, "baselines", split="test").meta["rows"]
+    assert [row["key"] for row in rows] == ["zero_shot", "ensemble_features", "ensemble", "individual"]
+    row = _run(unlabelled, "recipe", recipe=Recipe(method="average").to_dict(), split="test").meta["row"]
+    assert row["average"] is None and row["tasks"] == {} and set(row["criteria"]) == set(LABEL_FREE)
 
 
 def test_merged_file(zoo):
@@ -98,6 +109,12 @@ def test_a_merged_file_that_cannot_be_written_is_one_sentence(zoo, monkeypatch, 
     monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "file"))
     with pytest.raises(CacheError, match="cannot write"):
         _run(zoo, "merged_file", recipe=Recipe(method="average").to_dict())
+
+
+def test_tune_without_labels(zoo):
+    chosen = {"choose_by": "expert_kl", "images": 4, "source": "val"}
+    payload = _run(without_labels(zoo), "tune", recipe={"method": "task_arithmetic"}, **chosen)
+    assert (payload.meta["metric"], payload.meta["split"], payload.meta["images_per_task"]) == ("expert_kl", "val", 4)
 
 
 def test_tune(zoo):

@@ -49,7 +49,7 @@ def test_every_column_of_the_frame_has_a_heading():
 def test_what_decides_between_models_stands_before_the_tasks():
     names = list(table_frame([row("m", kept=0.4, agreement=0.7, kl=0.1, seconds=1.0)], TASKS, None).columns)
     first = ["model", "average", "standard_error", "difference", "difference_error", "normalised", "worst"]
-    assert names == [*first, "agreement", "kept", *TASKS, "variance", "kl", "seconds"]
+    assert names == [*first, "expert_agreement", "agreement", "kept", *TASKS, "variance", "kl", "seconds"]
 
 
 def test_columns_without_any_number_are_left_out():

@@ -5,7 +5,8 @@ from mloss_core.recipe import MLossOptions, Recipe
 from tests.ui.fake_lab import FakePayload, FakeStore
 from ui import jobs
 from ui.merge.draft import make_draft
-from ui.merge.tuning import has_thresholds, threshold_curves, threshold_sentence
+from ui.merge.tuning import has_thresholds
+from ui.merge.tuning_figures import scale_curve, sentence, threshold_curves, threshold_sentence
 
 FOUND = {
     "thresholds": {"digits": 0.2, "letters": 0.4},
@@ -59,3 +60,35 @@ def test_the_choice_is_made_on_request_and_fills_the_form(store):
     assert kind == "tune" and params["recipe"]["options"] == {}
     at.button[0].click().run()
     assert at.session_state["mg_tall_mask_thresholds"] == "0.2,0.4"
+
+
+LABEL_FREE = {
+    "scale": 0.4,
+    "choose_by": "expert_kl",
+    "labels": False,
+    "split": "train",
+    "curve": [
+        {"scale": scale, "average": None, "normalised": None, "value": value, "value_error": 0.05}
+        for scale, value in ((0.2, -0.5), (0.4, -0.25), (0.6, -0.28))
+    ],
+    "counts": {"digits": 64, "letters": 64},
+    "at_the_end": False,
+}
+
+
+def test_a_criterions_curve_is_in_its_own_unit():
+    line, mark = scale_curve(LABEL_FREE).data
+    assert list(line.y) == [-0.5, -0.25, -0.28] and (mark.x[0], mark.y[0]) == (0.4, -0.25)
+    assert "nats" in scale_curve(LABEL_FREE).layout.title.text
+    assert sentence(LABEL_FREE) == (
+        "Best at λ 0.4: −0.250 ± 0.050 nats on 128 training images without their labels. Within one standard error: "
+        "λ 0.6."
+    )
+
+
+def test_a_share_is_shown_in_percent():
+    found = LABEL_FREE | {"choose_by": "expert_agreement", "split": "val"}
+    shares = [{"scale": 0.4, "value": 0.84, "value_error": 0.01}, {"scale": 0.6, "value": 0.8, "value_error": 0.01}]
+    found |= {"curve": shares, "at_the_end": True}
+    assert list(scale_curve(found).data[0].y) == pytest.approx([84, 80])
+    assert "84.0 ± 1.0 % on 128 validation images with their labels hidden. No λ" in sentence(found)

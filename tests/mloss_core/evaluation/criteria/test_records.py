@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from mloss_core.errors import InvalidOptionError, UnknownNameError
-from mloss_core.evaluation.criteria.records import CRITERIA, LABEL_FREE, NEEDS, check_choice, get_criterion
+from mloss_core.errors import UnknownNameError
+from mloss_core.evaluation.criteria.records import CRITERIA, LABEL_FREE, NEEDS, get_criterion
 
 
 @pytest.mark.parametrize("criterion", CRITERIA.values(), ids=list(CRITERIA))
@@ -22,17 +22,13 @@ def test_only_validation_reads_labels():
     assert LABEL_FREE == tuple(name for name in CRITERIA if name != "validation")
 
 
-def test_bad_choices_are_refused():
+def test_an_unknown_name_is_refused():
     with pytest.raises(UnknownNameError, match="unknown criterion 'expert': did you mean"):
         get_criterion("expert")
-    with pytest.raises(InvalidOptionError, match="at least 1; found 0"):
-        check_choice("entropy", 0, "train")
-    with pytest.raises(InvalidOptionError, match="come from train or val; found 'test'"):
-        check_choice("entropy", 4, "test")
 
 
 def test_the_registry_needs_no_torch():
     code = (
-        "import sys; from mloss_core.evaluation.criteria import CRITERIA; CRITERIA; assert 'torch' not in sys.modules"
+        "import sys; from mloss_core.evaluation.criteria import CRITERIA; assert 'torch' not in sys.modules, CRITERIA"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

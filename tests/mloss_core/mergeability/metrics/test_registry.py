@@ -17,6 +17,8 @@ SELF = {
     "mloss": 0.0,
     "mloss_normalised": 0.0,
     "expected_mloss": 0.0,
+    "expert_gap": 0.0,
+    "expert_gap_normalised": 0.0,
     "task_vector_cosine_similarity": 1.0,
     "task_vector_l2_distance": 0.0,
     "task_vector_dot_product": lambda facts: facts["square_a"],

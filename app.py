@@ -14,7 +14,10 @@ PAGES = {
         ("mergeability", "Mergeability", "scatter_plot", "Which pairs of models get along before they are merged."),
     ],
     "Merge": [("merge", "Merge", "merge", "Build merges and compare them with the Ensemble.")],
-    "Understand": [("theory", "Theory", "function", "What M-Loss means for one node, with sliders.")],
+    "Understand": [
+        ("predictor", "Predictor", "query_stats", "How well metrics foretell which pairs merge well."),
+        ("theory", "Theory", "function", "What M-Loss means for one node, with sliders."),
+    ],
 }
 FIRST = next(iter(PAGES.values()))[0][0]
 

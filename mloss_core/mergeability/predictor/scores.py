@@ -78,6 +78,7 @@ class Scores:
         pooled: Pearson's r over all validation predictions together.
         lost, lost_random: what choosing the k best pairs by prediction, or by chance, costs (`lost_points`).
         k: pairs chosen.
+        predicted, measured: one value a pair that was held out, the mean where several folds hold it out.
     """
 
     folds: tuple[FoldScore, ...]
@@ -90,10 +91,20 @@ class Scores:
     lost: float
     lost_random: float
     k: int
+    predicted: np.ndarray
+    measured: np.ndarray
 
     def headline(self, pools: bool) -> float:
         """The figure that a protocol is read by: the mean over folds, or the pooled r where folds have none."""
         return self.pooled if pools else self.mean_pearson
+
+    def lost_at(self, k: int) -> float:
+        """What choosing the k best pairs by this prediction costs (`lost_points`)."""
+        return lost_points(self.predicted, self.measured, k)
+
+    def lost_by_chance(self, k: int) -> float:
+        """What choosing k pairs at random costs on average."""
+        return float(np.sort(self.measured)[-k:].mean() - self.measured.mean())
 
 
 def score(
@@ -131,6 +142,8 @@ def score(
         lost=lost_points(by_pair, values, k),
         lost_random=float(np.sort(values)[-k:].mean() - values.mean()),
         k=k,
+        predicted=by_pair,
+        measured=values,
     )
 
 

@@ -1,0 +1,55 @@
+"""Tables of pairs that need no upload: those that come with the package, and the reference's where it lies."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import mloss_core
+from mloss_core.zoo.embedded import EMBEDDED
+
+VARIABLE = "MLOSS_REFERENCE_DATA"
+"""Names the folder of the reference's tables, which are no part of this package."""
+FOLDER = Path(mloss_core.__file__).parent / "mergeability" / "tables"
+_REFERENCE = "mergeability_"
+
+
+@dataclasses.dataclass(frozen=True)
+class OfferedTable:
+    """A table that can be opened.
+
+    Args:
+        name: of the file, without its ending: an embedded zoo's, or the reference's.
+        title: for people.
+        path: of the CSV file.
+        reference: whether others measured it.
+    """
+
+    name: str
+    title: str
+    path: Path
+    reference: bool
+
+
+def offered_tables() -> list[OfferedTable]:
+    """The package's tables in the order of its zoos, then the reference's."""
+    order = {name: place for place, name in enumerate(EMBEDDED)}
+    ours = sorted(_files(FOLDER, ""), key=lambda path: (order.get(path.stem, len(order)), path.stem))
+    found = [OfferedTable(path.stem, _title(path.stem), path, False) for path in ours]
+    folder = os.environ.get(VARIABLE)
+    theirs = _files(Path(folder), _REFERENCE) if folder else []
+    return found + [OfferedTable(path.stem, _reference_title(path.stem), path, True) for path in theirs]
+
+
+def _files(folder: Path, start: str) -> list[Path]:
+    try:
+        return sorted(path for path in folder.glob(f"{start}*.csv") if path.is_file())
+    except OSError:
+        return []
+
+
+def _title(name: str) -> str:
+    return EMBEDDED[name].title if name in EMBEDDED else name.replace("_", " ")
+
+
+def _reference_title(name: str) -> str:
+    return f"Zhou et al., {name.removeprefix(_REFERENCE).replace('_', ' ')}"

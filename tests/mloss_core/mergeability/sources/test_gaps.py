@@ -2,7 +2,7 @@ import pytest
 
 from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError
-from mloss_core.mergeability.pair_expert_gap import FACTS, expert_gap_of_pairs
+from mloss_core.mergeability.sources.gaps import FACTS, expert_gap_of_pairs
 from mloss_core.mloss import measure_expert_gap
 from mloss_core.recipe import INPUT_MODES, MLossOptions
 from mloss_core.types import silent

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
 
     zoo, mloss = opened_zoo(options), MLossOptions(seed=options.seed)
     tasks = zoo.check_tasks(names(options.tasks))
-    work = functools.partial(_fill, wanted, mloss)
+    work = functools.partial(fill, wanted, mloss)
     with progress_bar() as progress:
         spread(options.zoo, options.device, all_pairs(tasks), work, options.workers, part(progress, 0, 0.9))
         rest = part(progress, 0.9 if options.workers > 1 else 0, 1)
@@ -115,7 +115,8 @@ def report(options: argparse.Namespace, out: Path | None, frame: "pandas.DataFra
         print(f"{len(frame)} pairs written to {out}")
 
 
-def _fill(wanted: Sequence[str] | None, mloss: MLossOptions, zoo: "Zoo", pairs: Sequence[tuple[str, str]]) -> None:
+def fill(wanted: Sequence[str] | None, mloss: MLossOptions, zoo: "Zoo", pairs: Sequence[tuple[str, str]]) -> None:
+    """A worker's part: facts of some pairs, left in the cache."""
     from mloss_core.mergeability.pairs import fill_facts
 
     fill_facts(zoo, wanted, pairs, mloss)

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
     recipes = [Recipe(method=name, seed=options.seed) for name in (names(options.methods) or METHODS)]
     zoo = opened_zoo(options)
     tasks = zoo.check_tasks(names(options.tasks))
-    work = functools.partial(_fill, recipes, options.split)
+    work = functools.partial(fill, recipes, options.split)
     with progress_bar() as progress:
         spread(options.zoo, options.device, all_pairs(tasks), work, options.workers, part(progress, 0, 0.95))
         rest = part(progress, 0.95 if options.workers > 1 else 0, 1)
@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> None:
     report(options, out, frame, answer)
 
 
-def _fill(recipes: Sequence[Recipe], split: str, zoo: "Zoo", pairs: Sequence[tuple[str, str]]) -> None:
+def fill(recipes: Sequence[Recipe], split: str, zoo: "Zoo", pairs: Sequence[tuple[str, str]]) -> None:
+    """A worker's part: merges of some pairs, their accuracies left in the cache."""
     from mloss_core.mergeability.pair_merges import pair_accuracies
 
     pair_accuracies(zoo, recipes, split, pairs=pairs)

@@ -79,9 +79,21 @@ def _number(name: str, value: Any) -> float:
 
 def _names(name: str, value: Any) -> list[str]:
     """A choice of names: their order and repetitions mean nothing, the zoo keeps its own order."""
+    return sorted(set(_texts(name, value)))
+
+
+def _texts(name: str, value: Any) -> list[str]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
         raise InvalidOptionError(f"{name} must be a list of names; found {value!r}.")
-    return sorted(set(value))
+    return list(value)
+
+
+def _pairs(name: str, value: Any) -> list[list[str]]:
+    """Pairs of names, each in the order given."""
+    found = [_texts(name, pair) for pair in value] if isinstance(value, (list, tuple)) else []
+    if not found or any(len(pair) != 2 or pair[0] == pair[1] for pair in found):
+        raise InvalidOptionError(f"{name} must be a list of pairs of two names; found {value!r}.")
+    return found
 
 
 def _indices(name: str, value: Any) -> list[int]:
@@ -193,6 +205,15 @@ JOB_TYPES: dict[str, JobType] = {
             required={"mloss": _mloss},
             optional={"tasks": _names, "metrics": _names},
             priority=1,
+            revision=1,
+        ),
+        JobType(
+            name="pair_merges",
+            title="Merges of pairs",
+            target=f"{_HERE}.measuring:merge_pairs",
+            required={"split": _words},
+            optional={"tasks": _names, "methods": _names, "pairs": _pairs},
+            priority=3,
         ),
         JobType(
             name="merged_file",

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,34 @@ def pairwise_mloss(
         for block in range(zoo.architecture.layers)
     ]
     return pandas.DataFrame(rows, columns=["task_a", "task_b", "block", "mloss", "normalised"])
+
+
+def pairwise_blocks(
+    zoo: Zoo,
+    names: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
+    options: MLossOptions | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> "pandas.DataFrame":
+    """The metrics that exist by block, of every pair in every block; arguments and errors as in `pairwise_metrics`.
+
+    Returns:
+        One row a pair and block: task_a, task_b, block, one column a metric; NaN where there is no number.
+    """
+    import pandas
+
+    metrics = [metric for name in (METRICS if names is None else names) if (metric := get_metric(name)).blocks]
+    pairs, count = all_pairs(zoo.check_tasks(tasks)), zoo.architecture.layers
+    rows = [(*pair, block) for pair in pairs for block in range(count)]
+    frame = pandas.DataFrame(rows, columns=["task_a", "task_b", "block"])
+    for position, metric in enumerate(metrics):
+        step = part(progress, position / len(metrics), (position + 1) / len(metrics))
+        facts = _available(zoo, metric.facts, pairs, options, step, cache)
+        found = [facts[pair] for pair in pairs]
+        values = [[math.nan] * count if isinstance(one, Undefined) else one[str(metric.blocks)] for one in found]
+        frame[metric.name] = [float(value) for row in values for value in row]
+    return frame
 
 
 def facts_of_pairs(

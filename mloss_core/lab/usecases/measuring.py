@@ -9,7 +9,8 @@ import pandas as pd
 
 from mloss_core.caching import REPORTS
 from mloss_core.lab.requests import CacheReference, Payload
-from mloss_core.mergeability import METRICS, pairwise_metrics, pairwise_mloss
+from mloss_core.mergeability.pair_merges import METHODS, pair_accuracies
+from mloss_core.mergeability.pairs import pairwise_blocks, pairwise_metrics
 from mloss_core.merging.spectral.spectra import layer_spectra, task_interference
 from mloss_core.mloss import measure_mloss, node_detail
 from mloss_core.mloss.measure import require_two
@@ -45,9 +46,7 @@ def measure_pairs(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Pa
     tasks, options = zoo.check_tasks(params.get("tasks")), MLossOptions.from_dict(params["mloss"])
     names = params.get("metrics")
     pairs = pairwise_metrics(zoo, names, tasks, options, part(progress, 0, 0.9))
-    blocks = pd.DataFrame(columns=["task_a", "task_b", "block", "mloss", "normalised"])
-    if names is None or any(METRICS[name].facts == "mloss" for name in names):
-        blocks = pairwise_mloss(zoo, tasks, options, part(progress, 0.9, 1))
+    blocks = pairwise_blocks(zoo, names, tasks, options, part(progress, 0.9, 1))
     meta = {
         "tasks": list(tasks),
         "pairs": _records(pairs),
@@ -55,6 +54,15 @@ def measure_pairs(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Pa
         "undefined": list(pairs.attrs.get("undefined", [])),
     }
     return Payload(meta)
+
+
+def merge_pairs(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
+    """Every pair of the chosen tasks merged by the methods and evaluated on a split."""
+    methods = params.get("methods") or METHODS
+    found = pair_accuracies(
+        zoo, methods, params["split"], params.get("tasks"), pairs=params.get("pairs"), progress=progress
+    )
+    return Payload({**found.attrs, "tasks": list(zoo.check_tasks(params.get("tasks"))), "pairs": _records(found)})
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,12 +4,11 @@ import dataclasses
 import os
 from pathlib import Path
 
-import mloss_core
+from mloss_core.mergeability.shipped import FOLDER
 from mloss_core.zoo.embedded import EMBEDDED
 
 VARIABLE = "MLOSS_REFERENCE_DATA"
 """Names the folder of the reference's tables, which are no part of this package."""
-FOLDER = Path(mloss_core.__file__).parent / "mergeability" / "tables"
 _REFERENCE = "mergeability_"
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from mloss_core.cli.metrics_command import fill as fill_metrics
 from mloss_core.cli.pairs_command import fill as fill_merges
 from mloss_core.lab.pair_workers import spread
-from mloss_core.mergeability.pair_merges import METHODS, pair_accuracies
+from mloss_core.mergeability.pair_merges import pair_accuracies
+from mloss_core.mergeability.pair_names import METHODS
 from mloss_core.mergeability.pairs import all_pairs, pairwise_blocks, pairwise_metrics
 from mloss_core.mergeability.shipped import FOLDER, ShippedPairs, write_pairs
 from mloss_core.opening import open_zoo

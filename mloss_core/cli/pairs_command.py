@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> None:
     """Merge, evaluate, write and print."""
     out = None if options.out is None else out_file(options.out, (".csv",))
     from mloss_core.lab.pair_workers import spread
-    from mloss_core.mergeability.pair_merges import METHODS, pair_accuracies
+    from mloss_core.mergeability.pair_merges import pair_accuracies
+    from mloss_core.mergeability.pair_names import METHODS
     from mloss_core.mergeability.pairs import all_pairs
 
     recipes = [Recipe(method=name, seed=options.seed) for name in (names(options.methods) or METHODS)]

@@ -11,6 +11,7 @@ from mloss_core.errors import InvalidOptionError
 from mloss_core.evaluation.contenders import as_contender, individual, zero_shot
 from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.evaluation.tables import rows_of
+from mloss_core.mergeability.pair_names import BASELINES, METHODS
 from mloss_core.mergeability.pairs import all_pairs
 from mloss_core.mergeability.sources.table import Pair
 from mloss_core.merging.methods import check_recipe
@@ -23,10 +24,6 @@ from mloss_core.zoo.model import Zoo
 if TYPE_CHECKING:
     import pandas
 
-METHODS = ("average", "task_arithmetic", "ties", "dare", "tsv_m", "iso_c", "m_ties", "actmat")
-"""Methods by which pairs are merged unless told, each with its own default options."""
-BASELINES = ("zero_shot", "individual")
-"""What every table of pairs also holds."""
 _REVISION = 0
 
 

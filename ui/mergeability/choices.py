@@ -7,15 +7,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mloss_core.mergeability.metrics import METRICS, Metric
+from mloss_core.mergeability.metrics.record import Metric
+from mloss_core.mergeability.metrics.registry import CATEGORIES, METRICS
+from mloss_core.mergeability.pair_names import BASELINES, QUALITY
 from ui import formats
 from ui.mergeability.matrices import View, matrix
 
 DEFAULT = "mloss"
-BY_BLOCK: Mapping[str, str] = {"mloss": "mloss", "mloss_normalised": "normalised"}
-"""Column of the frame by block, for the metrics that exist for each block."""
 _DIVERGING = ("cosine",)
-_ENGINEERING = ("squared activation",)
+_ENGINEERING = ("squared activation", "squared weight", "loss a weight", "squared loss a weight", "loss a pixel")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What the page shows: a metric, of one block or of all, for some models, in an order, against a method's merges.
+
+    `method` is None where no pair was merged.
+    """
+
+    metric: Metric
+    block: int | None
+    tasks: tuple[str, ...]
+    order: str
+    method: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +38,21 @@ class Pairs:
 
     Args:
         numbers: a row a pair: `task_a`, `task_b`, a column a metric, NaN where a metric does not exist.
-        blocks: a row a pair and block: `task_a`, `task_b`, `block`, `mloss`, `normalised`.
+        blocks: a row a pair and block: `task_a`, `task_b`, `block`, a column for each metric that exists by block.
         undefined: why a metric does not exist for a pair: dicts of metric, task_a, task_b and reason.
+        facts: how merges were measured (split, counts, recipes); empty where none were.
     """
 
     numbers: pd.DataFrame
     blocks: pd.DataFrame
     undefined: tuple[Mapping[str, Any], ...] = ()
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The methods by which pairs were merged and measured."""
+        known = [str(name).removeprefix(QUALITY) for name in self.numbers.columns if str(name).startswith(QUALITY)]
+        return tuple(name for name in known if name not in BASELINES)
 
     @property
     def metrics(self) -> list[Metric]:
@@ -46,13 +68,23 @@ class Pairs:
         }
 
 
+def by_block(pairs: Pairs, metric: Metric) -> bool:
+    """Whether the metric was measured for each block."""
+    return metric.blocks is not None and metric.name in pairs.blocks
+
+
 def pair_view(pairs: Pairs, tasks: Sequence[str], metric: Metric, block: int | None) -> View:
     """The matrix of a metric over the chosen tasks, of the whole model or of one block."""
-    if block is None or metric.name not in BY_BLOCK:
+    if block is None or not by_block(pairs, metric):
         values = matrix(pairs.numbers, tasks, metric.name)
     else:
-        values = matrix(pairs.blocks[pairs.blocks["block"] == block], tasks, BY_BLOCK[metric.name])
+        values = matrix(pairs.blocks[pairs.blocks["block"] == block], tasks, metric.name)
     return View(tuple(tasks), values, metric.higher_is_better)
+
+
+def quality_view(pairs: Pairs, tasks: Sequence[str], method: str) -> View:
+    """The matrix of measured quality: accuracy of the pair's merge relative to the individual models."""
+    return View(tuple(tasks), matrix(pairs.numbers, tasks, f"{QUALITY}{method}"), True)
 
 
 def diverging(metric: Metric) -> bool:
@@ -77,7 +109,20 @@ def direction(metric: Metric) -> str:
 
 
 def where(metric: Metric, block: int | None) -> str:
-    """Over what the metric is taken, for titles."""
-    if metric.name not in BY_BLOCK:
-        return "all weights"
+    """Over what the metric is taken, for titles; nothing for metrics of the whole model."""
+    if metric.blocks is None:
+        return ""
     return "all blocks" if block is None else f"block {block}"
+
+
+def method_title(name: str) -> str:
+    """A method's name for people, as it is where the lab does not know it."""
+    from mloss_core.merging.methods import METHODS
+
+    return METHODS[name].title if name in METHODS else name.replace("_", " ")
+
+
+def option_text(name: str) -> str:
+    """A metric in a list that is searched: its name, then its category."""
+    metric = METRICS[name]
+    return f"{metric.title} · {CATEGORIES[metric.category].lower()}"

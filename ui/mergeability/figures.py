@@ -82,11 +82,13 @@ def matrix_figure(
     return fig
 
 
-def profile_figure(profile: pd.Series, mean: pd.Series, pair: str, height: int = 260) -> go.Figure:
-    """M-Loss of one pair by block as bars, the mean of all pairs as a marked line."""
+def profile_figure(
+    profile: pd.Series, mean: pd.Series, pair: str, label: str = "M-Loss", height: int = 260
+) -> go.Figure:
+    """A metric of one pair by block as bars, the mean of all pairs as a marked line."""
     factor, unit = unit_of(np.concatenate([profile.to_numpy(float), mean.to_numpy(float)]))
     fig = theme.figure(
-        f"M-Loss by block ({unit})" if unit else "M-Loss by block",
+        f"{label} by block ({unit})" if unit else f"{label} by block",
         x="Block",
         height=height,
         subtitle=f"Bars: {pair}. Line: mean of all pairs of the zoo",

@@ -1,172 +1,127 @@
-"""The Mergeability page: the matrix of pairs, the card of one pair, and the table of all."""
+"""The Mergeability page: this zoo's answer, the matrix of pairs beside what was measured, one pair, and sets."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from mloss_core.mergeability.metrics import METRICS, Metric
-from mloss_core.recipe import MLossOptions
-from ui import jobs, state, theme
+from mloss_core.mergeability.metrics.registry import METRICS
+from mloss_core.mergeability.pair_names import METHODS, QUALITY
+from ui import state, theme
 from ui.errors import guard
 from ui.formats import plain
-from ui.mergeability.choices import BY_BLOCK, DEFAULT, Pairs, direction, diverging, number_text, pair_view, where
-from ui.mergeability.figures import matrix_figure, pair_of, profile_figure
-from ui.mergeability.matrices import (
-    View,
-    block_profile,
-    clustering,
-    hardest,
-    leaf_order,
-    mean_profile,
-    pair_sentence,
-    pair_table,
-    rank,
-)
+from ui.mergeability.answer import answer
+from ui.mergeability.card import pair_card
+from ui.mergeability.choices import Choice, Pairs, diverging, method_title, number_text, pair_view, quality_view, where
+from ui.mergeability.controls import PAGE, controls
+from ui.mergeability.data import EVERYTHING, MERGES, ask, lacks, pairs_of
+from ui.mergeability.figures import matrix_figure, pair_of
+from ui.mergeability.matrices import View, clustering, hardest, leaf_order, pair_table
+from ui.mergeability.scatter import correlation_text, goes_with, scatter_figure
+from ui.mergeability.sets import which_to_merge
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import image_needs
 
-if TYPE_CHECKING:
-    from mloss_core.lab.requests import Payload
-
-PAGE = "mb"
-METRIC = state.key(PAGE, "metric")
-MODELS = state.key(PAGE, "models")
-BLOCK = state.key(PAGE, "block")
-ORDER = state.key(PAGE, "order")
 PAIR = state.key(PAGE, "pair")
 _CHART = state.key(PAGE, "matrix")
+_SCATTER = state.key(PAGE, "scatter")
 _CHOSEN = "_mb_pair"
-_WHOLE = "all"
-_ORDERS = {"clustered": "Clustered", "zoo": "As in the zoo"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """What the page shows: a metric, of one block or of all, for some models, in an order."""
-
-    metric: Metric
-    block: int | None
-    tasks: tuple[str, ...]
-    order: str
+_SHORT = ("cosine", "fraction", "ratio", "overlap", "similarity", "degree", "rank", "score", "weight")
+"""Units whose numbers are of ordinary size."""
 
 
 @guard()
 def mergeability(zoo: ZooFacts) -> None:
     """Draw the page below its title."""
-    choice = _controls(zoo)
     if len(zoo.tasks) < 2:
         st.info("This zoo has one model: pairs need at least two.", icon=":material/info:")
         return
+    place, pairs = st.container(), pairs_of(zoo)
+    with place:
+        choice = controls(zoo, pairs)
     if len(choice.tasks) < 2:
         st.info("Choose at least two models above: a pair needs two.", icon=":material/info:")
-        return
-    count = _pair_count(zoo.tasks)
-    payload = jobs.job_payload("pairs", request(zoo), label=f"Comparing {count} pairs of models")
-    if payload is not None:
-        _show(read_pairs(payload), choice)
-
-
-def request(zoo: ZooFacts) -> dict[str, Any]:
-    """The request for all pairs of the zoo; every choice on the page is answered from its result."""
-    return {"zoo": zoo.name, "tasks": None, "mloss": MLossOptions().to_dict(), "metrics": list(offered_metrics(zoo))}
-
-
-def offered_metrics(zoo: ZooFacts) -> dict[str, Metric]:
-    """The metrics that this zoo can have: without images of its tasks, those of weights alone."""
-    blind = bool(image_needs(zoo, ""))
-    return {name: metric for name, metric in METRICS.items() if not (blind and metric.needs_data)}
-
-
-def read_pairs(payload: "Payload") -> Pairs:
-    """What a `pairs` payload holds."""
-    meta = payload.meta
-    return Pairs(pd.DataFrame(meta["pairs"]), pd.DataFrame(meta["blocks"]), tuple(meta.get("undefined", ())))
+    elif pairs is not None:
+        _show(zoo, pairs, choice)
 
 
 def _pair_count(tasks: Sequence[str]) -> int:
     return len(tasks) * (len(tasks) - 1) // 2
 
 
-def _controls(zoo: ZooFacts) -> Choice:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        offered = offered_metrics(zoo)
-        usual = DEFAULT if DEFAULT in offered else next(iter(offered))
-        name = st.selectbox(
-            "Compare by",
-            list(offered),
-            index=list(offered).index(usual),
-            key=METRIC,
-            bind=state.BIND,
-            width=270,
-            format_func=lambda name: METRICS[name].title,
-        )
-        metric = offered.get(name) or offered[usual]
-        block = _block_choice(zoo, enabled=metric.name in BY_BLOCK)
-        order = st.segmented_control(
-            "Order",
-            list(_ORDERS),
-            default="clustered",
-            required=True,
-            key=ORDER,
-            bind=state.BIND,
-            format_func=lambda word: _ORDERS.get(word, word),
-            help="Clustered puts models that get along side by side: average linkage of the numbers shown, with its "
-            "tree on top.",
-        )
-    state.prune(MODELS, zoo.tasks)
-    chosen = st.pills(
-        "Models",
-        zoo.tasks,
-        selection_mode="multi",
-        default=zoo.tasks,
-        format_func=plain,
-        key=MODELS,
-        bind=state.BIND,
-        wrap=True,
-        label_visibility="collapsed",
-    )
-    st.caption(f"{metric.summary} {direction(metric)}")
-    if len(offered) < len(METRICS):
-        st.caption(f"{image_needs(zoo, 'Pairwise M-Loss needs')} Shown: what the weights alone tell.")
-    return Choice(metric, block, tuple(task for task in zoo.tasks if task in set(chosen or ())), order or "clustered")
-
-
-def _block_choice(zoo: ZooFacts, enabled: bool) -> int | None:
-    options = [_WHOLE, *map(str, range(zoo.layers))]
-    word = st.selectbox(
-        "Block",
-        options,
-        key=BLOCK,
-        bind=state.BIND,
-        width=150,
-        disabled=not enabled,
-        format_func=lambda word: "All blocks" if word == _WHOLE else f"Block {word}",
-        help="M-Loss exists for each block; the other metrics for the whole model only.",
-    )
-    return int(word) if enabled and word in options[1:] else None
-
-
-def _show(pairs: Pairs, choice: Choice) -> None:
+def _show(zoo: ZooFacts, pairs: Pairs, choice: Choice) -> None:
+    st.markdown(answer(pairs, choice.tasks, choice.method))
+    _offers(zoo, pairs)
     view = pair_view(pairs, choice.tasks, choice.metric, choice.block)
     chosen = _chosen(choice.tasks) or hardest(view)
-    matrix_place, card_place = st.columns([0.54, 0.46], gap="medium")
+    matrix_place, beside = st.columns([0.52, 0.48], gap="medium")
     with matrix_place:
         _matrix(pairs, view, choice, chosen)
-    with card_place:
-        if chosen is not None:
-            _card(pairs, view, choice, chosen)
+    with beside:
+        if choice.method is not None:
+            _scatter(pairs, view, choice, chosen)
+        elif chosen is not None:
+            pair_card(zoo, pairs, view, choice, chosen)
+    if choice.method is not None and chosen is not None:
+        pair_card(zoo, pairs, view, choice, chosen)
+    which_to_merge(zoo, pairs, choice.tasks, choice.method)
     _table(pairs, choice)
+
+
+def _offers(zoo: ZooFacts, pairs: Pairs) -> None:
+    """Buttons for the longer work: all metrics, and merges of all pairs."""
+    metrics, merges = lacks(zoo, pairs)
+    if not (metrics or merges):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if metrics:
+            st.button(
+                "Measure all metrics",
+                icon=":material/query_stats:",
+                on_click=ask,
+                args=(EVERYTHING, zoo),
+                help="Singular directions, activations and gradients of every model: a minute for small models, "
+                "minutes for ViT-B/32. It goes on where it was if it is stopped.",
+            )
+        if merges:
+            st.button(
+                "Merge and measure all pairs",
+                icon=":material/science:",
+                on_click=ask,
+                args=(MERGES, zoo),
+                help=f"{_pair_count(zoo.tasks)} pairs, {len(METHODS)} methods, validation images.",
+            )
+
+
+def _scatter(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str] | None) -> None:
+    method = str(choice.method)
+    quality = quality_view(pairs, choice.tasks, method)
+    found = goes_with(view, quality)
+    fig = scatter_figure(
+        view,
+        quality,
+        label=choice.metric.title,
+        method=method_title(method),
+        found=found,
+        chosen=chosen,
+        text=lambda value: number_text(choice.metric, value),
+    )
+    theme.show(
+        fig,
+        key=_SCATTER,
+        on_select=_clicked(_SCATTER, choice.tasks),
+        alt=f"{choice.metric.title} against measured quality of {found.pairs} merged pairs: {correlation_text(found)}.",
+    )
+    split = {"val": "validation", "test": "test"}.get(str(pairs.facts.get("split")), "")
+    st.caption(f"A point is a pair, merged and evaluated on {split} images of its two tasks. Click one to see it.")
 
 
 def _matrix(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str] | None) -> None:
     metric = choice.metric
     tree = clustering(view) if choice.order == "clustered" else None
+    over = where(metric, choice.block)
     fig = matrix_figure(
         view.reordered(leaf_order(tree, len(view.tasks))),
-        f"{metric.title}, {where(metric, choice.block)}",
+        f"{metric.title}, {over}" if over else metric.title,
         label=metric.title,
         tree=tree,
         chosen=chosen,
@@ -178,7 +133,7 @@ def _matrix(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str] | 
     theme.show(
         fig,
         key=_CHART,
-        on_select=_clicked(view.tasks),
+        on_select=_clicked(_CHART, view.tasks),
         alt=f"{metric.title} of {len(view.numbers)} pairs of models"
         + (f"; {worst[0]} and {worst[1]} promise the worst merge." if worst else "."),
     )
@@ -191,9 +146,9 @@ def _matrix(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str] | 
         st.caption(f"Empty cells: {pairs_have} no number: {plain(why)}.{kept}")
 
 
-def _clicked(tasks: Sequence[str]) -> Callable[[], None]:
+def _clicked(chart: str, tasks: Sequence[str]) -> Callable[[], None]:
     def clicked() -> None:
-        pair = pair_of(theme.selected_id(st.session_state.get(_CHART)), tasks)
+        pair = pair_of(theme.selected_id(st.session_state.get(chart)), tasks)
         if pair is not None:
             st.session_state[_CHOSEN] = pair
             state.write(PAIR, "|".join(pair))
@@ -208,40 +163,9 @@ def _chosen(tasks: Sequence[str]) -> tuple[str, str] | None:
     return pair_of(text, tasks)
 
 
-def _card(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str]) -> None:
-    first, second = chosen
-    column = BY_BLOCK.get(choice.metric.name, "mloss")
-    profile, mean = block_profile(pairs.blocks, first, second, column), mean_profile(pairs.blocks, column)
-    title = choice.metric.title + ("" if choice.block is None else f" in block {choice.block}")
-    with st.container(border=True):
-        st.markdown(pair_sentence(view, first, second, title, profile, mean))
-        st.table(_metric_table(pairs, choice.tasks, first, second), border="horizontal", hide_index=True)
-        if len(profile):
-            theme.show(
-                profile_figure(profile, mean, f"{first} and {second}"),
-                key="mb_profile",
-                alt=f"M-Loss of {first} and {second} by block against the mean pair.",
-            )
-
-
-def _metric_table(pairs: Pairs, tasks: Sequence[str], first: str, second: str) -> pd.DataFrame:
-    """Every metric of one pair with its place, 1 being the most promising one."""
-    lines = []
-    for metric in pairs.metrics:
-        view = pair_view(pairs, tasks, metric, None)
-        place = rank(view, first, second)
-        lines.append(
-            {
-                "Metric": metric.title,
-                "Value": number_text(metric, view.value(first, second)),
-                "Place": "" if place is None else f"{place[0]} of {place[1]}",
-            }
-        )
-    return pd.DataFrame(lines)
-
-
 def _table(pairs: Pairs, choice: Choice) -> None:
     names = [metric.name for metric in pairs.metrics]
+    names += [f"{QUALITY}{method}" for method in pairs.measured]
     name = choice.metric.name
     table = pair_table(pairs.numbers, choice.tasks, names, name, descending=bool(choice.metric.higher_is_better))
     with st.expander(f"Table of pairs ({len(table)})", icon=":material/table:"):
@@ -266,6 +190,10 @@ def _table(pairs: Pairs, choice: Choice) -> None:
 def _table_columns(names: Sequence[str]) -> dict[str, Any]:
     columns: dict[str, Any] = {"task_a": "Model", "task_b": "With"}
     for name in names:
-        shape = "scientific" if METRICS[name].unit == "squared activation" else "%.3f"
+        if name.startswith(QUALITY):
+            title = method_title(name.removeprefix(QUALITY))
+            columns[name] = st.column_config.NumberColumn(f"{title}, measured", format="percent")
+            continue
+        shape = "%.3f" if METRICS[name].unit in _SHORT else "scientific"
         columns[name] = st.column_config.NumberColumn(METRICS[name].title, help=METRICS[name].summary, format=shape)
     return columns

@@ -9,7 +9,8 @@ import pandas as pd
 
 from mloss_core.caching import REPORTS
 from mloss_core.lab.requests import CacheReference, Payload
-from mloss_core.mergeability.pair_merges import METHODS, pair_accuracies
+from mloss_core.mergeability.pair_merges import pair_accuracies
+from mloss_core.mergeability.pair_names import METHODS
 from mloss_core.mergeability.pairs import pairwise_blocks, pairwise_metrics
 from mloss_core.merging.spectral.spectra import layer_spectra, task_interference
 from mloss_core.mloss import measure_mloss, node_detail

@@ -19,7 +19,13 @@ _MOST_COEFFICIENTS = 12
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("predict", help="predict merge quality from a table of pairs, cross-validated")
-    parser.add_argument("table", metavar="TABLE.csv", help="columns task_a, task_b, metrics, acc_M, normacc_M, acc_a_M")
+    parser.add_argument(
+        "tables",
+        nargs="+",
+        metavar="TABLE.csv",
+        help="columns task_a, task_b, metrics, acc_M, normacc_M, acc_a_M, acc_b_M; or one file of metrics and one of "
+        "merges",
+    )
     parser.add_argument(
         "--target",
         metavar="COLUMN",
@@ -62,9 +68,9 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Cross-validate and print."""
     out = None if options.out is None else out_file(options.out, (".json", ".csv"))
-    from mloss_core.mergeability.predictor import cross_validate, read_table, report
+    from mloss_core.mergeability.predictor import cross_validate, join_tables, read_table, report
 
-    pairs = read_table(options.table)
+    pairs = join_tables([read_table(path) for path in options.tables])
     target = options.target or _default_target(pairs)
     result = cross_validate(
         pairs,
@@ -85,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         emit(answer)
     else:
-        _print(options.table, answer, result)
+        _print(" and ".join(options.tables), answer, result)
 
 
 def _default_target(pairs: "PairTable") -> str:

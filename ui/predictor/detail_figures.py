@@ -14,7 +14,7 @@ from mloss_core.mergeability.predictor.metrics_alone import SingleMetric
 from mloss_core.mergeability.predictor.results import CrossValidation
 from ui import theme
 from ui.predictor.controls import Unit
-from ui.predictor.figures import BASELINE_COLOURS
+from ui.predictor.figures import BASELINE_COLOURS, LEGEND_LINE, LEGEND_TOP
 from ui.predictor.words import number
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def coefficients_figure(result: CrossValidation) -> go.Figure | None:
         },
         hovertemplate="%{y} of folds<br>%{x:.3f} ± %{error_x.array:.3f}<extra></extra>",
     )
-    _rows(fig)
+    _rows(fig, len(names))
     return fig
 
 
@@ -76,7 +76,7 @@ def ablation_figure(found: Sequence[Ablation], headline: float) -> go.Figure:
         customdata=[[number(one.headline)] for one in known],
         hovertemplate="Without %{y}: %{x:+.3f} ± %{error_x.array:.3f}, r %{customdata[0]}<extra></extra>",
     )
-    _rows(fig)
+    _rows(fig, len(known))
     return fig
 
 
@@ -87,14 +87,14 @@ def alone_figure(found: Sequence[SingleMetric]) -> go.Figure:
         "Every metric alone",
         x="Pearson's r over all pairs",
         height=_HEAD + 20 * max(4, len(known)),
-        subtitle=f"Filled: p < {SIGNIFICANT} when tasks are renamed; ringed: also when all metrics were looked at",
+        subtitle=f"Filled: p < {SIGNIFICANT} when tasks are renamed; large: also after looking at all metrics",
     )
     for one in known:
         fig.add_scatter(
             x=[0, one.pearson],
             y=[title(one.metric)] * 2,
             mode="lines",
-            line={"color": theme.FAINT, "width": 4},
+            line={"color": theme.MUTED, "width": 1},
             hoverinfo="skip",
             showlegend=False,
         )
@@ -113,11 +113,11 @@ def alone_figure(found: Sequence[SingleMetric]) -> go.Figure:
         "p %{customdata[2]}, of all metrics %{customdata[3]}<extra></extra>",
         showlegend=False,
     )
-    _rows(fig)
+    _rows(fig, len(known))
     return fig
 
 
-def choosing_figure(result: CrossValidation, unit: Unit, height: int = 330) -> go.Figure:
+def choosing_figure(result: CrossValidation, unit: Unit, height: int = 370) -> go.Figure:
     """What choosing the k best pairs costs, by prediction, by each baseline and by chance."""
     scores = result.scores
     counts = np.arange(1, max(2, min(30, len(scores.measured) // 2)) + 1)
@@ -141,6 +141,7 @@ def choosing_figure(result: CrossValidation, unit: Unit, height: int = 330) -> g
             line={"color": colour, "width": width, "dash": "dot" if name == "Chance" else "solid"},
             hovertemplate=f"{name}, %{{x}} pairs: %{{y:.2f}} lost<extra></extra>",
         )
+    fig.update_layout(margin={"l": 0, "r": 8, "t": LEGEND_TOP + LEGEND_LINE * len(lines), "b": 4})
     fig.update_yaxes(rangemode="tozero")
     return fig
 
@@ -170,10 +171,10 @@ def steadiness_figure(found: "pd.DataFrame", height: int = 330) -> go.Figure:
     return fig
 
 
-def _rows(fig: go.Figure) -> None:
-    """Names to the left of horizontal bars, a line at zero."""
+def _rows(fig: go.Figure, count: int) -> None:
+    """Names to the left of so many rows, a line at zero."""
     fig.update_layout(showlegend=False, margin={"l": 0, "r": 8, "t": theme.TITLE_HEIGHT + 16, "b": 4})
-    fig.update_yaxes(showgrid=False, automargin=True, ticks="", tickfont={"size": 12})
+    fig.update_yaxes(showgrid=False, automargin=True, ticks="", tickfont={"size": 12}, range=[-0.7, count - 0.3])
     fig.add_vline(x=0, line={"color": theme.INK, "width": 1})
 
 

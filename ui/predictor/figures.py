@@ -18,6 +18,15 @@ BASELINE_COLOURS = {
     "mloss_alone": theme.CATEGORY[4],
     "merged_agreement_alone": theme.CATEGORY[8],
 }
+_SHORT = {
+    "sum_of_individual_accuracies": "Sum of accuracies",
+    "additive_task_effects": "Task effects",
+    "best_single_metric": "Best metric",
+    "mloss_alone": "M-Loss",
+    "merged_agreement_alone": "After merging",
+}
+LEGEND_TOP, LEGEND_LINE = 40, 16
+"""Height of the title, and of a line of the legend below it, in pixels."""
 _DASHES = {
     "sum_of_individual_accuracies": "dash",
     "additive_task_effects": "dashdot",
@@ -83,7 +92,7 @@ def folds_figure(result: CrossValidation, height: int = 370) -> go.Figure:
     for name, held in result.baselines.items():
         value = held.headline(pools)
         if not math.isnan(value):
-            _add_line(fig, BASELINES[name].title, value, BASELINE_COLOURS[name], _DASHES[name], 1.5)
+            _add_line(fig, _SHORT.get(name, name), value, BASELINE_COLOURS[name], _DASHES[name], 1.5)
     _layout(fig, result)
     return fig
 
@@ -119,9 +128,8 @@ def _add_line(fig: go.Figure, name: str, value: float, colour: str, dash: str, w
 
 
 def _layout(fig: go.Figure, result: CrossValidation) -> None:
-    values = [held.headline(result.protocol.pools) for held in result.baselines.values()]
-    values += [fold.pearson for fold in result.scores.folds] + [result.headline]
-    known = [value for value in values if not math.isnan(value)]
+    values = [held.headline(result.protocol.pools) for held in result.baselines.values()] + [result.headline]
+    known = [value for value in [*values, *(fold.pearson for fold in result.scores.folds)] if not math.isnan(value)]
     fig.update_layout(
         xaxis2={"overlaying": "x", "range": [0, 1], "visible": False, "fixedrange": True},
         legend={
@@ -130,14 +138,15 @@ def _layout(fig: go.Figure, result: CrossValidation) -> None:
             "y": 1.0,
             "yanchor": "bottom",
             "entrywidthmode": "pixels",
-            "font": {"size": 12},
+            "entrywidth": 128,
+            "font": {"size": 11},
         },
-        margin={"l": 0, "r": 8, "t": theme.TITLE_HEIGHT + 44, "b": 4},
+        margin={"l": 0, "r": 8, "t": LEGEND_TOP + LEGEND_LINE * len(values), "b": 4},
     )
-    fig.update_yaxes(range=[min(0.0, *known) - 0.05, 1.04])
+    fig.update_yaxes(range=[min([0.0, *known]) - 0.05, 1.04])
     fig.update_xaxes(showgrid=False, selector={"anchor": "y"})
     fig.update_xaxes(tickangle=-60, tickfont={"size": 10}, tickmode="linear", dtick=1, automargin=True)
-    if min(known) < 0:
+    if min([0.0, *known]) < 0:
         fig.add_hline(y=0, line={"color": theme.INK, "width": 1})
 
 

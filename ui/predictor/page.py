@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from mloss_core.mergeability.predictor.results import CrossValidation
 from ui.errors import guard
 from ui.formats import plain
 from ui.predictor.controls import question_form, unit_of
@@ -56,7 +57,7 @@ def _answer(zoo: ZooFacts, source: Source, question: Question) -> None:
     _notes(source, result)
 
 
-def _notes(source: Source, result) -> None:  # type: ignore[no-untyped-def]
+def _notes(source: Source, result: CrossValidation) -> None:
     notes = cautions(result, source.reference)
     with st.expander("How to read these figures", icon=":material/info:"):
         st.markdown("\n".join(f"- {note}" for note in notes))

@@ -1,9 +1,12 @@
 """What carries the prediction and what it is good for: one tab at a time is computed."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from mloss_core.mergeability.predictor.columns import category, category_title, title
+from mloss_core.mergeability.predictor.metrics_alone import SingleMetric
 from mloss_core.mergeability.predictor.results import CrossValidation
 from ui import state
 from ui.formats import plain
@@ -15,13 +18,14 @@ from ui.predictor.detail_figures import (
     coefficients_figure,
     steadiness_figure,
 )
+from ui.predictor.foretell import foretell
 from ui.predictor.results import Question, ablated, alone, chosen_set, steadiness
 from ui.predictor.source import PAGE, Source
 from ui.predictor.words import number
 from ui.theme import show
 from ui.zoo.facts import ZooFacts
 
-TABS = ("Coefficients", "Ablations", "Metrics alone", "Choosing", "How many tasks")
+TABS = ("Coefficients", "Ablations", "Metrics alone", "Choosing", "How many tasks", "Foretell")
 TAB, SIZE = state.key(PAGE, "tab"), state.key(PAGE, "size")
 
 
@@ -29,10 +33,13 @@ def details(zoo: ZooFacts, source: Source, question: Question, result: CrossVali
     """The tabs below the two charts."""
     tabs = st.tabs(TABS, key=TAB, on_change="rerun", bind=state.BIND)
     drawers = (_coefficients, _ablations, _alone, _choosing, _steadiness)
-    for tab, draw in zip(tabs, drawers, strict=True):
+    for tab, draw in zip(tabs, drawers, strict=False):
         if tab.open:
             with tab:
                 draw(question, result, unit)
+    if tabs[-1].open:
+        with tabs[-1], st.spinner("Fitting on all pairs", show_time=True):
+            foretell(zoo, source, question, result, unit)
 
 
 def _coefficients(question: Question, result: CrossValidation, unit: Unit) -> None:
@@ -97,7 +104,7 @@ def _alone(question: Question, result: CrossValidation, unit: Unit) -> None:
         st.dataframe(alone_table(found), hide_index=True, alt="Every metric alone")
 
 
-def alone_table(found) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+def alone_table(found: Sequence[SingleMetric]) -> pd.DataFrame:
     """Every metric alone with its correlations and p-values."""
     return pd.DataFrame(
         {

@@ -33,11 +33,14 @@ def answer(result: CrossValidation, unit: Unit) -> str:
     metrics = f"**{plain(title(result.metrics[0]))}** alone" if count == 1 else f"{count} metrics"
     headline = result.headline
     if math.isnan(headline):
-        return f"{metrics} say nothing of {target_words(result)}: no fold has a correlation."
+        return (
+            f"{metrics} {'says' if count == 1 else 'say'} nothing of {target_words(result)}: no fold has a correlation."
+        )
     spread = "" if pools or math.isnan(scores.standard_error) else f" ± {number(scores.standard_error)}"
     folds = f"over {len(scores.measured)} pairs" if pools else f"mean of {len(scores.folds)} folds"
     sd = "" if pools else f", sd {number(scores.sd)}"
-    text = f"{metrics} predict {target_words(result)} with **r = {number(headline)}{spread}** ({folds}{sd})."
+    verb = "predicts" if count == 1 else "predict"
+    text = f"{metrics} {verb} {target_words(result)} with **r = {number(headline)}{spread}** ({folds}{sd})."
     rivals = [
         f"{BASELINES[name].title.lower()} {number(held.headline(pools))}"
         for name, held in result.baselines.items()

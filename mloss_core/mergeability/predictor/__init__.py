@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mloss_core.mergeability.predictor.adding import added_value
     from mloss_core.mergeability.predictor.baselines import BASELINES
     from mloss_core.mergeability.predictor.fitting import Prediction, Predictor, fit_predictor
+    from mloss_core.mergeability.predictor.joining import join_tables
     from mloss_core.mergeability.predictor.metrics_alone import single_metrics
     from mloss_core.mergeability.predictor.problem import Problem, prepare
     from mloss_core.mergeability.predictor.protocols import PROTOCOLS
@@ -29,6 +30,7 @@ _HOMES = {
     "ablation": ("ablations",),
     "adding": ("added_value",),
     "baselines": ("BASELINES",),
+    "joining": ("join_tables",),
     "fitting": ("Prediction", "Predictor", "fit_predictor"),
     "problem": ("Problem", "prepare"),
     "protocols": ("PROTOCOLS",),
@@ -57,6 +59,7 @@ __all__ = [
     "cross_validate",
     "fit_predictor",
     "individual_accuracies",
+    "join_tables",
     "parse_table",
     "prepare",
     "read_coefficients",

@@ -240,13 +240,13 @@ def _difference(frame: pd.DataFrame, earlier: int, later: int) -> str | None:
     for name in frame.columns:
         if name in PAIR:
             continue
-        a, b = one[name], two[_other_side(name, frame.columns) if swapped else name]
+        a, b = one[name], two[other_side(name, frame.columns) if swapped else name]
         if not (a == b or (np.isnan(a) and np.isnan(b)) or bool(np.isclose(a, b, rtol=1e-9, atol=0))):
             return str(name)
     return None
 
 
-def _other_side(name: str, columns: pd.Index) -> str:
+def other_side(name: str, columns: pd.Index) -> str:
     """The column of the other task: `acc_b_ties` for `acc_a_ties`; the name itself where there is none."""
     match = _SIDES.fullmatch(name)
     if match is None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mloss_core.errors import InvalidOptionError
-from mloss_core.mergeability.predictor import check_table, parse_table, read_table
+from mloss_core.mergeability.predictor import check_table, join_tables, parse_table, read_table
 from tests.mloss_core.mergeability.predictor.made_tables import made_table
 
 TEXT = "task_a,task_b,good,acc_ties\nx,y,1,0.5\nx,z,2,0.6\ny,z,3,0.7\n"
@@ -95,3 +95,21 @@ def test_a_frame_of_pandas_reads_as_its_file_does():
     pd.testing.assert_frame_equal(check_table(frame).frame, parse_table(buffer.getvalue().encode()).frame)
     with pytest.raises(InvalidOptionError, match="must be a data frame; found a list"):
         check_table([1])
+
+
+def test_metrics_and_accuracies_from_two_files():
+    frame = made_table(5)
+    metrics = frame[["task_a", "task_b", "good", "bad", "idle"]]
+    merges = frame.drop(columns=["good", "bad", "idle"])
+    turned = merges.rename(
+        columns={"task_a": "task_b", "task_b": "task_a", "acc_a_ties": "acc_b_ties", "acc_b_ties": "acc_a_ties"}
+    )
+    for other in (merges, turned, turned.iloc[::-1]):
+        joined = join_tables([check_table(metrics), check_table(other)])
+        pd.testing.assert_frame_equal(joined.frame[list(frame.columns)], check_table(frame).frame)
+    fewer = join_tables([check_table(metrics.iloc[1:]), check_table(merges)])
+    assert len(fewer.frame) == 9 and fewer.notes == ("1 pair is in one table alone: left out.",)
+    with pytest.raises(InvalidOptionError, match="'good' differs between them"):
+        join_tables([check_table(metrics), check_table(frame.assign(good=1.0))])
+    with pytest.raises(InvalidOptionError, match="must have pairs in common; one has 't0', 't1'"):
+        join_tables([check_table(metrics), parse_table(TEXT.encode())])

@@ -1,0 +1,21 @@
+from mloss_core.mergeability.predictor import offered
+from mloss_core.mergeability.predictor.offered import offered_tables
+
+
+def test_tables_of_the_package_come_in_the_order_of_its_zoos_and_the_references_after_them(monkeypatch, tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for path in (ours / "wide.csv", ours / "demo20.csv", ours / "demo.csv", ours / "notes.txt"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    theirs.mkdir()
+    for name in ("mergeability_ViT-B-16_AdamW.csv", "published.csv"):
+        (theirs / name).write_text("")
+    monkeypatch.setattr(offered, "FOLDER", ours)
+    monkeypatch.setenv(offered.VARIABLE, str(theirs))
+    found = offered_tables()
+    assert [table.name for table in found] == ["demo", "demo20", "wide", "mergeability_ViT-B-16_AdamW"]
+    assert [table.reference for table in found] == [False, False, False, True]
+    assert found[0].title == "Demo zoo" and found[-1].title == "Zhou et al., ViT-B-16 AdamW"
+    monkeypatch.setattr(offered, "FOLDER", tmp_path / "nowhere")
+    monkeypatch.delenv(offered.VARIABLE)
+    assert offered_tables() == []

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mloss_core.caching import Cache
+from mloss_core.errors import InvalidOptionError
 from mloss_core.mergeability.sources.model_facts import Arrays
 from mloss_core.mloss.expert_gap import gap_layers
 from mloss_core.outputs.calibration import draw_calibration
@@ -13,20 +14,36 @@ from mloss_core.types import Progress
 from mloss_core.zoo.model import Zoo
 
 Pair = tuple[str, str]
-_PARTS = ("expert_gap", "expert_gap_normalised", "ensemble_gap")
+FACTS = ("expert_gap", "expert_gap_normalised", "ensemble_gap")
 
 
 def gaps_of_pairs(
     zoo: Zoo, pairs: Sequence[Pair], options: MLossOptions, progress: Progress, cache: Cache
 ) -> Iterator[tuple[Pair, Arrays]]:
-    """Expert gap of each pair in every block, on the inputs of the pair's average; see `mloss.expert_gap`.
+    """Expert gap of each pair in every block: what `measure_expert_gap(zoo, tasks=pair)` gives. Images are drawn once.
 
     Yields:
-        the pair, and as float64 (block,): `expert_gap`, `expert_gap_normalised` and `ensemble_gap`.
+        the pair, and as float64 (block,) each of `FACTS`; see `ExpertGapReport.layers`.
+
+    Raises:
+        InvalidOptionError: options with weights of models.
+        ZooError, DatasetError: no images for a task, or too few.
     """
+    if options.weights is not None:
+        raise InvalidOptionError("weights belong to one set of models; pairs are measured with equal ones. Leave them.")
+    tasks = tuple(task for task in zoo.tasks if any(task in pair for pair in pairs))
+    images = draw_calibration(
+        zoo,
+        tasks,
+        samples_per_task=options.samples_per_task,
+        seed=options.seed,
+        sampling=options.sampling,
+        preprocess=options.preprocess,
+    )
     for position, pair in enumerate(pairs):
         progress(position / len(pairs), f"expert gap of {' and '.join(pair)}")
         two = zoo.subset(tuple(dict.fromkeys(pair)))
-        images = draw_calibration(two, samples_per_task=options.samples_per_task, seed=options.seed)
-        rows, _ = gap_layers(two, images, options)
-        yield pair, {name: np.array([row[name] for row in rows], np.float64) for name in _PARTS}
+        places = [tasks.index(task) for task in two.tasks]
+        mine = images.take(np.flatnonzero(np.isin(images.task, places)))
+        rows, _ = gap_layers(two, mine.renumbered(places, two.tasks), options)
+        yield pair, {name: np.array([row[name] for row in rows], np.float64) for name in FACTS}

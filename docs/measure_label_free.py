@@ -1,6 +1,7 @@
 """How well criteria without labels stand in for validation accuracy, over recipes of many methods.
 
-    python -m docs.measure_label_free [--zoos demo,weak,demo20] [--draws 5]
+    python -m docs.measure_label_free [--zoos demo,weak,demo20] [--draws 5]      # twenty minutes a zoo of eight
+    python -m docs.measure_label_free --tables                                   # what is recorded, as Markdown
 
 Writes mloss_core/evaluation/criteria/measured.json, which docs/label_free.md describes and the app draws. `weak` is the
 demo zoo whose models are fine-tuned anew from its pretrained one with a tenth of the updates.
@@ -10,18 +11,20 @@ import argparse
 import dataclasses
 import json
 import statistics
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mloss_core import Recipe, merge, open_zoo
-from mloss_core.caching import cache_root
 from mloss_core.demo.recipe import FINETUNING
 from mloss_core.evaluation import evaluate_rows, evaluate_weights
-from mloss_core.evaluation.criteria import LABEL_FREE, Judge
+from mloss_core.evaluation.criteria import CRITERIA, LABEL_FREE, Judge
+from mloss_core.evaluation.criteria.choice import SOURCES
+from mloss_core.evaluation.criteria.measured import MEASURED, image_counts, measured, summary_of
 from mloss_core.evaluation.criteria.trust import lost_within, trust
 from mloss_core.merging.results import MergeResult
 from mloss_core.state_dicts import state_digest
@@ -29,10 +32,8 @@ from mloss_core.training.loops import finetune, jitter
 from mloss_core.vision.towers import build_tower
 from mloss_core.zoo.model import Encoder, Zoo
 
-OUT = Path("mloss_core/evaluation/criteria/measured.json")
 COUNTS = (4, 8, 16, 64)
 """Images of each task that a criterion looks at."""
-SOURCES = ("train", "val")
 WEAK_SHARE = 0.1
 GRIDS: dict[tuple[str, tuple[tuple[str, Any], ...]], tuple[float, ...]] = {
     ("task_arithmetic", ()): (0.1, 0.2, 0.3, 0.5, 0.8),
@@ -177,17 +178,55 @@ def study(zoo: Zoo, draws: int) -> dict[str, Any]:
     }
 
 
+def tables(record: Mapping[str, Any]) -> str:
+    """The Markdown tables of docs/label_free.md for one zoo: criteria at most images, and points lost by images."""
+    most = image_counts(record)[-1]
+    head = (
+        "| criterion | Spearman | points lost | worst draw | scale alone: mean | worst |\n|---|---|---|---|---|---|\n"
+    )
+    parts = []
+    for source, words in SOURCES.items():
+        lines = [
+            f"| {CRITERIA[name].title} | {_number(one['spearman'])} ({_number(one['low'])} to {_number(one['high'])}) | "
+            f"{100 * one['lost']:.1f} | {100 * one['lost_worst']:.1f} | {100 * one['scale_lost']:.1f} | "
+            f"{100 * one['scale_lost_worst']:.1f} |"
+            for name, one in summary_of(record, source, most).items()
+        ]
+        parts.append(f"{most} {words}, each task:\n\n{head}" + "\n".join(lines))
+    counts = image_counts(record)
+    head = f"| points lost, mean (worst draw) | {' | '.join(map(str, counts))} |\n|---|{'---|' * len(counts)}\n"
+    lines = []
+    for name in LABEL_FREE:
+        found = [summary_of(record, "train", count)[name] for count in counts]
+        cells = (f"{100 * one['lost']:.1f} ({100 * one['lost_worst']:.1f})" for one in found)
+        lines.append(f"| {CRITERIA[name].title} | {' | '.join(cells)} |")
+    parts.append("Training images of each task:\n\n" + head + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
 def main() -> None:
     """Measure the named zoos and write the table; zoos that are not named keep what was measured before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--zoos", default="demo,weak", help="of demo, weak, demo14, demo20 (default: demo,weak)")
     parser.add_argument("--draws", type=int, default=5, help="draws of the images (default: 5)")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument(
+        "--weak", type=Path, default=Path(tempfile.gettempdir()) / "mloss-weak-demo", help="where weak models are kept"
+    )
+    parser.add_argument("--out", type=Path, default=MEASURED)
+    parser.add_argument("--tables", action="store_true", help="print what is recorded as Markdown; measure nothing")
     options = parser.parse_args()
+    if options.tables:
+        for name, record in measured().items():
+            print(f"## {name}\n\n{tables(record)}")
+        return
     table = json.loads(options.out.read_text()) if options.out.is_file() else {"zoos": {}}
     for name in options.zoos.split(","):
         zoo = open_zoo("demo" if name == "weak" else name, "cpu")
-        zoo = weak_zoo(zoo, cache_root() / "weak") if name == "weak" else zoo
+        zoo = weak_zoo(zoo, options.weak) if name == "weak" else zoo
         table["zoos"][name] = study(zoo, options.draws)
         options.out.write_text(json.dumps(table, indent=1) + "\n")
 

@@ -8,7 +8,7 @@ from mloss_core.data.field.places import first_of, folders_of, named
 from mloss_core.data.field.reading import read_field_task
 from mloss_core.data.foreign_files import reading
 from mloss_core.data.image_folders import ImageFolderDataset, split_folder
-from mloss_core.data.image_paths import images_below
+from mloss_core.data.image_paths import images_below, is_image, visible
 from mloss_core.data.parquet_files import has_parquet_files
 from mloss_core.data.parquet_folders import read_parquet_folder
 from mloss_core.data.split_dataset import SplitDataset
@@ -71,7 +71,7 @@ def open_dataset(name: str, folder: Path, architecture: Architecture, task: Fiel
         return data
     if parquet:
         return _labelled(read_parquet_folder, name, folder, architecture, task)
-    if task is not None:
+    if task is not None and not _only_images(folder):
         return read_field_task(task, name, folder, architecture)
     if images_below(folder).paths:
         return UnlabelledDataset(name, folder, architecture)
@@ -151,6 +151,12 @@ def _readable(task: FieldTask) -> tuple[str, ...]:
 def _names(name: str, task: FieldTask | None) -> tuple[str, ...]:
     plain = "".join(letter for letter in name.lower() if letter not in "-_ ")
     return (plain,) if task is None else (plain, task.name, *task.aliases)
+
+
+def _only_images(folder: Path) -> bool:
+    """Whether images lie side by side and nothing else is there that could tell their classes."""
+    found = [path for path in folder.iterdir() if visible(path.name)]
+    return bool(found) and all(is_image(path) and path.is_file() for path in found)
 
 
 def _has_own_folders(folder: Path, task: FieldTask | None) -> bool:

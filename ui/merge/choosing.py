@@ -49,7 +49,7 @@ def choice_controls(zoo: ZooFacts) -> Choice:
             format_func=lambda split: _SOURCE_WORDS.get(split, split),
             help="Training images are those the models were fine-tuned on; of either, labels stay hidden.",
         )
-    st.caption(f"{CRITERIA[name].summary} :material/warning: {CRITERIA[name].weakness}")
+    st.caption(f":material/warning: {CRITERIA[name].weakness}", help=CRITERIA[name].summary)
     return Choice(name, images if images in COUNTS else IMAGES, source if source in SOURCES else "train")
 
 

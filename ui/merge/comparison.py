@@ -205,9 +205,9 @@ def _table_tab(
         st.info("The baselines are being measured. Add a recipe on the left to compare it.", icon=":material/info:")
         return
     keys = _table(zoo, rows, baseline)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
         st.caption(f"{legend()} {NOTE}" if any(row.recorded for row in rows) else legend(), width="stretch")
-        study_button("mg_label_free_table")
+        study_button()
     row_actions(zoo, rows, entries, keys)
     verdicts(rows, entries, offer=not keys)
     chart = shown_rows(rows, keys, baseline)

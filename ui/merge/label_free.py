@@ -19,9 +19,9 @@ _LIMIT = 3
 """Tasks that a sentence names before it only counts them."""
 
 
-def study_button(key: str = "mg_label_free") -> None:
+def study_button() -> None:
     """A quiet button that opens the study."""
-    if st.button(QUESTION, key=key, icon=":material/help:", type="tertiary"):
+    if st.button(QUESTION, key="mg_label_free", icon=":material/help:", type="tertiary"):
         _study_dialog()
 
 

@@ -13,7 +13,6 @@ from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.choosing import choice_controls, choice_request
 from ui.merge.draft import Draft
-from ui.merge.label_free import study_button
 from ui.merge.tuning_figures import SCALE, scale_curve, sentence, threshold_curves, threshold_sentence
 from ui.options_form import widget_key
 from ui.zoo.facts import ZooFacts
@@ -54,7 +53,6 @@ def tuning_section(zoo: ZooFacts, draft: Draft) -> None:
             on_click=_use,
             args=(draft.recipe.method, found[SCALE]),
         )
-    study_button()
 
 
 def _request(zoo: ZooFacts, recipe: Recipe, choice: Choice) -> dict[str, Any]:
@@ -114,7 +112,6 @@ def threshold_section(zoo: ZooFacts, draft: Draft) -> None:
             on_click=_use_thresholds,
             args=(draft.method.name, values),
         )
-    study_button()
 
 
 def _use_thresholds(method: str, values: tuple[float, ...]) -> None:

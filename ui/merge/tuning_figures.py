@@ -96,7 +96,7 @@ def unit_of(found: Mapping[str, Any]) -> Unit:
 
 def heading(found: Mapping[str, Any]) -> str:
     """What the values are."""
-    return CRITERIA[found.get("choose_by", "validation")].title
+    return CRITERIA[found.get("choose_by", "validation")].short
 
 
 def images_of(found: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ class Criterion:
 
     Args:
         name: its key in `CRITERIA`, on the command line and in JSON.
-        title: its name for people; `short` heads a column.
+        title: its name for people; `short` where there is little room.
         summary: one sentence: what exactly is computed.
         weakness: one sentence: when not to trust it. Shown wherever the criterion is.
         unit: of the value: `fraction`, `nats` or `cosine`.
@@ -88,7 +88,7 @@ _ALL = (
     Criterion(
         name="validation",
         title="Validation accuracy",
-        short="Accuracy",
+        short="Validation accuracy",
         summary="Top-1 accuracy on validation images, mean over tasks.",
         weakness="It needs labels, and a figure that chose a recipe flatters it: report on test images.",
         unit="fraction",
@@ -99,7 +99,7 @@ _ALL = (
     Criterion(
         name="expert_agreement",
         title="Agreement with the own experts",
-        short="Own expert",
+        short="Own-expert agreement",
         summary="Share of each task's images on which the merge and that task's own fine-tuned model name the same "
         "class, mean over tasks.",
         weakness="An expert's mistakes count as truth: where experts are weak it rewards repeating them.",
@@ -111,7 +111,7 @@ _ALL = (
     Criterion(
         name="expert_kl",
         title="Closeness to the own experts, −KL",
-        short="−KL own",
+        short="−KL to own expert",
         summary="Minus KL(own expert || merge) of the predicted classes in nats, mean over images, tasks: 0 is best.",
         weakness="It also asks for the expert's confidence: a merge that is right but less sure is marked down, and "
         "experts that are sure of mistakes mislead it.",
@@ -123,10 +123,10 @@ _ALL = (
     Criterion(
         name="feature_cosine",
         title="Cosine to the own experts' features",
-        short="Cosine own",
+        short="Cosine to own expert",
         summary="Cosine of the merge's features to those of the task's own fine-tuned model, mean over images and "
         "tasks.",
-        weakness="It weighs directions that the head never looks at, so it picks scales too small for accuracy.",
+        weakness="It weighs directions that the head never looks at: on the demo zoo it picks scales that are too large.",
         unit="cosine",
         needs=frozenset({"own"}),
         data="unlabeled images of each task; no head",
@@ -135,7 +135,7 @@ _ALL = (
     Criterion(
         name="ensemble_agreement",
         title="Agreement with the Ensemble",
-        short="Ensemble",
+        short="Ensemble agreement",
         summary="Share of images on which the merge and the Ensemble of all fine-tuned models name the same class, "
         "mean over tasks.",
         weakness="The Ensemble can be worse than a good merge; agreeing with it is then no merit.",

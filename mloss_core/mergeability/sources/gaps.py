@@ -1,11 +1,12 @@
-"""The expert gap of every pair of models, by block: what merging two models costs each on its own task's images."""
+"""The expert gap of pairs: how far the averaged pair's activations are from those of each task's own model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError
+from mloss_core.mergeability.sources.model_facts import Arrays
 from mloss_core.mloss.expert_gap import gap_layers
 from mloss_core.outputs.calibration import draw_calibration
 from mloss_core.recipe import MLossOptions
@@ -13,23 +14,16 @@ from mloss_core.types import Progress
 from mloss_core.zoo.model import Zoo
 
 Pair = tuple[str, str]
-FACTS = ("expert_gap", "expert_gap_normalised", "ensemble_gap", "ensemble_gap_normalised", "mloss")
+FACTS = ("expert_gap", "expert_gap_normalised", "ensemble_gap")
 
 
-def expert_gap_of_pairs(
+def gaps_of_pairs(
     zoo: Zoo, pairs: Sequence[Pair], options: MLossOptions, progress: Progress, cache: Cache
-) -> Iterator[tuple[Pair, Mapping[str, np.ndarray]]]:
-    """The expert gap of each pair in every block: what `measure_expert_gap(zoo, tasks=pair)` gives.
-
-    Args:
-        zoo: the models.
-        pairs: tasks, two by two.
-        options: as for `measure_mloss`, without weights.
-        progress: told after each pair.
-        cache: not used: facts of pairs are kept by `facts_of_pairs`.
+) -> Iterator[tuple[Pair, Arrays]]:
+    """Expert gap of each pair in every block: what `measure_expert_gap(zoo, tasks=pair)` gives. Images are drawn once.
 
     Yields:
-        the pair, and by block as float64 (block,) each of `FACTS`; see `ExpertGapReport.layers`.
+        the pair, and as float64 (block,) each of `FACTS`; see `ExpertGapReport.layers`.
 
     Raises:
         InvalidOptionError: options with weights of models.
@@ -48,8 +42,8 @@ def expert_gap_of_pairs(
     )
     for position, pair in enumerate(pairs):
         progress(position / len(pairs), f"expert gap of {' and '.join(pair)}")
-        of_pair = zoo.subset(tuple(dict.fromkeys(pair)))
-        places = [tasks.index(task) for task in of_pair.tasks]
+        two = zoo.subset(tuple(dict.fromkeys(pair)))
+        places = [tasks.index(task) for task in two.tasks]
         mine = images.take(np.flatnonzero(np.isin(images.task, places)))
-        rows, _ = gap_layers(of_pair, mine.renumbered(places, of_pair.tasks), options)
+        rows, _ = gap_layers(two, mine.renumbered(places, two.tasks), options)
         yield pair, {name: np.array([row[name] for row in rows], np.float64) for name in FACTS}

@@ -15,6 +15,7 @@ from mloss_core.cli import main
 from mloss_core.data.field.catalogue import CATALOGUE
 from mloss_core.state_dicts import state_digest
 from tests.checkpoint_files import ImageEncoder, save_head, visual
+from tests.field_files import picture
 from tests.mloss_core.data.test_text_towers import clip
 from tests.zoo_files import (
     CLASSES,
@@ -298,3 +299,20 @@ def test_names_that_are_no_utf_8_are_one_line(capsys, tmp_path):
     Path(bad).write_bytes((folder / "DTD.pth").read_bytes())
     words = refused(capsys, "zoo", folder)
     assert words.count("\n") == 1 and "UTF-8" in words
+
+
+def test_a_folder_with_unlabeled_images_gives_a_ranked_table_and_a_tuned_scale(capsys, tmp_path, monkeypatch):
+    """Checkpoints, heads and loose images of each task, nothing else: what a user without labels has."""
+    zoo = task_vectors(tmp_path / "zoo")
+    for task in TASKS:
+        for place in range(6):
+            picture(tmp_path / "data" / task / f"{place}.jpg", place)
+    monkeypatch.setenv("MLOSS_DATA", str(tmp_path / "data"))
+    found = answer(capsys, "evaluate", "--zoo", zoo, "--tune", "--method", "task_arithmetic")
+    assert found["labels"] is False and found["counts"] == {}
+    (search,) = found["tuning"]
+    assert search["choose_by"] == "expert_agreement" and search["counts"] == dict.fromkeys(TASKS, 6)
+    row = next(row for row in found["rows"] if row["kind"] == "merged")
+    assert row["recipe"]["options"]["scale"] == search["scale"] and 0 <= row["expert_agreement"] <= 1
+    assert main(["evaluate", "--zoo", str(zoo), "--method", "ties"]) == 0
+    assert "have no labels, so there are no accuracies" in capsys.readouterr().out

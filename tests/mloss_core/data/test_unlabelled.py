@@ -51,3 +51,15 @@ def test_hidden_files_and_folders_are_passed_over(folder):
     for place in (folder / ".thumbnails" / "a.png", folder / "._a.png"):
         place.write_bytes(b"x")
     assert UnlabelledDataset("x", folder, tiny_zoo(2).architecture).size("train") == before
+
+
+def test_a_field_datasets_images_alone_have_no_labels(tmp_path):
+    """Of Cars, but nothing that tells a class beside them."""
+    for place in range(3):
+        picture(tmp_path / "cars" / f"{place}.jpg", place)
+    datasets, notes = open_datasets(["cars"], tmp_path, tiny_zoo(2).architecture)
+    assert datasets["cars"].size("train") == 3 and datasets["cars"].classes == ()
+    assert "3 images without labels" in notes[0]
+    (tmp_path / "cars" / "cars_annos.mat").write_bytes(b"")
+    datasets, notes = open_datasets(["cars"], tmp_path, tiny_zoo(2).architecture)
+    assert not datasets and "no dataset of cars" in notes[0]

@@ -2,7 +2,7 @@ import pytest
 
 from mloss_core.caching import Cache
 from mloss_core.errors import InvalidOptionError
-from mloss_core.mergeability.sources.gaps import FACTS, expert_gap_of_pairs
+from mloss_core.mergeability.sources.gaps import FACTS, gaps_of_pairs
 from mloss_core.mloss import measure_expert_gap
 from mloss_core.recipe import INPUT_MODES, MLossOptions
 from mloss_core.types import silent
@@ -20,7 +20,7 @@ def zoo():
 def test_a_pair_is_the_measurement_of_its_two_models(zoo, tmp_path, mode):
     options, cache = MLossOptions(samples_per_task=5, input_mode=mode), Cache(tmp_path)
     seen = []
-    for pair, found in expert_gap_of_pairs(zoo, PAIRS, options, silent, cache):
+    for pair, found in gaps_of_pairs(zoo, PAIRS, options, silent, cache):
         alone = measure_expert_gap(zoo, pair, options, cache=cache).layers
         for name in FACTS:
             assert found[name] == pytest.approx(alone[name].to_numpy(), rel=1e-5)
@@ -30,4 +30,4 @@ def test_a_pair_is_the_measurement_of_its_two_models(zoo, tmp_path, mode):
 
 def test_pairs_have_equal_weights(zoo, tmp_path):
     with pytest.raises(InvalidOptionError, match="pairs are measured with equal ones"):
-        list(expert_gap_of_pairs(zoo, PAIRS, MLossOptions(weights=(0.3, 0.7)), silent, Cache(tmp_path)))
+        list(gaps_of_pairs(zoo, PAIRS, MLossOptions(weights=(0.3, 0.7)), silent, Cache(tmp_path)))

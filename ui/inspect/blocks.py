@@ -21,9 +21,9 @@ def blocks_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: boo
     found = BlockSimilarity.from_entry(result.payload.meta, result.payload.arrays)
     theme.show(cka_figure(found, choice), key="in_cka", alt=cka_sentence(found, choice), stale=stale or result.stale)
     st.caption(
-        f"{plain(cka_sentence(found, choice))} Linear CKA of {found.images} images at the input of each block's MLP, mean "
-        "over tokens, without the bias of few images; 1 means the same geometry of images. Bars: standard error from "
-        "the choice of images. An Ensemble has no blocks of its own, and the expert would be compared with itself."
+        f"{plain(cka_sentence(found, choice))} Linear CKA of {found.images} images at the input of each block's MLP, "
+        "mean over tokens, without the bias of few images; 1 means the same geometry of images. Bars: standard error "
+        "from the choice of images. An Ensemble has no blocks of its own, and the expert would be compared with itself."
     )
 
 

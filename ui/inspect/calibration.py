@@ -44,10 +44,10 @@ def calibration_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale
             alt=ece_sentence(curves, choice),
         )
         st.caption(
-            f"{plain(ece_sentence(curves, choice))} Expected calibration error: mean distance of accuracy from confidence "
-            f"over {BINS} bins of equal width, weighted by images; ± is the deviation over resampled images. Floor: "
-            "the same of a perfectly calibrated model with these confidences, which so few images do not bring to 0. "
-            "In percent."
+            f"{plain(ece_sentence(curves, choice))} In percent. ECE, expected calibration error: mean distance of "
+            f"accuracy from confidence over {BINS} bins of equal width, weighted by images; ± is the deviation over "
+            "resampled images. Floor: the same of a perfectly calibrated model with these confidences, which so few "
+            "images do not bring to 0."
         )
 
 

@@ -21,6 +21,8 @@ BASELINES = {
     "ensemble_features": "Ensemble (features)",
 }
 SPLITS = {"test": "Test", "val": "Validation", "train": "Training"}
+_WIDTHS = {False: [1.9, 0.35, 1.7, 1.2, 1.6], True: [1.6, 0.35, 1.5, 1.1, 1.5, 1.0]}
+"""Of the selectors, for an embedded zoo and for a folder of checkpoints."""
 _LINKED = "_in_linked"
 
 
@@ -71,14 +73,22 @@ class Choice:
 def choose(zoo: ZooFacts) -> Choice:
     """Draw the selectors."""
     offered = models(zoo)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    places = st.columns(_WIDTHS[zoo.own], gap="small", vertical_alignment="bottom")
+    with places[0]:
         first = next(reversed([key for key in offered if key not in BASELINES]), "individual")
         a = _model("A", state.A, offered, first, zoo)
+    with places[1]:
         st.button("", icon=":material/swap_horiz:", key="in_swap", on_click=_swap, help="A becomes B and B becomes A.")
+    with places[2]:
         b = _model("B", state.B, offered, "ensemble" if a.key != "ensemble" else "individual", zoo)
+    with places[3]:
         task = _task(zoo)
+    with places[4]:
         split = _split(zoo, task)
-        limit = _limit() if zoo.own else None
+    limit = None
+    if zoo.own:
+        with places[5]:
+            limit = _limit()
     return Choice(a, b, task, split, limit)
 
 
@@ -120,7 +130,6 @@ def _model(letter: str, name: str, offered: dict[str, Model], default: str, zoo:
         [*(key for key in offered if key not in BASELINES), *BASELINES],
         key=name,
         format_func=lambda key: BASELINES.get(key) or offered[key].label,
-        width=215,
         help="Merges of the comparison on the Merge page, and what they are measured against.",
     )
     chosen = offered.get(key) or offered[default]
@@ -132,7 +141,7 @@ def _task(zoo: ZooFacts) -> str:
     state.recall(state.TASK, lambda text: text if text in zoo.tasks else None, zoo.tasks[0])
     if st.session_state[state.TASK] not in zoo.tasks:
         st.session_state[state.TASK] = zoo.tasks[0]
-    task = st.selectbox("Task", zoo.tasks, key=state.TASK, width=130)
+    task = st.selectbox("Task", zoo.tasks, key=state.TASK)
     state.keep(state.TASK, task)
     return task
 
@@ -170,7 +179,6 @@ def _limit() -> int | None:
         "At most",
         list(words),
         key=state.LIMIT,
-        width=110,
         format_func=lambda word: "All images" if word == "All" else f"{word} images",
         help="Drawn at random once. Large encoders take long on a processor without a GPU.",
     )

@@ -9,7 +9,6 @@ import streamlit as st
 
 from mloss_core.evaluation.inspection.answers import Inspection
 from mloss_core.evaluation.inspection.confusion import cell_images, class_order, confusion, views_of
-from ui import state as links
 from ui import theme
 from ui.formats import plain
 from ui.inspect import state
@@ -101,7 +100,7 @@ def sentence(inspection: Inspection, view: str) -> str:
     counted = confusion(inspection, view)
     (row, column), number = (inspection.classes[place] for place in cell), int(counted[cell])
     if view == "agreement":
-        return f"Most often they differ where B answers {row} and A {column}: {number} images."
+        return f"Most often they differ where B answers {row} and A {column}: {number} of {counted.sum()} images."
     if view == "difference":
         more, other = ("A", "B") if number > 0 else ("B", "A")
         return f"The largest difference: {more} takes {row} for {column} on {abs(number)} more images than {other}."
@@ -140,17 +139,20 @@ def _view(inspection: Inspection) -> str:
     offered = views_of(inspection)
     if len(offered) == 1:
         return offered[0]
+    usual = "difference"
+    if state.recall(state.VIEW, lambda text: text if text in offered else None, usual) not in offered:
+        st.session_state[state.VIEW] = usual
     view = st.segmented_control(
         "Matrix",
         offered,
-        default="difference",
         required=True,
         key=state.VIEW,
-        bind=links.BIND,
         format_func=lambda name: VIEWS.get(name, name),
         label_visibility="collapsed",
     )
-    return view if view in offered else "difference"
+    view = view if view in offered else usual
+    state.keep(state.VIEW, None if view == usual else view)
+    return view
 
 
 def _cell(classes: int) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """One task's images as each model sees them: features in one plane, side by side, with their classes."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def features_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: b
     )
     if result.payload is None:
         return
-    found = in_order(Projection.from_entry(result.payload.meta, result.payload.arrays), choice)
+    found = in_order(Projection.from_entry(result.payload.meta, result.payload.arrays))
     old = stale or result.stale
     marked = () if old else _marked(len(inspection.index))
     theme.show(
@@ -42,28 +43,27 @@ def features_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: b
         selection_mode=("points", "box"),
         stale=old,
     )
-    shares = ", ".join(
-        f"{choice.label(one['key'], one['model'])} {percent(share)}"
-        for one, share in zip(found.models, found.explained, strict=True)
-    )
-    drawn = (
-        f"{count(len(found.image))} of {count(found.images)} images are drawn"
-        if len(found.image) < found.images
-        else f"{count(found.images)} images"
-    )
-    st.caption(
-        f"The two main directions (PCA) of all these models' normalised features together, so that a place means the "
-        f"same in every picture; {drawn}. Share of each model's variance that the plane shows: {plain(shares)}. Drag a box or "
-        "click a point to see the images."
-    )
+    st.caption(_about(found, choice))
     if marked:
         gallery(zoo, choice, inspection, marked, "marked")
 
 
-def in_order(found: Projection, choice: Choice) -> Projection:
-    """The pictures from the pretrained encoder over the expert and the merges to the Ensembles."""
-    import dataclasses
+def _about(found: Projection, choice: Choice) -> str:
+    shares = ", ".join(
+        f"{choice.label(one['key'], one['model'])} {percent(share)}"
+        for one, share in zip(found.models, found.explained, strict=True)
+    )
+    images, drawn = count(found.images), count(len(found.image))
+    return (
+        "The two main directions (PCA) of all these models' normalised features together, so that a place means the "
+        f"same in every picture; {images} images" + (f", of which {drawn} are drawn" if drawn != images else "") + ". "
+        f"Share of each model's variance that the plane shows: {plain(shares)}. Drag a box or click a point to see the "
+        "images."
+    )
 
+
+def in_order(found: Projection) -> Projection:
+    """The pictures from the pretrained encoder over the expert and the merges to the Ensembles."""
     ranks = {"zero_shot": 0, "individual": 1, "merged": 2, "per_task": 2, "ensemble": 3}
     order = sorted(range(len(found.models)), key=lambda place: ranks.get(found.models[place]["kind"], 2))
     return dataclasses.replace(

@@ -24,10 +24,10 @@ _LINES = {
     "only_b": "only B right",
     "both_wrong": "both wrong",
     "agree": "same answer",
-    "disagree": "different answers",
+    "disagree": "different ones",
 }
-FIRST = {True: "only_b", False: "disagree"}
-"""The field that opens first, with labels and without: what A lacks."""
+_FIRST = ("only_b", "only_a", "both_wrong", "both_right", "disagree", "agree")
+"""The first of these with images opens first: what A lacks."""
 _CHART = "in_fields"
 _PLACES = {
     "both_right": (0, 0),
@@ -40,9 +40,15 @@ _PLACES = {
 """Column and row of each field."""
 
 
+def usual_field(inspection: Inspection) -> str:
+    """The field that opens first."""
+    offered = [name for name in _FIRST if name in inspection.fields]
+    return next((name for name in offered if inspection.counts[name]), offered[0])
+
+
 def chosen_field(inspection: Inspection) -> str:
     """The open field, if these images have it."""
-    usual = FIRST[inspection.labelled]
+    usual = usual_field(inspection)
     held = state.recall(state.FIELD, lambda text: text if text in WORDS else None, usual)
     if held not in inspection.fields:
         st.session_state[state.FIELD] = held = usual
@@ -74,7 +80,7 @@ def field_choice(inspection: Inspection, a: str, b: str, stale: bool) -> str:
         format_func=lambda name: WORDS.get(name, name),
     )
     chosen = st.session_state[state.FIELD] or chosen
-    state.keep(state.FIELD, None if chosen == FIRST[inspection.labelled] else chosen)
+    state.keep(state.FIELD, None if chosen == usual_field(inspection) else chosen)
     return chosen
 
 
@@ -107,10 +113,7 @@ def field_figure(inspection: Inspection, chosen: str) -> go.Figure:
             font={"size": 13, "color": colour if name == chosen else theme.MUTED},
         )
     names = list(inspection.counts)
-    words = [
-        f"{_LINES[name].capitalize()}: {inspection.counts[name]} of {total} images<br>click to see them"
-        for name in names
-    ]
+    words = [f"{_LINES[name]}: {inspection.counts[name]} of {total} images<br>click to see them" for name in names]
     places = [_PLACES[name] for name in names]
     fig.add_trace(theme.click_layer([x for x, _ in places], [y for _, y in places], words, names, size=110))
     fig.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4}, title=None)
@@ -130,11 +133,13 @@ def headline(inspection: Inspection, a: str, b: str) -> str:
         )
     right, other, gap = inspection.accuracy("a"), inspection.accuracy("b"), inspection.difference
     error = gap.standard_error or 0.0
-    verdict = (
-        "within sampling error: other images could turn it around"
-        if abs(gap.value) < 2 * error or gap.value == 0
-        else "more than twice its standard error"
-    )
+    if not inspection.counts["only_a"] + inspection.counts["only_b"]:
+        return (
+            f"{plain(a)} and {plain(b)} are right on the same images: **{percent(right.value, right.standard_error)}** "
+            f"of {images}."
+        )
+    within = abs(gap.value) < 2 * error
+    verdict = "within sampling error: other images could turn it around" if within else "more than twice its error"
     return (
         f"{plain(a)} is right on **{percent(right.value, right.standard_error)}** of {images}, {plain(b)} on "
         f"**{percent(other.value, other.standard_error)}**: {points(gap.value)} ± {100 * error:.1f} (paired), "

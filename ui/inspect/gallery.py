@@ -82,7 +82,7 @@ def download(inspection: Inspection, images: Images, choice: Choice, what: str, 
 def caption(inspection: Inspection, image: int) -> str:
     """Truth and both answers with their margins, as Markdown."""
     names, truth = inspection.classes, inspection.truth
-    lines = [f"**{plain(names[truth[image]])}**" if truth is not None else f"image {inspection.index[image]}"]
+    lines = [f"**{plain(names[truth[image]])}**" if truth is not None else plain(_name(inspection, image))]
     for side in ("a", "b"):
         found = inspection.answer(side)
         mark = ""
@@ -91,6 +91,11 @@ def caption(inspection: Inspection, image: int) -> str:
         margin = f"{found.margin[image]:+.1f}".replace("-", "−")
         lines.append(f"{side.upper()} {mark}{plain(names[found.predicted[image]])} {margin}")
     return "  \n".join(lines)
+
+
+def _name(inspection: Inspection, image: int) -> str:
+    """What an image without a label is called."""
+    return inspection.files[image].rpartition("/")[2][:24] if inspection.files else f"image {inspection.index[image]}"
 
 
 def words(inspection: Inspection, image: int) -> str:

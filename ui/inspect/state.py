@@ -62,7 +62,7 @@ def arrive(choices: Mapping[str, str]) -> None:
         choices: texts as links have them, by the names above.
     """
     st.session_state[_HELD] = dict(choices)
-    for name in (A, B, TASK, SPLIT, LIMIT, FIELD, PLACE, CELL, MARKED):
+    for name in (A, B, TASK, SPLIT, LIMIT, FIELD, PLACE, VIEW, CELL, MARKED):
         st.session_state.pop(name, None)
         st.query_params.pop(name, None)
 

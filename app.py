@@ -13,7 +13,10 @@ PAGES = {
         ("mloss_map", "M-Loss map", "grid_on", "Where the models disagree, block by block and node by node."),
         ("mergeability", "Mergeability", "scatter_plot", "Which pairs of models get along before they are merged."),
     ],
-    "Merge": [("merge", "Merge", "merge", "Build merges and compare them with the Ensemble.")],
+    "Merge": [
+        ("merge", "Merge", "merge", "Build merges and compare them with the Ensemble."),
+        ("inspect", "Inspect", "image_search", "The images that one model gets wrong and another right."),
+    ],
     "Understand": [
         ("predictor", "Predictor", "query_stats", "How well metrics foretell which pairs merge well."),
         ("theory", "Theory", "function", "What M-Loss means for one node, with sliders."),

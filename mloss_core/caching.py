@@ -39,6 +39,7 @@ PAIRS = "pairs"
 SOURCES = "sources"
 SPECTRA = "spectra"
 STATISTICS = "statistics"
+THUMBNAILS = "thumbnails"
 ZOO_CHECKS = "zoo-checks"
 KINDS = (
     CONVERTED,
@@ -53,6 +54,7 @@ KINDS = (
     SOURCES,
     SPECTRA,
     STATISTICS,
+    THUMBNAILS,
     ZOO_CHECKS,
 )
 """What the library keeps in the cache. Whoever keeps something new names it here."""

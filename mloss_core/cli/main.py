@@ -17,6 +17,7 @@ COMMANDS = (
     "measure",
     "merge",
     "evaluate",
+    "inspect",
     "methods",
     "metrics",
     "pairs",

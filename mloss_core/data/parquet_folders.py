@@ -61,6 +61,12 @@ class ParquetPictures:
             raise DatasetError(f"{place} must hold the bytes of an image; it has none. {AGAIN}")
         return decode_image(content, place)
 
+    def name(self, index: int) -> str:
+        """The file and the row in it."""
+        path, _, _ = self._group_of(index)
+        first = next(start for other, _, start in self._groups if other == path)
+        return f"{path.name}#{index - first}"
+
     def lines(self) -> Iterator[str]:
         """Label of each row, after names and sizes of the files."""
         yield from (f"{path.name}\t{file_stamp(path)[0]}" for path in self._files)
@@ -80,10 +86,13 @@ class ParquetPictures:
 
     def _content(self, index: int) -> tuple[Any, str]:
         """What the row holds for an image, and where that is."""
-        place = int(np.searchsorted(self._starts, index, side="right")) - 1
-        path, group, start = self._groups[place]
+        path, group, start = self._group_of(index)
         cell = _group(str(path), tuple(file_stamp(path)), group, self._image)[index - start]
         return (cell.get("bytes") if isinstance(cell, dict) else cell), f"row {index - start} of {path}"
+
+    def _group_of(self, index: int) -> tuple[Path, int, int]:
+        """File, number and first image of the row group that holds an image."""
+        return self._groups[int(np.searchsorted(self._starts, index, side="right")) - 1]
 
 
 def read_parquet_folder(

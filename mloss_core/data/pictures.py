@@ -29,6 +29,9 @@ class Pictures(Protocol):
     def open(self, index: int) -> Image.Image:
         """One image, RGB."""
 
+    def name(self, index: int) -> str:
+        """What to call one image: its file below the dataset's folder, or its place in a file."""
+
     def lines(self) -> Iterator[str]:
         """What each image is, one line each, for lists: its file and size, or its place in a file."""
 
@@ -58,10 +61,14 @@ class PictureFiles:
         """
         return open_image(self.paths[index])
 
+    def name(self, index: int) -> str:
+        """Its file below the folder."""
+        return self.paths[index].relative_to(self._root).as_posix()
+
     def lines(self) -> Iterator[str]:
         """Label, file and size of each image."""
-        for path, label in zip(self.paths, self.labels, strict=True):
-            yield f"{label}\t{path.relative_to(self._root).as_posix()}\t{file_stamp(path)[0]}"
+        for place, (path, label) in enumerate(zip(self.paths, self.labels, strict=True)):
+            yield f"{label}\t{self.name(place)}\t{file_stamp(path)[0]}"
 
     def files(self) -> Sequence[Path]:
         """A file an image."""
@@ -110,6 +117,10 @@ class PictureArrays:
         with reading(self._source, "hold images of 8 bits, grey or RGB"):
             return Image.fromarray(pixels[index]).convert("RGB")
 
+    def name(self, index: int) -> str:
+        """The file and the place in it."""
+        return f"{self._source.name}#{index}"
+
     def lines(self) -> Iterator[str]:
         """Label of each image with its place, after the file's name and size."""
         yield f"{self._source.name}\t{file_stamp(self._source)[0]}"
@@ -139,6 +150,10 @@ class SomePictures:
     def open(self, index: int) -> Image.Image:
         """One image, RGB."""
         return self._all.open(self._places[index])
+
+    def name(self, index: int) -> str:
+        """What it is called among all."""
+        return self._all.name(self._places[index])
 
     def lines(self) -> Iterator[str]:
         """The places, after what all images are."""

@@ -92,6 +92,10 @@ class SplitDataset:
             raise DatasetError(f"{self._secret[split]}; choose another split or leave {self.name} out.")
         return torch.tensor(self._splits[split].labels if split in self._splits else (), dtype=torch.int64)
 
+    def image_name(self, split: str, index: int) -> str:
+        """What one image is called: its file below the dataset's folder, or its place in a file."""
+        return self._splits[check_split(split)].name(index)
+
     def pixels(self, split: str, indices: Sequence[int]) -> np.ndarray:
         """Chosen images as the encoder sees them, before normalisation: uint8 (image, side, side, 3)."""
         return np.stack([_cropped(image, self._shape.image_size) for image in self._opened(split, indices)])

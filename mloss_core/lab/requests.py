@@ -12,6 +12,7 @@ import numpy as np
 
 from mloss_core.caching import CODE_VERSION, digest_of
 from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.lab.devices import device_queue
 from mloss_core.merging.methods import plugin_digest
 from mloss_core.recipe import MLossOptions, Recipe
@@ -120,6 +121,21 @@ def _recipe(name: str, value: Any) -> dict[str, Any]:
     return recipe.to_dict()
 
 
+def _model(name: str, value: Any) -> str | dict[str, Any]:
+    """A baseline by its name, or a recipe."""
+    if isinstance(value, Mapping):
+        return _recipe(name, value)
+    if value not in BASELINE_NAMES:
+        raise unknown_name("baseline", value, tuple(BASELINE_NAMES))
+    return str(value)
+
+
+def _models(name: str, value: Any) -> list[str | dict[str, Any]]:
+    if not isinstance(value, (list, tuple)) or not value:
+        raise InvalidOptionError(f"{name} must be a list of baselines and recipes; found {value!r}.")
+    return [_model(name, one) for one in value]
+
+
 def _fields(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
         raise InvalidOptionError(f"{name} must be options by name; found {value!r}.")
@@ -166,6 +182,8 @@ class JobType:
 
 
 _HERE = "mloss_core.lab.usecases"
+_ABOUT: Mapping[str, Reader] = {"task": _words, "models": _models, "split": _words}
+"""Several models on the images of one task."""
 JOB_TYPES: dict[str, JobType] = {
     job_type.name: job_type
     for job_type in (
@@ -197,6 +215,44 @@ JOB_TYPES: dict[str, JobType] = {
             title="Images",
             target=f"{_HERE}.opening:draw_samples",
             required={"task": _words, "split": _words, "indices": _indices},
+        ),
+        JobType(
+            name="pictures",
+            title="Images",
+            target=f"{_HERE}.inspecting:draw_pictures",
+            required={"task": _words, "split": _words, "indices": _indices},
+        ),
+        JobType(
+            name="inspect",
+            title="Answers",
+            target=f"{_HERE}.inspecting:inspect_answers",
+            required={"task": _words, "a": _model, "b": _model, "split": _words},
+            optional={"limit": _whole},
+            priority=1,
+        ),
+        JobType(
+            name="inspect_calibration",
+            title="Calibration",
+            target=f"{_HERE}.inspecting:inspect_calibration",
+            required=_ABOUT,
+            optional={"limit": _whole},
+            priority=1,
+        ),
+        JobType(
+            name="inspect_features",
+            title="Features",
+            target=f"{_HERE}.inspecting:inspect_features",
+            required=_ABOUT,
+            optional={"limit": _whole},
+            priority=1,
+        ),
+        JobType(
+            name="inspect_blocks",
+            title="Blocks",
+            target=f"{_HERE}.inspecting:inspect_blocks",
+            required=_ABOUT,
+            optional={"images": _whole},
+            priority=1,
         ),
         JobType(
             name="pairs",
@@ -338,5 +394,8 @@ def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:
 
 
 def plugin_of(params: Mapping[str, Any]) -> str | None:
-    """Digest of the plugin whose method a request's recipe names; None where no plugin has a part in it."""
-    return plugin_digest(params["recipe"]["method"]) if "recipe" in params else None
+    """Digest of the plugins whose methods a request's recipes name; None where no plugin has a part in it."""
+    models = [params.get("recipe"), params.get("a"), params.get("b"), *params.get("models", ())]
+    found = [plugin_digest(model["method"]) for model in models if isinstance(model, Mapping)]
+    plugins = [digest for digest in found if digest is not None]
+    return plugins[0] if len(plugins) == 1 else digest_of(*plugins) if plugins else None

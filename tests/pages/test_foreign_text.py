@@ -1,5 +1,6 @@
 """A zoo whose names, classes, notes and errors are markup: no page carries any of it raw."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.inspect_lab import InspectLab
 from tests.ui.fake_lab import FakePayload, FakeStore
 from tests.ui.fake_summary import fake_summary
 from ui import jobs
@@ -61,6 +63,22 @@ def store(monkeypatch):
     facts = facts_of_summary(f"/zoos/{PICTURE}", PICTURE, fake_summary(TASKS, notes=[PICTURE, f"- {TASKS[2]}"]))
     monkeypatch.setattr("ui.frame.zoo_facts", lambda name: facts)
     return fake
+
+
+@pytest.mark.parametrize("tab", ["Confusion", "Blocks", "Features", "Calibration"])
+@pytest.mark.parametrize("labels", [True, False])
+def test_inspect_carries_no_names_raw(store, labels, tab, monkeypatch):
+    monkeypatch.setattr("tests.pages.inspect_lab.CLASSES", TASKS[:3])
+    lab = InspectLab(labels=labels)
+    kinds = ("inspect", "pictures", "inspect_features", "inspect_blocks", "inspect_calibration")
+    store.answers |= {kind: getattr(lab, f"_{kind}") for kind in kinds}
+    at = AppTest.from_file(str(PAGES / "inspect.py"), default_timeout=60)
+    at.query_params["in_tab"] = tab
+    at.query_params["in_marked"] = "1,2"
+    at.query_params["in_a"] = json.dumps([{"method": "ties", "name": PICTURE}])
+    at.run()
+    assert not at.exception and store.done("inspect")
+    assert raw_texts(at) == []
 
 
 @pytest.mark.parametrize("page", ["overview", "merge", "mloss_map", "mergeability"])

@@ -11,6 +11,7 @@ from mloss_core.evaluation.ranking import best_merge, find
 from mloss_core.evaluation.rows import EvaluationRow
 from ui import jobs, state, theme
 from ui.formats import plain
+from ui.inspect.links import open_inspect
 from ui.merge import state as merge_state
 from ui.merge.draft import Draft
 from ui.merge.entries import Entry, row_key, row_labels
@@ -22,7 +23,7 @@ from ui.merge.results import NOTE, Comparison, compare, starting_entries
 from ui.merge.row_actions import row_actions
 from ui.merge.rows import ENSEMBLE, table_frame
 from ui.merge.spectrum import spectrum_tab
-from ui.merge.table import columns, legend, selected_keys, styled, visible_columns
+from ui.merge.table import columns, legend, selected_cell, selected_keys, styled, visible_columns
 from ui.merge.verdict import verdicts
 from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import accuracy_needs, unlabelled_tasks
@@ -59,7 +60,7 @@ def comparison(zoo: ZooFacts, entries: Sequence[Entry], draft: Draft, profile: K
     tabs = st.tabs(TABS, key=merge_state.TAB, on_change="rerun", bind=state.BIND)
     if tabs[0].open:
         with tabs[0]:
-            _table_tab(zoo, found.rows, entries, baseline)
+            _table_tab(zoo, found.rows, entries, baseline, split)
     if tabs[1].open:
         with tabs[1]:
             _task_tab(zoo, found.rows, baseline)
@@ -199,23 +200,33 @@ def _progress(found: Comparison) -> None:
 
 
 def _table_tab(
-    zoo: ZooFacts, rows: Sequence[EvaluationRow], entries: Sequence[Entry], baseline: EvaluationRow | None
+    zoo: ZooFacts, rows: Sequence[EvaluationRow], entries: Sequence[Entry], baseline: EvaluationRow | None, split: str
 ) -> None:
     if not rows:
         st.info("The baselines are being measured. Add a recipe on the left to compare it.", icon=":material/info:")
         return
-    keys = _table(zoo, rows, baseline)
+
+    def inspect(row: EvaluationRow, task: str | None = None) -> None:
+        limit = st.session_state.get(merge_state.LIMIT) if zoo.own else None
+        open_inspect(row, task, baseline, entries, split, limit)
+
+    keys, cell = _table(zoo, rows, baseline)
+    if cell is not None:
+        inspect(*cell)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
         st.caption(f"{legend()} {NOTE}" if any(row.recorded for row in rows) else legend(), width="stretch")
         study_button()
-    row_actions(zoo, rows, entries, keys)
+    row_actions(zoo, rows, entries, keys, inspect)
     verdicts(rows, entries, offer=not keys)
     chart = shown_rows(rows, keys, baseline)
     if chart:
         theme.show(task_bars(chart, zoo.tasks, height=320), key="mg_bars", alt=bars_sentence(chart, zoo.tasks))
 
 
-def _table(zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow | None) -> tuple[str, ...]:
+def _table(
+    zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow | None
+) -> tuple[tuple[str, ...], tuple[EvaluationRow, str | None] | None]:
+    """Draw the table; keys of the selected rows, and row and task of a clicked figure."""
     frame = table_frame(rows, zoo.tasks, baseline)
     before = merge_state.selected()
     places = [place for place, row in enumerate(rows) if row.key in before]
@@ -229,7 +240,7 @@ def _table(zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow
         column_order=visible_columns(frame),
         column_config=columns(zoo.tasks, baseline),
         on_select="rerun",
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         selection_default={"selection": {"rows": places}},
         placeholder="",
         height="content",
@@ -238,7 +249,7 @@ def _table(zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow
     keys = selected_keys(event, rows)
     if keys != before:
         merge_state.select(keys)
-    return keys
+    return keys, selected_cell(event, rows, zoo.tasks)
 
 
 def _task_tab(zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow | None) -> None:

@@ -1,7 +1,7 @@
 """What can be done with the selected rows of the comparison."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -21,8 +21,18 @@ from ui.zoo.facts import ZooFacts
 HINT = "Select rows to chart them; select one merge to rename it, repeat it from the command line or download it."
 
 
-def row_actions(zoo: ZooFacts, rows: Sequence[EvaluationRow], entries: Sequence[Entry], keys: Sequence[str]) -> None:
-    """The actions that fit the selection: none, one row, or several."""
+def row_actions(
+    zoo: ZooFacts,
+    rows: Sequence[EvaluationRow],
+    entries: Sequence[Entry],
+    keys: Sequence[str],
+    inspect: Callable[[EvaluationRow], None],
+) -> None:
+    """The actions that fit the selection: none, one row, or several.
+
+    Args:
+        inspect: opens a row's images.
+    """
     chosen = [row for row in rows if row.key in keys]
     recipes = [entry for entry in entries if row_key(entry.recipe) in keys]
     if not chosen:
@@ -31,6 +41,7 @@ def row_actions(zoo: ZooFacts, rows: Sequence[EvaluationRow], entries: Sequence[
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if len(chosen) == 1:
             _baseline_button(chosen[0])
+            _inspect_button(chosen[0], inspect)
         if len(chosen) == 1 and recipes:
             _one_recipe(zoo, recipes[0], entries)
         if recipes:
@@ -55,6 +66,19 @@ def _baseline_button(row: EvaluationRow) -> None:
         disabled=not row.done,
         help="Show differences to this row.",
     )
+
+
+def _inspect_button(row: EvaluationRow, inspect: Callable[[EvaluationRow], None]) -> None:
+    pressed = st.button(
+        "Inspect",
+        key="mg_inspect",
+        icon=":material/image_search:",
+        disabled=not row.accuracy,
+        help="The images behind the figures, first of the task on which this row comes off worst against the baseline. "
+        "A click on a figure of the table opens its own task.",
+    )
+    if pressed:
+        inspect(row)
 
 
 def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:

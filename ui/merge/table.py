@@ -104,7 +104,7 @@ def legend() -> str:
     """What bold and the shading mean, as one line of Markdown."""
     return (
         "In percent. **Bold**: best merge. Shading: :blue-background[above] or :orange-background[below] the Ensemble "
-        f"in the same column, full at {LIMIT:.0f} points."
+        f"in the same column, full at {LIMIT:.0f} points. Click a figure to see the images behind it."
     )
 
 
@@ -115,6 +115,24 @@ def selected_keys(event: Any, rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
     except (KeyError, TypeError):
         return ()
     return tuple(rows[place].key for place in positions if 0 <= place < len(rows))
+
+
+def selected_cell(
+    event: Any, rows: Sequence[EvaluationRow], tasks: Sequence[str]
+) -> tuple[EvaluationRow, str | None] | None:
+    """The row of a clicked figure with its task, None for a figure over all tasks; None for cells without images."""
+    try:
+        (place, column), *_ = event["selection"]["cells"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not 0 <= place < len(rows) or not rows[place].done:
+        return None
+    row = rows[place]
+    if column == "worst":
+        return row, min(row.accuracy, key=row.accuracy.__getitem__, default=None)
+    if column in tasks:
+        return row, column
+    return (row, None) if column in ("average", "difference", "normalised") else None
 
 
 def visible_columns(frame: pd.DataFrame) -> list[str]:

@@ -21,10 +21,10 @@ def image_needs(zoo: ZooFacts, purpose: str, tasks: Sequence[str] | None = None)
     return f"{purpose} images of every task; {_those(zoo, lacking)}. {plain(where.capitalize())}." if lacking else ""
 
 
-def accuracy_needs(zoo: ZooFacts) -> str:
-    """Why accuracies cannot be measured; empty where they can."""
-    images = image_needs(zoo, "Accuracies need")
-    lacking = _lacking(zoo, "head", None)
+def accuracy_needs(zoo: ZooFacts, tasks: Sequence[str] | None = None) -> str:
+    """Why accuracies on the chosen tasks, all by default, cannot be measured; empty where they can."""
+    images = image_needs(zoo, "Accuracies need", tasks)
+    lacking = _lacking(zoo, "head", tasks)
     if images or not lacking:
         return images
     return f"Accuracies need a zero-shot head of every task; {_those(zoo, lacking)}. {_HOW_HEADS}"

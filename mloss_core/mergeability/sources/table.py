@@ -8,7 +8,7 @@ from typing import Any
 from mloss_core.caching import Cache
 from mloss_core.mergeability.metrics.record import Facts
 from mloss_core.mergeability.sources.activations import activations, draw_identity
-from mloss_core.mergeability.sources.gaps import expert_gap_of_pairs
+from mloss_core.mergeability.sources.gaps import gaps_of_pairs
 from mloss_core.mergeability.sources.geometry import geometry
 from mloss_core.mergeability.sources.gradients import gradient_identity, gradients
 from mloss_core.mergeability.sources.moments import expected_mloss_of_pairs
@@ -69,7 +69,7 @@ SOURCES: Mapping[str, FactSource] = MappingProxyType(
             ),
             FactSource(name="mloss", compute=mloss_of_pairs, identity=mloss_identity, needs=_SEEN),
             FactSource(name="moments", compute=expected_mloss_of_pairs, identity=mloss_identity, needs=_SEEN),
-            FactSource(name="gaps", compute=expert_gap_of_pairs, identity=mloss_identity, needs=_SEEN),
+            FactSource(name="gaps", compute=gaps_of_pairs, identity=mloss_identity, needs=_SEEN),
             FactSource(
                 name="zero_shot",
                 compute=zero_shot,

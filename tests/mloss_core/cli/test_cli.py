@@ -419,7 +419,19 @@ def test_every_kind_of_a_fresh_cache_can_be_asked_for(capsys, monkeypatch, tmp_p
 
 
 def test_the_readme_names_the_commands_without_a_device(capsys):
-    commands = ("zoo", "measure", "merge", "evaluate", "methods", "protocol", "convert", "heads", "finetune", "demo")
+    commands = (
+        "zoo",
+        "measure",
+        "merge",
+        "evaluate",
+        "methods",
+        "protocol",
+        "convert",
+        "heads",
+        "finetune",
+        "demo",
+        "inspect",
+    )
     without = []
     for command in (*commands, "cache"):
         with pytest.raises(SystemExit):

@@ -42,6 +42,7 @@ def test_classes_labels_and_sizes(root):
     assert data.classes == ("a", "b two") and data.notes == ()
     assert [data.size(split) for split in ("train", "val", "test")] == [20, 4, 6]
     assert data.labels("test").tolist() == [0, 0, 0, 1, 1, 1] and data.labels("test").dtype == torch.int64
+    assert data.image_name("test", 0) == "test/a/000.png" and data.image_name("val", 3) == "Validation/b_two/001.png"
 
 
 def test_what_file_managers_leave_is_no_class_and_no_image(root):

@@ -37,6 +37,10 @@ def test_rows_classes_and_images(tmp_path):
     assert data.labels("test").tolist() == [0, 1, 2] * 3
     # The second row group begins at the fifth row.
     assert np.array_equal(data.pixels("test", [8, 4]), pixels(1, 9)[[8, 4]])
+    assert [data.image_name("test", place) for place in (0, 8)] == [
+        "test-00000-of-00001.parquet#0",
+        "test-00000-of-00001.parquet#8",
+    ]
 
 
 def test_a_validation_split_of_its_own_is_taken(tmp_path):

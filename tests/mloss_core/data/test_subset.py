@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mloss_core.data.subset import DatasetSubset
+from mloss_core.data.subset import DatasetSubset, limited_dataset, origin
 from mloss_core.errors import InvalidOptionError
 from tests.zoos import tiny_zoo
 
@@ -48,3 +48,17 @@ def test_a_zoo_is_limited_in_what_is_evaluated_only():
     few = zoo.limited(2)
     assert few.datasets["boats"].size("test") == 2 and few.tasks == zoo.tasks
     assert zoo.limited(None) is zoo
+
+
+def test_a_named_split_is_cut_and_knows_its_places(whole):
+    few = limited_dataset(whole, "train", 5)
+    assert few.size("train") == 5 and few.size("test") == whole.size("test")
+    assert few.digest != whole.digest != limited_dataset(whole, "val", 5).digest
+    places = origin(few, "train")
+    assert torch.equal(few.labels("train"), whole.labels("train")[places])
+    assert np.array_equal(few.pixels("train", [4]), whole.pixels("train", [int(places[4])]))
+    assert origin(few, "test").tolist() == list(range(few.size("test"))) == origin(whole, "test").tolist()
+
+
+def test_a_limited_split_is_the_one_that_tables_are_measured_on(whole):
+    assert limited_dataset(whole, "test", 3).digest == DatasetSubset(whole, 3).digest

@@ -14,6 +14,8 @@ from mloss_core.lab.requests import Payload
 SAMPLES = {"zoo": "demo", "task": "signs", "split": "val", "indices": [0, 1]}
 MEASURE = {"zoo": "demo", "mloss": {}}
 RECIPE = {"zoo": "demo", "recipe": {"method": "ties"}, "split": "val"}
+INSPECT = {"zoo": "demo", "task": "signs", "a": {"method": "ties"}, "b": "ensemble", "split": "test"}
+ABOUT = {"zoo": "demo", "task": "signs", "models": ["zero_shot", {"method": "average"}], "split": "test"}
 
 
 class QuietStore(JobStore):

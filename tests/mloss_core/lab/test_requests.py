@@ -7,7 +7,7 @@ import pytest
 from mloss_core.errors import InvalidOptionError, MLossCoreError, UnknownNameError
 from mloss_core.lab.requests import JOB_TYPES, canonical
 from mloss_core.recipe import MLossOptions, Recipe
-from tests.mloss_core.lab.fakes import MEASURE, RECIPE, SAMPLES
+from tests.mloss_core.lab.fakes import ABOUT, INSPECT, MEASURE, RECIPE, SAMPLES
 
 
 def test_every_type_has_its_title_its_function_and_a_reader_of_each_parameter():
@@ -28,6 +28,13 @@ def test_options_are_spelt_out_and_none_left_out():
     assert canonical("measure", {**MEASURE, "tasks": ("b", "a", "b")})["tasks"] == ["a", "b"]
     once = canonical("recipe", {**RECIPE, "recipe": dataclasses.replace(Recipe(method="dare"), seed=3).to_dict()})
     assert canonical("recipe", once) == once
+
+
+def test_models_are_baselines_or_recipes_spelt_out():
+    found = canonical("inspect", INSPECT)
+    assert found["a"] == Recipe(method="ties").to_dict() and found["b"] == "ensemble"
+    models = canonical("inspect_features", ABOUT)["models"]
+    assert models == ["zero_shot", Recipe(method="average").to_dict()]
 
 
 def test_a_folder_is_named_from_the_root(tmp_path, monkeypatch):
@@ -55,6 +62,11 @@ def test_a_folder_is_named_from_the_root(tmp_path, monkeypatch):
         ("recipe", {**RECIPE, "recipe": {}}, InvalidOptionError, "found no 'method'"),
         ("recipe", {**RECIPE, "recipe": {"method": "tise"}}, UnknownNameError, "did you mean 'ties'"),
         ("recipe", {**RECIPE, "recipe": {"method": "ties", "blocks": [1]}}, InvalidOptionError, "blocks say where"),
+        ("inspect", {**INSPECT, "b": "ensembel"}, UnknownNameError, "unknown baseline 'ensembel'"),
+        ("inspect", {**INSPECT, "a": {"method": "tise"}}, UnknownNameError, "did you mean 'ties'"),
+        ("inspect", {**INSPECT, "a": 3}, UnknownNameError, "unknown baseline '3'"),
+        ("inspect_blocks", {**ABOUT, "models": "ensemble"}, InvalidOptionError, "models must be a list of baselines"),
+        ("inspect_blocks", {**ABOUT, "models": []}, InvalidOptionError, "models must be a list of baselines"),
     ],
 )
 def test_requests_have_a_closed_schema(kind, params, error, words):

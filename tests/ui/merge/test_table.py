@@ -4,7 +4,7 @@ from mloss_core.evaluation.ranking import find
 from mloss_core.evaluation.rows import EvaluationRow
 from tests.ui.merge.test_rows import TASKS, row
 from ui.merge.rows import table_frame
-from ui.merge.table import columns, legend, selected_keys, shade, styled, visible_columns
+from ui.merge.table import columns, legend, selected_cell, selected_keys, shade, styled, visible_columns
 
 
 def test_shades_diverge_around_the_ensemble():
@@ -69,3 +69,17 @@ def test_columns_without_any_number_are_left_out():
 )
 def test_a_selection_becomes_row_keys(event, keys):
     assert selected_keys(event, [row("a"), row("b")]) == keys
+
+
+def test_a_clicked_figure_opens_its_images():
+    rows = [row("m", digits=0.7, shapes=0.6), EvaluationRow(key="n", model="N", kind="merged", status="waiting")]
+
+    def clicked(place, column):
+        return selected_cell({"selection": {"cells": [(place, column)]}}, rows, TASKS)
+
+    assert clicked(0, "digits") == (rows[0], "digits") and clicked(0, "worst") == (rows[0], "shapes")
+    assert clicked(0, "difference") == (rows[0], None)
+    for place, column in ((0, "model"), (0, "seconds"), (1, "digits"), (5, "digits"), (-1, "digits")):
+        assert clicked(place, column) is None
+    for event in (None, {}, {"selection": {"cells": []}}, {"selection": {}}):
+        assert selected_cell(event, rows, TASKS) is None

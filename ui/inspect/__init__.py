@@ -1,0 +1,1 @@
+"""The Inspect page: which images one model gets right that another gets wrong."""

@@ -1,0 +1,71 @@
+"""What the Inspect page remembers, here and in the link: two models, a task, a field, a cell, marked images."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui import state
+
+PAGE = "in"
+A = state.key(PAGE, "a")
+B = state.key(PAGE, "b")
+TASK = state.key(PAGE, "task")
+SPLIT = state.key(PAGE, "split")
+LIMIT = state.key(PAGE, "limit")
+FIELD = state.key(PAGE, "field")
+PLACE = state.key(PAGE, "page")
+TAB = state.key(PAGE, "tab")
+VIEW = state.key(PAGE, "view")
+CELL = state.key(PAGE, "cell")
+MARKED = state.key(PAGE, "marked")
+MAX_MARKED = 24
+"""Images that a link can mark."""
+_HELD = "_in_held"
+_LONGEST = 6000
+
+
+def recall(name: str, read: Callable[[str], Any | None], default: Any) -> Any:
+    """The value of a choice as its widget holds it, else the link, else this session's last visit, else the default.
+
+    Nothing of this page is bound to the address by its widget, as clicks on charts set the same choices.
+
+    Args:
+        name: of the choice: widget key and query parameter.
+        read: the value of a text of the link or of the last visit; None where it means nothing here.
+        default: for a first visit.
+    """
+    if name in st.session_state:
+        value = st.session_state[name]
+    else:
+        texts = (st.query_params.get(name), _held().get(name))
+        found = (read(text) for text in texts if text is not None and len(text) <= _LONGEST)
+        value = next((one for one in found if one is not None), default)
+    # Set anew in each run: of a run that is cut short the browser may not have heard.
+    st.session_state[name] = value
+    return value
+
+
+def keep(name: str, text: str | None) -> None:
+    """Write a choice to the link, and remember it for when this session comes back."""
+    state.write(name, text)
+    if text is None:
+        _held().pop(name, None)
+    else:
+        _held()[name] = text
+
+
+def arrive(choices: Mapping[str, str]) -> None:
+    """Choose for the next visit of the page: what other pages do before they switch to it. What they leave out is new.
+
+    Args:
+        choices: texts as links have them, by the names above.
+    """
+    st.session_state[_HELD] = dict(choices)
+    for name in (A, B, TASK, SPLIT, LIMIT, FIELD, PLACE, VIEW, CELL, MARKED):
+        st.session_state.pop(name, None)
+        st.query_params.pop(name, None)
+
+
+def _held() -> dict[str, str]:
+    return st.session_state.setdefault(_HELD, {})

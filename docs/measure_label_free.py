@@ -187,7 +187,8 @@ def tables(record: Mapping[str, Any]) -> str:
     parts = []
     for source, words in SOURCES.items():
         lines = [
-            f"| {CRITERIA[name].title} | {_number(one['spearman'])} ({_number(one['low'])} to {_number(one['high'])}) | "
+            f"| {CRITERIA[name].title} "
+            f"| {_number(one['spearman'])} ({_number(one['low'])} to {_number(one['high'])}) | "
             f"{100 * one['lost']:.1f} | {100 * one['lost_worst']:.1f} | {100 * one['scale_lost']:.1f} | "
             f"{100 * one['scale_lost_worst']:.1f} |"
             for name, one in summary_of(record, source, most).items()

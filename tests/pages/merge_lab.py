@@ -61,6 +61,7 @@ class FakeLab:
         """Replace `ui.jobs` and the zoo for one test."""
         for name in ("submit", "payload_of", "job_payload", "job_result", "watch", "forget", "known"):
             monkeypatch.setattr(f"ui.jobs.{name}", getattr(self, name))
+        monkeypatch.setattr("ui.mergeability.data._shipped", lambda zoo: None)
         monkeypatch.setattr("ui.frame.zoo_facts", lambda name: self._zoo())
         return self
 
@@ -172,18 +173,30 @@ class FakeLab:
                     "task_b": b,
                     "mloss": float(np.mean(values)),
                     "mloss_normalised": 0.01 * (place + 1),
-                    "task_vector_cosine": 0.3 - 0.05 * place,
-                    "task_vector_distance": 2.0 + place,
+                    "task_vector_cosine_similarity": 0.3 - 0.05 * place,
+                    "task_vector_l2_distance": 2.0 + place,
                     "sign_conflict": None if place == 0 else 0.4 + 0.01 * place,
                 }
             )
             blocks += [
-                {"task_a": a, "task_b": b, "block": block, "mloss": value, "normalised": 0.01 * (place + 1)}
+                {"task_a": a, "task_b": b, "block": block, "mloss": value, "mloss_normalised": 0.01 * (place + 1)}
                 for block, value in enumerate(values)
             ]
+        asked = params.get("metrics")
+        pairs = [
+            {k: v for k, v in row.items() if asked is None or k.startswith("task_") or k in asked} for row in pairs
+        ]
         reason = "no weight was changed by both models"
         undefined = [{"metric": "sign_conflict", "task_a": names[0][0], "task_b": names[0][1], "reason": reason}]
         return SimpleNamespace(meta={"pairs": pairs, "blocks": blocks, "undefined": undefined}, arrays={})
+
+    def _pair_merges(self, params: dict[str, Any]) -> Any:
+        names = [(a, b) for place, a in enumerate(self.tasks) for b in self.tasks[place + 1 :]]
+        rows = []
+        for place, pair in enumerate(params.get("pairs") or names):
+            quality = {f"normacc_{name}": 0.97 - 0.02 * place for name in params["methods"]}
+            rows.append({"task_a": pair[0], "task_b": pair[1], **quality})
+        return SimpleNamespace(meta={"pairs": rows, "split": params["split"]}, arrays={})
 
     def _row(self, model: str, kind: str, level: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         shares = {task: min(0.99, level + 0.06 * (place - 1.5)) for place, task in enumerate(self.tasks)}

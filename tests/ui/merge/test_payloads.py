@@ -18,7 +18,7 @@ from ui.merge.entries import Entry
 from ui.merge.keep import keep_profile
 from ui.merge.results import BASELINES, baseline_rows, recipe_row
 from ui.mergeability.choices import pair_view
-from ui.mergeability.view import read_pairs
+from ui.mergeability.data import read_pairs
 
 RECIPE = Recipe(method="m_ties", options={"span": 0.3}, blocks=(1, 2), mloss=MLossOptions(samples_per_task=2))
 

@@ -3,7 +3,17 @@ import pandas as pd
 import pytest
 
 from mloss_core.mergeability.metrics import METRICS
-from ui.mergeability.choices import BY_BLOCK, DEFAULT, Pairs, direction, diverging, number_text, pair_view, where
+from ui.mergeability.choices import (
+    DEFAULT,
+    Pairs,
+    by_block,
+    direction,
+    diverging,
+    number_text,
+    option_text,
+    pair_view,
+    where,
+)
 
 NUMBERS = pd.DataFrame(
     {
@@ -19,7 +29,7 @@ BLOCKS = pd.DataFrame(
         "task_b": ["b", "c", "c"] * 2,
         "block": [0, 0, 0, 1, 1, 1],
         "mloss": [1.0, 2.0, 3.0, 3.0, 4.0, 5.0],
-        "normalised": [0.1] * 6,
+        "mloss_normalised": [0.1] * 6,
     }
 )
 UNDEFINED = ({"metric": "sign_conflict", "task_a": "a", "task_b": "c", "reason": "nothing in common"},)
@@ -52,12 +62,23 @@ def test_reasons_are_found_by_pair_in_either_order():
 def test_every_metric_has_a_sentence_a_direction_and_a_place(name):
     metric = METRICS[name]
     assert metric.summary.endswith(".") and direction(metric).endswith(".")
-    assert where(metric, 3) == ("block 3" if name in BY_BLOCK else "all weights")
+    assert where(metric, 3) == ("block 3" if metric.blocks else "")
+    assert option_text(name).startswith(metric.title)
     assert number_text(metric, float("nan")) == "none"
 
 
 def test_numbers_are_written_as_their_kind_is():
     assert number_text(METRICS[DEFAULT], 2.5e-6) == "2.50 × 10⁻⁶"
-    assert number_text(METRICS["task_vector_cosine"], -0.12345) == "−0.123"
+    assert number_text(METRICS["task_vector_cosine_similarity"], -0.12345) == "−0.123"
     assert number_text(METRICS["mloss_normalised"], 0.0028123) == "0.00281"
-    assert diverging(METRICS["task_vector_cosine"]) and not diverging(METRICS["mloss"])
+    assert diverging(METRICS["task_vector_cosine_similarity"]) and not diverging(METRICS["mloss"])
+
+
+def test_metrics_by_block_are_those_that_were_measured_so():
+    assert by_block(PAIRS, METRICS["mloss"]) and not by_block(PAIRS, METRICS["linear_cka"])
+    assert not by_block(PAIRS, METRICS["sign_conflict"])
+
+
+def test_methods_whose_merges_were_measured():
+    measured = Pairs(NUMBERS.assign(normacc_tsv_m=0.9, normacc_zero_shot=0.5, acc_ties=0.8), BLOCKS)
+    assert measured.measured == ("tsv_m",) and PAIRS.measured == ()

@@ -98,7 +98,7 @@ def _alone(question: Question, result: CrossValidation, unit: Unit) -> None:
     st.caption(
         f"p: share of 2,000 renamings of the tasks whose |r| is at least as large. Pairs share tasks, so shuffling "
         f"pairs would find too much. After looking at all {len(found)}, {strong or 'none'} "
-        f"{'stands' if strong == 1 else 'stand'} out (p < 0.05)."
+        f"{'stands' if strong < 2 else 'stand'} out (p < 0.05)."
     )
     with st.expander("Table of metrics", icon=":material/table:"):
         st.dataframe(alone_table(found), hide_index=True, alt="Every metric alone")

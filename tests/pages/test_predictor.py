@@ -64,6 +64,7 @@ def test_a_first_visit_answers_for_the_open_zoo():
         ("Ablations", 3, ""),
         ("Metrics alone", 3, "renamings of the tasks"),
         ("Choosing", 3, "**By measurement**"),
+        ("What one adds", 2, "with **Pairwise M-Loss** it is"),
         ("How many tasks", 3, ""),
         ("Foretell", 2, "Fits that left one of its models out say"),
     ],
@@ -72,6 +73,8 @@ def test_each_tab_opens_from_a_link(tab, count, words):
     test = page(pr_tab=tab)
     assert not test.exception and not test.error
     assert charts(test) == count and words in texts(test)
+    test.run()
+    assert not test.exception and words in texts(test)
 
 
 @pytest.mark.parametrize("protocol", ["Leave two tasks out", "Disjoint halves"])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "images"
 THEMES = ("light", "dark")
-PAGES = {"overview": "", "mloss_map": "mloss_map", "mergeability": "mergeability", "merge": "merge", "theory": "theory"}
+PAGES = {"overview": ""} | {name: name for name in ("mloss_map", "mergeability", "merge", "predictor", "theory")}
 SIZE = {"width": 1280, "height": 800}
 _PATIENCE = 600.0
 _CALM_SECONDS = 2.5

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mloss_core.mergeability.predictor import offered
+from mloss_core.mergeability.predictor.solvers import SOLVERS
 from tests.mloss_core.mergeability.predictor.made_tables import made_table
 from ui import jobs
 from ui.predictor import source
@@ -63,6 +64,7 @@ def test_a_first_visit_answers_for_the_open_zoo():
         ("Ablations", 3, ""),
         ("Metrics alone", 3, "renamings of the tasks"),
         ("Choosing", 3, "**By measurement**"),
+        ("What one adds", 2, "with **Pairwise M-Loss** it is"),
         ("How many tasks", 3, ""),
         ("Foretell", 2, "Fits that left one of its models out say"),
     ],
@@ -71,6 +73,8 @@ def test_each_tab_opens_from_a_link(tab, count, words):
     test = page(pr_tab=tab)
     assert not test.exception and not test.error
     assert charts(test) == count and words in texts(test)
+    test.run()
+    assert not test.exception and words in texts(test)
 
 
 @pytest.mark.parametrize("protocol", ["Leave two tasks out", "Disjoint halves"])
@@ -84,7 +88,7 @@ def test_choices_change_the_answer():
     test.selectbox(key="pr_kind").set_value("raw").run()
     assert "**raw accuracy**" in texts(test) and "mostly measures how hard the tasks are" in texts(test)
     test.selectbox(key="pr_solver").set_value("ols").run()
-    assert not test.exception and test.selectbox(key="pr_alpha").disabled
+    assert not test.exception and test.selectbox(key="pr_alpha_none").disabled
     test.selectbox(key="pr_metrics").set_value("choose").run()
     test.multiselect(key="pr_names").set_value(["mloss"]).run()
     assert "**Pairwise M-Loss** alone predicts" in texts(test)
@@ -93,10 +97,17 @@ def test_choices_change_the_answer():
 
 
 def test_a_nested_penalty_and_a_network():
-    test = page(pr_alpha="Nested")
+    test = page(pr_alpha_lasso="Nested")
     assert not test.exception and "Nested is the honest figure" not in texts(test)
     test.selectbox(key="pr_solver").set_value("mlp").run()
     assert not test.exception and "no coefficients" in texts(test)
+
+
+@pytest.mark.parametrize("solver", list(SOLVERS))
+def test_every_solver_has_its_penalties(solver):
+    test = page()
+    test.selectbox(key="pr_solver").set_value(solver).run()
+    assert not test.exception and "predict the **normalised accuracy**" in texts(test)
 
 
 def test_what_a_table_does_not_allow_is_one_sentence():

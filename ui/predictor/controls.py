@@ -35,7 +35,12 @@ _SETS = {
     "ours": "The lab's own",
 }
 _CHOOSE = "choose"
-_PENALTIES = ("0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1.0", "3.0")
+_PENALTIES = {
+    "lasso": ("0.001", "0.003", "0.01", "0.03", "0.1"),
+    "ridge": ("0.1", "0.3", "1", "3", "10"),
+    "ref_adam": ("0", "1"),
+    "mlp": ("0.1", "1", "10"),
+}
 
 
 def method_title(name: str) -> str:
@@ -137,27 +142,26 @@ def _solver() -> "tuple[str, float | str | None]":
         help=" ".join(f"**{one.title}**: {one.summary}" for one in SOLVERS.values()),
     )
     record = SOLVERS[solver if solver in SOLVERS else "lasso"]
-    # The widget is one for all solvers, so that a change of solver moves nothing on the page.
-    offered = ["default", *([NESTED] if record.grid else []), *_PENALTIES]
+    if record.alpha is None:
+        right.selectbox("Penalty", [], key=f"{ALPHA}_none", disabled=True, placeholder="None")
+        return record.name, None
+    offered = [*([NESTED] if record.grid else []), *_PENALTIES[record.name]]
+    # A widget for each solver: a penalty means something else to each.
     text = right.selectbox(
         "Penalty",
         offered,
-        key=ALPHA,
+        index=offered.index(f"{record.alpha:g}"),
+        key=f"{ALPHA}_{record.name}",
         bind=state.BIND,
-        disabled=record.alpha is None,
-        format_func=lambda word: _penalty_words(word, record.alpha),
+        format_func=lambda word: "Nested" if word == NESTED else word,
         help="Nested chooses the penalty inside each training set, which is what an honest figure needs; a fixed one "
-        "was looked at on these folds.",
+        "was looked at on these folds."
+        if record.grid
+        else None,
     )
-    if record.alpha is None or text not in offered or text == "default":
+    if text not in offered:
         return record.name, record.alpha
     return record.name, NESTED if text == NESTED else float(text)
-
-
-def _penalty_words(word: str, usual: float | None) -> str:
-    if word == "default":
-        return "–" if usual is None else f"{usual:g}"
-    return "Nested" if word == NESTED else f"{float(word):g}" if word in _PENALTIES else word
 
 
 @dataclasses.dataclass(frozen=True)

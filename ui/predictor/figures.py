@@ -143,7 +143,7 @@ def _layout(fig: go.Figure, result: CrossValidation) -> None:
         },
         margin={"l": 0, "r": 8, "t": LEGEND_TOP + LEGEND_LINE * len(values), "b": 4},
     )
-    fig.update_yaxes(range=[min([0.0, *known]) - 0.05, 1.04])
+    fig.update_yaxes(range=[min([0.0, *known]) - 0.05, 1.04], dtick=0.2)
     fig.update_xaxes(showgrid=False, selector={"anchor": "y"})
     fig.update_xaxes(tickangle=-60, tickfont={"size": 10}, tickmode="linear", dtick=1, automargin=True)
     if min([0.0, *known]) < 0:

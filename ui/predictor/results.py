@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mloss_core.mergeability.predictor.ablation import Ablation
+    from mloss_core.mergeability.predictor.adding import AddedValue
     from mloss_core.mergeability.predictor.fitting import Predictor
     from mloss_core.mergeability.predictor.metrics_alone import SingleMetric
     from mloss_core.mergeability.predictor.results import ChosenSet, CrossValidation
 
 SPLITS, SEED = 20, 0
 """Random splits of disjoint halves, and the seed of everything that has one."""
-PERMUTATIONS = 2000
+PERMUTATIONS, RENAMINGS = 2000, 99
+"""Renamings of tasks for metrics alone, and for what metrics add, where each is a whole cross-validation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +100,23 @@ def alone(question: Question, _result: "CrossValidation") -> "list[SingleMetric]
 def chosen_set(question: Question, size: int, _result: "CrossValidation") -> "ChosenSet":
     """The best set of a size."""
     return _result.best_set(size)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def added(question: Question, metrics: tuple[str, ...], _result: "CrossValidation") -> "AddedValue":
+    """What some of the metrics add to all the others."""
+    from mloss_core.mergeability.predictor.adding import added_value
+
+    return added_value(
+        _result.problem,
+        metrics,
+        question.protocol,
+        question.solver,
+        alpha=question.alpha,
+        permutations=RENAMINGS,
+        seed=SEED,
+        splits=SPLITS,
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

@@ -1,11 +1,13 @@
 """What carries the prediction and what it is good for: one tab at a time is computed."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from mloss_core.mergeability.predictor.columns import category, category_title, title
+from mloss_core.mergeability.predictor.adding import AddedValue
+from mloss_core.mergeability.predictor.columns import MLOSS_COLUMNS, category, category_title, title
 from mloss_core.mergeability.predictor.metrics_alone import SingleMetric
 from mloss_core.mergeability.predictor.results import CrossValidation
 from ui import state
@@ -19,20 +21,20 @@ from ui.predictor.detail_figures import (
     steadiness_figure,
 )
 from ui.predictor.foretell import foretell
-from ui.predictor.results import Question, ablated, alone, chosen_set, steadiness
+from ui.predictor.results import Question, ablated, added, alone, chosen_set, steadiness
 from ui.predictor.source import PAGE, Source
 from ui.predictor.words import number
 from ui.theme import show
 from ui.zoo.facts import ZooFacts
 
-TABS = ("Coefficients", "Ablations", "Metrics alone", "Choosing", "How many tasks", "Foretell")
-TAB, SIZE = state.key(PAGE, "tab"), state.key(PAGE, "size")
+TABS = ("Coefficients", "Ablations", "Metrics alone", "Choosing", "What one adds", "How many tasks", "Foretell")
+TAB, SIZE, ADDED = state.key(PAGE, "tab"), state.key(PAGE, "size"), state.key(PAGE, "added")
 
 
 def details(zoo: ZooFacts, source: Source, question: Question, result: CrossValidation, unit: Unit) -> None:
     """The tabs below the two charts."""
     tabs = st.tabs(TABS, key=TAB, on_change="rerun", bind=state.BIND)
-    drawers = (_coefficients, _ablations, _alone, _choosing, _steadiness)
+    drawers = (_coefficients, _ablations, _alone, _choosing, _added, _steadiness)
     for tab, draw in zip(tabs, drawers, strict=False):
         if tab.open:
             with tab:
@@ -98,7 +100,7 @@ def _alone(question: Question, result: CrossValidation, unit: Unit) -> None:
     st.caption(
         f"p: share of 2,000 renamings of the tasks whose |r| is at least as large. Pairs share tasks, so shuffling "
         f"pairs would find too much. After looking at all {len(found)}, {strong or 'none'} "
-        f"{'stands' if strong == 1 else 'stand'} out (p < 0.05)."
+        f"{'stands' if strong < 2 else 'stand'} out (p < 0.05)."
     )
     with st.expander("Table of metrics", icon=":material/table:"):
         st.dataframe(alone_table(found), hide_index=True, alt="Every metric alone")
@@ -140,6 +142,40 @@ def _best_set(question: Question, result: CrossValidation, unit: Unit) -> None:
     st.caption(
         f"Each set by the mean over its pairs, predictions of left-out pairs alone. Choosing by prediction loses "
         f"{unit.lost(found.lost)}, by chance {unit.lost(found.lost_random)}."
+    )
+
+
+def _added(question: Question, result: CrossValidation, unit: Unit) -> None:
+    if len(result.metrics) < 2:
+        st.caption("There is one metric, and nothing that it could add to.")
+        return
+    names = list(result.metrics)
+    usual = next((names.index(name) for name in MLOSS_COLUMNS if name in names), 0)
+    name = st.selectbox(
+        "Does it add to all the others?",
+        names,
+        index=usual,
+        key=ADDED,
+        bind=state.BIND,
+        width=360,
+        format_func=lambda name: plain(title(name)),
+    )
+    with st.spinner("Renaming its tasks, a cross-validation each", show_time=True):
+        found = added(question, (name if name in names else names[usual],), result)
+    st.markdown(added_words(title(name), found))
+    st.caption(
+        f"p: share of {found.permutations} renamings of this metric's tasks in which it adds at least as much; any "
+        "column of numbers gives a fit something to use."
+    )
+
+
+def added_words(metric: str, found: AddedValue) -> str:
+    """What a metric adds, as Markdown."""
+    error = "" if math.isnan(found.standard_error) else f" ± {number(found.standard_error)}, paired over folds"
+    sign = "+" if found.change >= 0 else ""
+    return (
+        f"All others have r = {number(found.without)}; with **{plain(metric)}** it is {number(found.with_them)}: "
+        f"**{sign}{number(found.change)}**{error} (p = {found.p:.2f})."
     )
 
 

@@ -85,6 +85,8 @@ def cautions(result: CrossValidation, reference: bool) -> list[str]:
             f"A fold has at most {max(fold.n_val for fold in scores.folds)} pairs, so its own r is uncertain by about "
             f"{number(1 / math.sqrt(max(fold.n_val for fold in scores.folds) - 1))}."
         )
+    if not pools and not math.isnan(scores.standard_error):
+        found.append("± is the standard error of the mean over folds. Folds share pairs, so the truth is less certain.")
     found += _of_the_solver(result)
     if reference:
         found.append(

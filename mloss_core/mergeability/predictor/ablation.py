@@ -45,7 +45,9 @@ def ablations(result: CrossValidation, seed: int = 0, splits: int = 20) -> list[
 
 def _again(result: CrossValidation, problem: Problem, seed: int, splits: int) -> CrossValidation:
     alpha = None if result.solver.alpha is None else result.alpha
-    return validate(problem, result.protocol.name, result.solver.name, alpha=alpha, seed=seed, splits=splits)
+    return validate(
+        problem, result.protocol.name, result.solver.name, alpha=alpha, seed=seed, splits=splits, beside=False
+    )
 
 
 def paired_change(one: CrossValidation, other: CrossValidation) -> tuple[float, float]:

@@ -56,7 +56,7 @@ def added_value(
         raise InvalidOptionError("what metrics add is asked of some metrics of the table, besides others.")
 
     def fit(one: Problem) -> CrossValidation:
-        return validate(one, protocol, solver, alpha=alpha, seed=seed, splits=splits)
+        return validate(one, protocol, solver, alpha=alpha, seed=seed, splits=splits, beside=False)
 
     base, full = fit(problem.with_metrics(rest)), fit(problem)
     change, error = paired_change(full, base)

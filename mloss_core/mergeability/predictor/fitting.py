@@ -177,7 +177,8 @@ def _half_width(problem: Problem, protocol: str, solver: Solver, alpha: "float |
     if problem.target.kind == "residual" and not way.partners:
         return math.nan
     try:
-        result = validate(problem, protocol, solver.name, alpha=None if solver.alpha is None else alpha, seed=seed)
+        penalty = None if solver.alpha is None else alpha
+        result = validate(problem, protocol, solver.name, alpha=penalty, seed=seed, beside=False)
     except InvalidOptionError:
         return math.nan
     errors = np.sort(np.abs(np.concatenate([o.predicted - o.measured for o in result.outcomes])))

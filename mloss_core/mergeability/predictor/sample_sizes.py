@@ -42,6 +42,6 @@ def stability(
         progress(step / (len(wanted) * len(seeds)), f"{size} tasks")
         order = np.random.default_rng(seed).permutation(total)[:size]
         chosen = problem if size == total else problem.with_tasks([problem.rows.tasks[i] for i in sorted(order)])
-        result = validate(chosen, protocol, solver, alpha=alpha, seed=seed)
+        result = validate(chosen, protocol, solver, alpha=alpha, seed=seed, beside=False)
         found.append((size, seed, len(chosen.target.values), result.headline))
     return pandas.DataFrame(found, columns=["tasks", "seed", "pairs", "headline"])

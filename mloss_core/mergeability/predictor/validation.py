@@ -70,8 +70,9 @@ def validate(
     seed: int = 0,
     splits: int = 20,
     k: int = 5,
+    beside: bool = True,
 ) -> CrossValidation:
-    """`cross_validate` of a problem that is prepared already."""
+    """`cross_validate` of a problem that is prepared already; `beside` says whether baselines are wanted."""
     way, method = get_protocol(protocol), get_solver(solver)
     penalty = check_alpha(method, alpha)
     _check_numbers(splits=splits, k=k, seed=seed)
@@ -83,7 +84,7 @@ def validate(
     folds = folds_of(problem.rows, way, splits, seed)
     outcomes = tuple(_outcome(problem, fold, method, penalty, seed) for fold in folds)
     scores = _scores(outcomes, [outcome.predicted for outcome in outcomes], k)
-    baselines, unavailable = _baselines(problem, way, outcomes, k)
+    baselines, unavailable = _baselines(problem, way, outcomes, k) if beside else ({}, {})
     notes = [*problem.notes, *_remarks(problem, outcomes, scores, way)]
     if alpha is not None and method.alpha is None:
         notes.append(f"alpha has no part in {method.name}.")

@@ -22,7 +22,7 @@ import numpy as np
 from mloss_core import Recipe, merge, open_zoo
 from mloss_core.demo.recipe import FINETUNING
 from mloss_core.evaluation import evaluate_rows, evaluate_weights
-from mloss_core.evaluation.criteria import CRITERIA, LABEL_FREE, Judge
+from mloss_core.evaluation.criteria import CRITERIA, Judge
 from mloss_core.evaluation.criteria.choice import SOURCES
 from mloss_core.evaluation.criteria.measured import MEASURED, image_counts, measured, summary_of
 from mloss_core.evaluation.criteria.trust import lost_within, trust
@@ -103,7 +103,7 @@ def weak_zoo(zoo: Zoo, folder: Path) -> Zoo:
 def tried(zoo: Zoo, draws: int) -> list[Tried]:
     """Every recipe with its accuracy and all values of all criteria."""
     judges = {
-        (source, draw): Judge(zoo, LABEL_FREE, images=max(COUNTS), seed=draw, source=source)
+        (source, draw): Judge(zoo, tuple(CRITERIA), images=max(COUNTS), seed=draw, source=source)
         for source in SOURCES
         for draw in range(draws)
     }
@@ -126,7 +126,7 @@ def summary(recipes: Sequence[Tried], source: str, count: int, draws: int) -> di
     accuracy = np.array([recipe.accuracy for recipe in recipes])
     groups = [recipe.group for recipe in recipes]
     found = {}
-    for name in LABEL_FREE:
+    for name in CRITERIA:
         each, scale = [], []
         for draw in range(draws):
             values = np.array([recipe.values[source, draw, count][name] for recipe in recipes])
@@ -187,8 +187,7 @@ def tables(record: Mapping[str, Any]) -> str:
     parts = []
     for source, words in SOURCES.items():
         lines = [
-            f"| {CRITERIA[name].title} "
-            f"| {_number(one['spearman'])} ({_number(one['low'])} to {_number(one['high'])}) | "
+            f"| {_name(name)} | {_number(one['spearman'])} ({_number(one['low'])} to {_number(one['high'])}) | "
             f"{100 * one['lost']:.1f} | {100 * one['lost_worst']:.1f} | {100 * one['scale_lost']:.1f} | "
             f"{100 * one['scale_lost_worst']:.1f} |"
             for name, one in summary_of(record, source, most).items()
@@ -197,12 +196,16 @@ def tables(record: Mapping[str, Any]) -> str:
     counts = image_counts(record)
     head = f"| points lost, mean (worst draw) | {' | '.join(map(str, counts))} |\n|---|{'---|' * len(counts)}\n"
     lines = []
-    for name in LABEL_FREE:
+    for name in summary_of(record, "train", most):
         found = [summary_of(record, "train", count)[name] for count in counts]
         cells = (f"{100 * one['lost']:.1f} ({100 * one['lost_worst']:.1f})" for one in found)
-        lines.append(f"| {CRITERIA[name].title} | {' | '.join(cells)} |")
+        lines.append(f"| {_name(name)} | {' | '.join(cells)} |")
     parts.append("Training images of each task:\n\n" + head + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _name(name: str) -> str:
+    return "Accuracy on as many labelled validation images" if CRITERIA[name].labels else CRITERIA[name].title
 
 
 def _number(value: float) -> str:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mloss_core.evaluation.contenders import Contender, as_contender
     from mloss_core.evaluation.criteria.judging import Judge, criterion_scores
     from mloss_core.evaluation.criteria.records import CRITERIA
+    from mloss_core.evaluation.judged import rank_unlabelled
     from mloss_core.evaluation.paired import PairedDifference, compare_rows
     from mloss_core.evaluation.published.averages import published_results
     from mloss_core.evaluation.rows import EvaluationRow
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate_weights",
     "paired_difference",
     "published_results",
+    "rank_unlabelled",
     "tune",
     "tune_scale",
     "tune_thresholds",
@@ -43,6 +45,7 @@ __getattr__, __dir__ = lazy_names(
         "contenders": ("Contender", "as_contender"),
         "criteria.judging": ("Judge", "criterion_scores"),
         "criteria.records": ("CRITERIA",),
+        "judged": ("rank_unlabelled",),
         "paired": ("PairedDifference", "compare_rows"),
         "published.averages": ("published_results",),
         "rows": ("EvaluationRow",),

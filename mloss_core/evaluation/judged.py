@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mloss_core.caching import Cache
 from mloss_core.evaluation.contenders import as_contender
@@ -14,6 +14,9 @@ from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.evaluation.tables import contenders_of
 from mloss_core.types import Progress, part, silent
 from mloss_core.zoo.model import Zoo
+
+if TYPE_CHECKING:
+    import pandas
 
 BESIDE = ("expert_agreement",)
 """What stands beside accuracies: it takes one run of each expert on a few images of its own task."""
@@ -101,3 +104,35 @@ def unlabelled_rows(
         chosen, rows, contenders, LABEL_FREE, images=images, source=source, progress=progress, cache=cache
     )
     return ordered(judged)
+
+
+def rank_unlabelled(
+    zoo: Zoo,
+    results: Sequence[Any] = (),
+    tasks: Sequence[str] | None = None,
+    *,
+    images: int | None = IMAGES,
+    source: str | None = None,
+    progress: Progress = silent,
+    cache: Cache | None = None,
+) -> "pandas.DataFrame":
+    """What `evaluate` is for images with labels: a table of merges, ranked by agreement with the own experts.
+
+    Args:
+        zoo, results, tasks, images, source, progress, cache: as in `unlabelled_rows`. Labels are not read if there are
+            some.
+
+    Returns:
+        One row a model: Zero-shot first, the merges from the best down, the Ensembles, Individual. Columns: model,
+        kind, recipe, and for each criterion that reads no label its value and `<name>_standard_error`.
+    """
+    import pandas
+
+    rows = unlabelled_rows(zoo, results, tasks, images=images, source=source, progress=progress, cache=cache)
+    records: list[dict[str, Any]] = []
+    for row in rows:
+        record: dict[str, Any] = {"model": row.model, "kind": row.kind, "recipe": row.recipe}
+        for name, score in row.criteria.items():
+            record |= {name: score.value, f"{name}_standard_error": score.standard_error}
+        records.append(record)
+    return pandas.DataFrame(records)

@@ -15,6 +15,8 @@ from ui.formats import percent, plain
 
 QUESTION = "Can one choose without labels?"
 _SOURCES = {"train": "Training images", "val": "Validation images"}
+_AS_MANY = "Accuracy, as many labels"
+"""What accuracy on as many labelled validation images is called: the control."""
 _LIMIT = 3
 """Tasks that a sentence names before it only counts them."""
 
@@ -133,15 +135,15 @@ def by_images(record: Mapping[str, Any], source: str) -> go.Figure:
     fig = theme.figure(
         "Points lost by trusting it, by unlabeled images per task", x="Images per task", y="Points lost", height=260
     )
-    for place, name in enumerate(LABEL_FREE):
+    for name in summary_of(record, source, counts[-1]):
         found = [summary_of(record, source, count)[name] for count in counts]
-        colour = theme.CATEGORY[place]
+        colour = theme.MUTED if CRITERIA[name].labels else theme.CATEGORY[LABEL_FREE.index(name)]
         fig.add_scatter(
             x=[str(count) for count in counts],
             y=[100 * one["lost"] for one in found],
             mode="lines+markers",
-            name=CRITERIA[name].short,
-            line={"color": colour, "width": 1.5},
+            name=_short(name),
+            line={"color": colour, "width": 1.5, "dash": "dot" if CRITERIA[name].labels else "solid"},
             marker={"color": colour, "size": 6},
             error_y={
                 "type": "data",
@@ -153,7 +155,7 @@ def by_images(record: Mapping[str, Any], source: str) -> go.Figure:
                 "color": colour,
             },
             customdata=[100 * one["lost_worst"] for one in found],
-            hovertemplate=f"{CRITERIA[name].title}, %{{x}} images: %{{y:.1f}} points lost, worst draw "
+            hovertemplate=f"{_short(name)}, %{{x}} images: %{{y:.1f}} points lost, worst draw "
             "%{customdata:.1f}<extra></extra>",
         )
     fig.update_xaxes(type="category")
@@ -167,7 +169,7 @@ def table(record: Mapping[str, Any], source: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "criterion": CRITERIA[name].title,
+                "criterion": _AS_MANY if CRITERIA[name].labels else CRITERIA[name].title,
                 "spearman": one["spearman"],
                 "interval": f"{one['low']:.2f} to {one['high']:.2f}".replace("-", "−"),
                 "lost": 100 * one["lost"],
@@ -178,6 +180,10 @@ def table(record: Mapping[str, Any], source: str) -> pd.DataFrame:
             for name, one in found.items()
         ]
     )
+
+
+def _short(name: str) -> str:
+    return _AS_MANY if CRITERIA[name].labels else CRITERIA[name].short
 
 
 def _columns() -> dict[str, Any]:

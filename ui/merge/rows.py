@@ -35,6 +35,7 @@ def table_frame(rows: Sequence[EvaluationRow], tasks: Sequence[str], baseline: E
                 "normalised": _percent(row.normalised),
                 "worst": _percent(row.worst),
                 "expert_agreement": _percent(row.expert_agreement),
+                "expert_agreement_error": _percent(row.expert_agreement_error),
                 "agreement": _percent(row.agreement),
                 "kept": _percent(row.kept),
                 **{task: _percent(row.accuracy.get(task)) for task in tasks},

@@ -19,7 +19,7 @@ _STRONGEST = 0.5
 _ABOVE = {"light": (33, 113, 181), "dark": (96, 165, 230)}
 _BELOW = {"light": (217, 95, 2), "dark": (240, 140, 60)}
 _SHADED = ("average", "worst", "expert_agreement")
-_WIDE, _NARROW = 200, 66
+_WIDE, _WIDER, _NARROW = 200, 90, 66
 
 
 def shade(gap: float, mode: str = "light") -> str:
@@ -79,11 +79,15 @@ def columns(tasks: Sequence[str], baseline: EvaluationRow | None) -> dict[str, A
             f"{CRITERIA['expert_agreement'].weakness}",
             **percent,
         ),
+        "expert_agreement_error": number(
+            "± SE", help="Standard error of the agreement, from the number of images.", **percent
+        ),
         "agreement": number(
             "As Ensemble",
             help="Unlabeled images whose top class is the Ensemble's: alignment to it. "
             f"{CRITERIA['ensemble_agreement'].weakness}",
-            **percent,
+            format="%.1f",
+            width=_WIDER,
         ),
         "kept": number("Kept", help="Moving weights that survive pruning: the realised budget.", **percent),
         **{task: number(task, help=f"Top-1 accuracy on {plain(task)}.", **percent) for task in tasks},
@@ -136,6 +140,11 @@ def selected_cell(
 
 
 def visible_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns that hold anything; an all-empty column says nothing and takes room."""
-    always = ("model", "average") if frame["expert_agreement"].isna().all() else ("model",)
-    return [name for name in frame.columns if name in always or frame[name].notna().any()]
+    """Columns that hold anything; an all-empty column says nothing and takes room.
+
+    Agreement's error stands beside it where it ranks the merges, because there are no accuracies.
+    """
+    ranked = frame["average"].isna().all() and frame["expert_agreement"].notna().any()
+    always = ("model",) if ranked else ("model", "average")
+    never = () if ranked else ("expert_agreement_error",)
+    return [name for name in frame.columns if name in always or (name not in never and frame[name].notna().any())]

@@ -126,7 +126,8 @@ _ALL = (
         short="Cosine to own expert",
         summary="Cosine of the merge's features to those of the task's own fine-tuned model, mean over images and "
         "tasks.",
-        weakness="It weighs directions that the head never looks at: on the demo zoo it picks too large scales.",
+        weakness="It weighs directions that the head never looks at: on the demo zoo it picks scales that are too "
+        "large.",
         unit="cosine",
         needs=frozenset({"own"}),
         data="unlabeled images of each task; no head",

@@ -4,7 +4,7 @@ import pytest
 
 from mloss_core import Recipe, merge
 from mloss_core.caching import Cache
-from mloss_core.evaluation import criterion_scores
+from mloss_core.evaluation import criterion_scores, rank_unlabelled
 from mloss_core.evaluation.criteria import LABEL_FREE
 from mloss_core.evaluation.judged import judged_rows, tasks_without_labels, unlabelled_rows, usual_source
 from mloss_core.evaluation.ranking import best_merge
@@ -45,6 +45,14 @@ def test_without_labels_merges_rank_by_agreement(zoo, cache, results):
     assert all(set(row.criteria) == set(LABEL_FREE) and not row.done for row in rows)
     known = {row.key: row.expert_agreement for row in judged_rows_of(zoo, results, cache)}
     assert {row.key: row.expert_agreement for row in rows} == known
+
+
+def test_the_same_as_a_table(zoo, cache, results):
+    frame = rank_unlabelled(without_classes(zoo), results, images=8, cache=cache)
+    rows = unlabelled_rows(without_classes(zoo), results, images=8, cache=cache)
+    assert list(frame["model"]) == [row.model for row in rows]
+    assert list(frame["expert_agreement"]) == [row.expert_agreement for row in rows]
+    assert {f"{name}_standard_error" for name in LABEL_FREE} <= set(frame.columns)
 
 
 def judged_rows_of(zoo, results, cache):

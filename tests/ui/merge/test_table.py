@@ -1,5 +1,6 @@
 import pytest
 
+from mloss_core.evaluation.criteria import CriterionScore
 from mloss_core.evaluation.ranking import find
 from mloss_core.evaluation.rows import EvaluationRow
 from tests.ui.merge.test_rows import TASKS, row
@@ -49,13 +50,41 @@ def test_every_column_of_the_frame_has_a_heading():
 def test_what_decides_between_models_stands_before_the_tasks():
     names = list(table_frame([row("m", kept=0.4, agreement=0.7, kl=0.1, seconds=1.0)], TASKS, None).columns)
     first = ["model", "average", "standard_error", "difference", "difference_error", "normalised", "worst"]
-    assert names == [*first, "expert_agreement", "agreement", "kept", *TASKS, "variance", "kl", "seconds"]
+    assert names == [
+        *first,
+        "expert_agreement",
+        "expert_agreement_error",
+        "agreement",
+        "kept",
+        *TASKS,
+        "variance",
+        "kl",
+        "seconds",
+    ]
 
 
 def test_columns_without_any_number_are_left_out():
     rows = [row("m", kept=0.4), EvaluationRow(key="w", model="w", kind="merged", status="queued")]
     shown = visible_columns(table_frame(rows, TASKS, None))
     assert "kept" in shown and "agreement" not in shown and shown[:2] == ["model", "average"]
+
+
+def judged(key, value):
+    score = CriterionScore(
+        criterion="expert_agreement", value=value, standard_error=0.02, tasks={}, images={}, split="train"
+    )
+    return EvaluationRow(key=key, model=key, kind="merged", status="no labels", criteria={"expert_agreement": score})
+
+
+def test_without_accuracies_the_agreement_ranks_and_shows_its_error():
+    rows = [judged("a", 0.8), judged("b", 0.9)]
+    frame = table_frame(rows, TASKS, None)
+    assert visible_columns(frame) == ["model", "expert_agreement", "expert_agreement_error"]
+    assert list(frame["model"]) == ["a", "b"] and frame["expert_agreement_error"][0] == pytest.approx(2)
+    html = styled(frame, rows, TASKS)._compute().ctx
+    assert dict(html[1, 0])["font-weight"] == "bold"
+    beside = table_frame([row("m"), judged("a", 0.8)], TASKS, None)
+    assert "expert_agreement_error" not in visible_columns(beside) and "average" in visible_columns(beside)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--calibration", action="store_true", help="also the calibration error of A, B, expert, Ensemble"
     )
-    parser.add_argument("--blocks", action="store_true", help="also linear CKA with the task's own expert by block")
+    parser.add_argument("--blocks", action="store_true", help="also CKA with the task's own expert, and expert gap")
     parser.set_defaults(run=run)
 
 
@@ -213,9 +213,10 @@ def _print_more(more: dict[str, Any]) -> None:
         print(table(["model", "ECE", "floor"], rows))
     if "blocks" in more:
         found = more["blocks"]
-        print(f"\nLinear CKA with the task's own expert by block, {found['images']} images:")
-        rows = [
-            [one["model"], *(f"{value:.3f}" for value in values)]
-            for one, values in zip(found["models"], found["cka"], strict=True)
-        ]
-        print(table(["model", *map(str, found["blocks"])], rows))
+        print(f"\nAgainst the task's own expert by block, {found['images']} images: linear CKA, then expert gap:")
+        for name, form in (("cka", ".3f"), ("gap", ".1e")):
+            rows = [
+                [one["model"], *("-" if value is None else f"{value:{form}}" for value in values)]
+                for one, values in zip(found["models"], found[name], strict=True)
+            ]
+            print(table(["model", *map(str, found["blocks"])], rows))

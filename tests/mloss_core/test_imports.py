@@ -50,6 +50,7 @@ def test_the_check_can_fail():
         "from mloss_core import Recipe, MLossOptions",
         "import mloss_core.caching, mloss_core.errors, mloss_core.types, mloss_core.options",
         "import mloss_core.evaluation.published.tables",
+        "from mloss_core.evaluation.inspection import BlockSimilarity, Inspection, Projection, Reliability",
         "from mloss_core.data.field.catalogue import CATALOGUE; CATALOGUE['cars'].classes",
         "from mloss_core.mergeability import METRICS; METRICS['mloss'].title",
     ],

@@ -93,7 +93,9 @@ class InspectLab(FakeLab):
             models=tuple({name: one[name] for name in ("key", "model", "kind")} for one in single),
             blocks=tuple(range(LAYERS)),
             cka=np.tile(np.linspace(0.95, 0.7, LAYERS), (len(single), 1)),
-            error=np.full((len(single), LAYERS), 0.01),
+            cka_error=np.full((len(single), LAYERS), 0.01),
+            gap=np.tile(np.linspace(1e-4, 9e-4, LAYERS), (len(single), 1)),
+            gap_error=np.full((len(single), LAYERS), 1e-5),
             images=256,
         )
         return self._entry(found)

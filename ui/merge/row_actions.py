@@ -73,7 +73,6 @@ def _inspect_button(row: EvaluationRow, inspect: Callable[[EvaluationRow], None]
         "Inspect",
         key="mg_inspect",
         icon=":material/image_search:",
-        disabled=not row.accuracy,
         help="The images behind the figures, first of the task on which this row comes off worst against the baseline. "
         "A click on a figure of the table opens its own task.",
     )

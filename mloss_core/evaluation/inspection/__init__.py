@@ -6,8 +6,10 @@ from mloss_core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mloss_core.evaluation.inspection.answers import Answers, Inspection
-    from mloss_core.evaluation.inspection.block_similarity import BlockSimilarity, linear_cka, similarity_by_block
+    from mloss_core.evaluation.inspection.block_similarity import BlockSimilarity
+    from mloss_core.evaluation.inspection.by_block import similarity_by_block
     from mloss_core.evaluation.inspection.calibration import Reliability, reliability, reliability_curves
+    from mloss_core.evaluation.inspection.cka import linear_cka
     from mloss_core.evaluation.inspection.comparing import inspect_models
     from mloss_core.evaluation.inspection.projection import Projection, projected_features
 
@@ -29,8 +31,10 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "answers": ("Answers", "Inspection"),
-        "block_similarity": ("BlockSimilarity", "similarity_by_block", "linear_cka"),
+        "block_similarity": ("BlockSimilarity",),
+        "by_block": ("similarity_by_block",),
         "calibration": ("Reliability", "reliability", "reliability_curves"),
+        "cka": ("linear_cka",),
         "comparing": ("inspect_models",),
         "projection": ("Projection", "projected_features"),
     },

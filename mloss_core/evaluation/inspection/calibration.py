@@ -2,14 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mloss_core.caching import Cache
 from mloss_core.errors import DatasetError
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo.model import Zoo
+
+if TYPE_CHECKING:
+    from mloss_core.zoo.model import Zoo
 
 BINS = 10
 REPLICATES = 400
@@ -101,7 +103,7 @@ def reliability(
 
 
 def reliability_curves(
-    zoo: Zoo,
+    zoo: "Zoo",
     task: str,
     models: Sequence[Any],
     split: str = "test",

@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mloss_core.caching import Cache
 from mloss_core.types import Progress, part, silent
-from mloss_core.zoo.model import Zoo
+
+if TYPE_CHECKING:
+    from mloss_core.zoo.model import Zoo
 
 MOST = 600
 """Images that are shown."""
@@ -58,7 +60,7 @@ class Projection:
 
 
 def projected_features(
-    zoo: Zoo,
+    zoo: "Zoo",
     task: str,
     models: Sequence[Any],
     split: str = "test",

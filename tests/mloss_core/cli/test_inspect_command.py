@@ -69,7 +69,7 @@ def test_the_printed_answer(capsys, recipe):
     text = capsys.readouterr().out
     assert "tiny, boats, test split, 30 images" in text and "A: Task Arithmetic λ 0.5   B: Individual" in text
     assert "A right" in text and "points (paired)" in text and "most decisive first" in text
-    assert "Expected calibration error" in text and "Linear CKA with the task's own expert" in text
+    assert "Expected calibration error" in text and "linear CKA, then expert gap" in text
 
 
 @pytest.mark.parametrize("model", ["ties", "individual", "ties@ties_merging"])

@@ -2,7 +2,7 @@ import numpy as np
 
 from mloss_core.evaluation.inspection.block_similarity import BlockSimilarity
 from tests.ui.inspect.test_choices import CHOICE, MERGE
-from ui.inspect.blocks import cka_figure, cka_sentence
+from ui.inspect.blocks import cka_figure, cka_sentence, gap_figure, gap_sentence
 
 
 def similarity(models):
@@ -10,7 +10,9 @@ def similarity(models):
         models=tuple(models),
         blocks=(0, 1, 2),
         cka=np.array([[0.9, 0.8, 0.7]] * len(models)).reshape(len(models), 3),
-        error=np.full((len(models), 3), 0.01),
+        cka_error=np.full((len(models), 3), 0.01),
+        gap=np.array([[1e-4, 2e-4, 9e-4]] * len(models)).reshape(len(models), 3),
+        gap_error=np.full((len(models), 3), 1e-5),
         images=64,
     )
 
@@ -31,3 +33,11 @@ def test_the_sentence():
     )
     assert "no model with blocks of its own" in cka_sentence(similarity([]), CHOICE)
     assert not cka_figure(similarity([]), CHOICE).data
+
+
+def test_gaps_stand_at_their_exponent():
+    fig = gap_figure(similarity([MERGED]), CHOICE)
+    assert fig.layout.yaxis.title.text == "Mean square, × 10⁻⁶"
+    assert np.allclose(fig.data[0].y, [100, 200, 900])
+    assert gap_sentence(similarity([MERGED]), CHOICE) == "Largest expert gap: TIES 900 × 10⁻⁶ in block 2."
+    assert gap_sentence(similarity([]), CHOICE) == "" and not gap_figure(similarity([]), CHOICE).data

@@ -19,7 +19,8 @@ SHARE = 0.6
 """Of a GPU's free memory, how much weights may take; the rest is for images, activations and whoever else is there."""
 
 _TURN = threading.RLock()
-Item, Answer = TypeVar("Item"), TypeVar("Answer")
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class Room:

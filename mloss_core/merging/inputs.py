@@ -103,6 +103,25 @@ class MergeInputs:
             vector = task_vector(self.pretrained, self.finetuned[model], key).detach().to(device)
         else:
             vector = tuned - base
+        self._check_finite(model, key, vector)
+        return vector
+
+    def check_finite(self, key: str, vectors: Tensor) -> None:
+        """Refuse task vectors of all models, or a part of them, that are not finite, unless they were looked at.
+
+        Raises:
+            CheckpointError: they are not.
+        """
+        if all((model, key) in self._finite for model in self.models) or math.isfinite(float(vectors.sum())):
+            return
+        for model in self.models:
+            self.task_vector(model, key)
+
+    def note_finite(self, key: str) -> None:
+        """Remember that the task vectors of a tensor are finite."""
+        self._finite.update((model, key) for model in self.models)
+
+    def _check_finite(self, model: int, key: str, vector: Tensor) -> None:
         # The sum shows every NaN and infinity and costs less than a look at each entry; overflow is told apart after.
         seen = (model, key) in self._finite
         if not seen and not math.isfinite(float(vector.sum())) and not bool(torch.isfinite(vector).all()):
@@ -111,7 +130,6 @@ class MergeInputs:
                 "infinity, or they are too far apart. Look for a damaged or diverged checkpoint."
             )
         self._finite.add((model, key))
-        return vector
 
     def thinned_vector(self, model: int, key: str) -> Tensor:
         """The task vector after the pre-processors."""

@@ -86,7 +86,7 @@ def merge(
         device=where,
         cache=Cache(),
         statistics=statistics,
-        threads=torch.get_num_threads() if where.type == "cpu" else 1,
+        threads=_threads(chosen, where),
     )
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
     inputs = inputs.with_moving_keys()
@@ -112,6 +112,16 @@ def merge(
         versions=versions(recipe),
         seconds=time.perf_counter() - started,
     )
+
+
+_AT_ONCE = 1 << 24
+"""Weights of all models together from which several tensors at once are quicker: threads cost small ones more."""
+
+
+def _threads(zoo: Zoo, device: torch.device) -> int:
+    """As many tensors at once as torch would use threads for one of them."""
+    large = zoo.pretrained.parameters * len(zoo.tasks) >= _AT_ONCE
+    return torch.get_num_threads() if large and device.type == "cpu" else 1
 
 
 def _check_order(recipe: Recipe, zoo: Zoo) -> None:

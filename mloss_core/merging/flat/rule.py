@@ -10,7 +10,7 @@ from torch import Tensor
 from mloss_core.merging.flat.options import FlatOptions
 from mloss_core.merging.flat.plan import FlatPlan
 from mloss_core.merging.flat.stacked_trims import CutTrim, RowTrim, StackTrim, stacked_cuts
-from mloss_core.merging.flat.stacks import ModelStack, UnfitError, stack_of
+from mloss_core.merging.flat.stacks import ModelStack, UnfitError
 from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.sparsifiers.order_statistics import GlobalCut, global_cut
 from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
@@ -86,7 +86,7 @@ class SparseVectors:
         inputs = self.inputs
         tell = partial(progress, message="finding what is trimmed")
         try:
-            stack = partial(stack_of, inputs)
+            stack = partial(ModelStack, inputs)
             return stacked_cuts(stack, sizes, len(inputs.models), count, inputs.threads, tell)
         except UnfitError:
             return None
@@ -114,14 +114,14 @@ class SparseVectors:
         Raises:
             UnfitError: it must come from one model after the other.
         """
-        stack = stack_of(self.inputs, key)
+        stack = ModelStack(self.inputs, key)
         trim, kept = self._stack_trim(key, stack), 0
-        update = torch.empty(stack.base.shape, dtype=torch.float32)
+        update = torch.empty((stack.rows, stack.width), dtype=torch.float32)
         for rows, band in stack.bands():
             trimmed = band if trim is None else trim(rows, band)
             kept += int(np.count_nonzero(trimmed != 0))
             update[rows] = consensus(torch.from_numpy(trimmed))
-        return MergedTensor(update.view(stack.shape), kept / max(stack.size * len(stack.tuned), 1))
+        return MergedTensor(update.view(stack.shape), kept / max(stack.size * stack.models, 1))
 
     def _stack_trim(self, key: str, stack: ModelStack) -> StackTrim | None:
         """What trims a band of a tensor; None where nothing does."""
@@ -136,12 +136,11 @@ class SparseVectors:
                 raise UnfitError
             return RowTrim(step.keep_rates)
         if step.scope == "row" and len(stack.shape) > 1:
-            return RowTrim(torch.full((len(stack.base),), step.keep_rate, dtype=torch.float64))
-        models = len(stack.tuned)
+            return RowTrim(torch.full((stack.rows,), step.keep_rate, dtype=torch.float64))
         if step.scope == "global":
-            return CutTrim([self._cuts[position, model] for model in range(models)], key)
+            return CutTrim([self._cuts[position, model] for model in self.inputs.models], key)
         count = kept_count(step.keep_rate, stack.size)
-        return CutTrim(stacked_cuts(lambda key: stack, {key: stack.size}, models, count), key)
+        return CutTrim(stacked_cuts(lambda key: stack, {key: stack.size}, stack.models, count), key)
 
     def vector(self, model: int, key: str, until: int | None = None) -> Tensor:
         """One model's task vector after the pre-processors and its sparsifiers, or after the first `until` of these."""

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from mloss_core.merging.flat.stacks import ModelStack, UnfitError
 from mloss_core.merging.sparsifiers.order_statistics import GlobalCut
-from mloss_core.merging.sparsifiers.sampled_cuts import Bounds, NearMagnitudes, bounds_of, cuts_of, held, near, sampled
+from mloss_core.merging.sparsifiers.sampled_cuts import (
+    Bounds,
+    NearMagnitudes,
+    bounds_of,
+    cuts_of,
+    held,
+    held_cuts,
+    near,
+    sampled,
+)
 from mloss_core.merging.sparsifiers.sparsify import trim_rows
 from mloss_core.placement import in_order
 
@@ -40,6 +49,10 @@ def stacked_cuts(
     if count == 0:
         return [GlobalCut(math.inf, torch.float32)] * models
     bounds = _bounds(stack, sizes, count)
+    if bounds is None and len(sizes) == 1:
+        (key,) = sizes
+        bands = [np.abs(band).reshape(models, -1) for _, band in stack(key).bands()]
+        return held_cuts(key, bands[0] if len(bands) == 1 else np.concatenate(bands, axis=1), count)
 
     def look(key: str) -> NearMagnitudes:
         bands = (np.abs(band).reshape(models, -1) for _, band in stack(key).bands())

@@ -117,7 +117,9 @@ def _added(stack: Tensor) -> Tensor:
     """Sum over the first axis, in its order; may be in the memory of its first entry."""
     if stack.device.type == "cpu":
         # One call for all models; NumPy sums over a first axis from its first entry to its last.
-        return torch.from_numpy(np.add.reduce(stack.numpy(), axis=0, dtype=stack.numpy().dtype))
+        numbers = stack.numpy()
+        with np.errstate(all="ignore"):
+            return torch.from_numpy(np.add.reduce(numbers, axis=0, dtype=numbers.dtype))
     first, *others = stack.unbind(0)
     for other in others:
         first.add_(other)

@@ -4,8 +4,9 @@
     python -m benchmarks.bench_merge_memory --zoo DIR/state-dict [--models 2,8] [--plain]
 
 TIES trims each whole task vector (global scope); M-TIES prunes three blocks by random M-Loss, so that merging alone is
-timed. Each line is a process of its own, its memory counted above the start, with the imports done and the files
-converted. `--plain` adds the textbook way: torch.load of all files, task vectors stacked, the formula on whole tensors.
+timed. Each line has wall and processor time, and is a process of its own, its memory counted above the start, with the
+imports done and the files converted. `--plain` adds the textbook way: torch.load of all files, task vectors stacked,
+the formula on whole tensors.
 It needs several times the memory of all models. The merged weights of both ways are compared; where several magnitudes
 equal the threshold the plain way keeps all of them and so a few more.
 """
@@ -136,7 +137,7 @@ def compare(ours: Path, plain: Path) -> str:
 
 def line(name: str, models: int, run: Measured) -> None:
     """Print one measurement."""
-    print(f"{name:20} {models:6} {run.seconds:9.1f} {run.above / 1e6:20.0f}", flush=True)
+    print(f"{name:20} {models:6} {run.seconds:9.1f} {run.processor:10.1f} {run.above / 1e6:20.0f}", flush=True)
 
 
 def main() -> None:
@@ -148,7 +149,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="also load everything with torch")
     options = parser.parse_args()
     print(f"{measured(prepare, options.zoo).result} models in {options.zoo}")
-    print(f"{'':20} {'models':>6} {'seconds':>9} {'peak MB above start':>20}")
+    print(f"{'':20} {'models':>6} {'seconds':>9} {'processor':>10} {'peak MB above start':>20}")
     for method in options.methods.split(","):
         for models in map(int, options.models.split(",")):
             with tempfile.TemporaryDirectory(dir=options.zoo.parent) as folder:

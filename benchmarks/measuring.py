@@ -23,12 +23,14 @@ class Measured:
     Args:
         result: what the function returned.
         seconds: wall time of the function alone.
+        processor: processor time of the function alone, all threads together: what other work on the machine disturbs least.
         start: anonymous bytes before it ran, its imports done.
         peak: the most that was seen while it ran.
     """
 
     result: Any
     seconds: float
+    processor: float
     start: int
     peak: int
 
@@ -55,12 +57,12 @@ def measured(function: Callable[..., Any], *arguments: Any) -> Measured:
         ours.send("go")
         while not ours.poll(INTERVAL_SECONDS):
             peak = max(peak, anonymous_bytes(child.pid))
-        result, seconds = ours.recv()
+        result, seconds, processor = ours.recv()
     except EOFError:
         raise SystemExit(f"{function.__name__} failed: see above") from None
     finally:
         child.join()
-    return Measured(result, seconds, start, peak)
+    return Measured(result, seconds, processor, start, peak)
 
 
 def anonymous_bytes(process: "int | None") -> int:
@@ -79,6 +81,6 @@ def _run(pipe: Connection, function: Callable[..., Any], arguments: tuple) -> No
     torch.ones(64, 64) @ torch.ones(64, 64)  # Libraries set up their buffers at the first product.
     pipe.send("ready")
     pipe.recv()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     result = function(*arguments)
-    pipe.send((result, time.perf_counter() - start))
+    pipe.send((result, time.perf_counter() - start, time.process_time() - used))

@@ -3,7 +3,10 @@
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +19,8 @@ SHARE = 0.6
 """Of a GPU's free memory, how much weights may take; the rest is for images, activations and whoever else is there."""
 
 _TURN = threading.RLock()
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class Room:
@@ -92,6 +97,29 @@ def one_thread() -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
+
+
+def in_order(function: Callable[[Item], Answer], items: Iterable[Item], threads: int) -> Iterator[Answer]:
+    """What a function gives for each item, in their order; so many run at once, each on one thread, and one more waits.
+
+    Items are taken as they are needed, so that few of them and of the answers are in memory. The function must not ask
+    for `one_thread` itself.
+    """
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with one_thread(), ThreadPoolExecutor(threads) as pool:
+        running: deque[Future[Answer]] = deque()
+        try:
+            for item in items:
+                running.append(pool.submit(function, item))
+                if len(running) > threads:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
 
 
 def resident(weights: StateDict, key: str, device: torch.device) -> Tensor | None:

@@ -21,10 +21,11 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
         IncompatibleStateDictsError: all missing, unexpected and misshapen tensors of all models, in one message.
     """
     problems = []
+    expected = {key: _shape(pretrained, key) for key in pretrained}
     for position, state in enumerate(finetuned):
         name = names[position] if names else f"model {position}"
         missing, extra = sorted(set(pretrained) - set(state)), sorted(set(state) - set(pretrained))
-        shapes = [key for key in pretrained if key in state and pretrained[key].shape != state[key].shape]
+        shapes = [key for key, shape in expected.items() if key in state and _shape(state, key) != shape]
         problems += [f"{name} lacks {_some(missing)}"] * bool(missing)
         problems += [f"{name} has unexpected {_some(extra)}"] * bool(extra)
         problems += [
@@ -35,6 +36,12 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
         raise IncompatibleStateDictsError(
             "all models must share the pretrained model's tensors: " + "; ".join(problems) + "."
         )
+
+
+def _shape(state: StateDict, key: str) -> tuple[int, ...]:
+    """Of a tensor; states that read lazily may tell it without reading."""
+    tell = getattr(state, "shape", None)
+    return tuple(state[key].shape if tell is None else tell(key))
 
 
 def _some(keys: list[str], limit: int = 5) -> str:
@@ -94,12 +101,11 @@ def task_vector(pretrained: StateDict, finetuned: StateDict, key: str) -> Tensor
 
 def moving_keys(pretrained: StateDict, finetuned: Sequence[StateDict]) -> tuple[str, ...]:
     """Keys of floating tensors that at least one fine-tuned model changed, in the pretrained order."""
-    return tuple(
-        key
-        for key in pretrained
-        if is_merged_tensor(pretrained[key])
-        and any(not torch.equal(pretrained[key], state[key]) for state in finetuned)
-    )
+    return tuple(key for key in pretrained if _moves(pretrained[key], (state[key] for state in finetuned)))
+
+
+def _moves(base: Tensor, tuned: Iterable[Tensor]) -> bool:
+    return is_merged_tensor(base) and any(not torch.equal(base, tensor) for tensor in tuned)
 
 
 def average(states: Sequence[StateDict], weights: Sequence[float] | None = None) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ class SafetensorsFile(Mapping[str, Tensor]):
         self.path = path
         try:
             self._file: Any = safe_open(path, framework="pt")
-            self._keys = tuple(self._file.offset_keys())
+            self._views: dict[str, Tensor | None] = dict.fromkeys(self._file.offset_keys())
         except (SafetensorError, OSError) as error:
             raise CheckpointError(
                 f"{path} is damaged or cut short: {error}. Download or write the file again."
@@ -44,6 +44,7 @@ class SafetensorsFile(Mapping[str, Tensor]):
     def close(self) -> None:
         """Let go of the file; no tensor can be read afterwards."""
         self._file = None
+        self._views = dict.fromkeys(self._views)
 
     def _open(self) -> Any:
         if self._file is None:
@@ -51,18 +52,20 @@ class SafetensorsFile(Mapping[str, Tensor]):
         return self._file
 
     def __getitem__(self, key: str) -> Tensor:
-        if key not in self._keys:
-            raise KeyError(key)
-        return self._open().get_tensor(key)
+        view = self._views[key]
+        if view is None:
+            # A view of the memory map takes no memory, but to make one takes as long as to merge a small tensor.
+            view = self._views[key] = self._open().get_tensor(key)
+        return view
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+        return iter(self._views)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._views)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._keys
+        return key in self._views
 
     def __enter__(self) -> Self:
         return self

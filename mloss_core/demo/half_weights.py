@@ -1,6 +1,5 @@
 """Weights stored in half precision, read from their file when they are used."""
 
-import functools
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,17 +23,23 @@ class HalfWeights(Mapping[str, Tensor]):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-
-    @functools.cached_property
-    def _file(self) -> SafetensorsFile:
-        return read_safetensors(self.path)
+        self._file: SafetensorsFile | None = None
 
     def _opened(self) -> SafetensorsFile:
-        with self._lock:
-            return self._file
+        if self._file is None:
+            with self._lock:
+                self._file = self._file or read_safetensors(self.path)
+        return self._file
 
     def __getitem__(self, key: str) -> Tensor:
         return self._opened()[key].to(torch.float32)
+
+    def shape(self, key: str) -> torch.Size:
+        """Of a tensor, without reading it."""
+        return self._opened()[key].shape
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._opened()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._opened())

@@ -21,9 +21,6 @@ from mloss_core.types import StateDict
 if TYPE_CHECKING:
     from mloss_core.merging.data_driven.statistics import Statistics
 
-STACKED = 1 << 20
-"""Entries of one tensor of all models together up to which they are worked on at once."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MergeInputs:
@@ -40,6 +37,7 @@ class MergeInputs:
         cache: where methods may keep what is dear to compute; None for nowhere.
         moving: keys of the tensors that at least one model changed.
         statistics: of images, for methods that need them.
+        threads: tensors that may be worked on at once, where the weights may be read from several threads.
     """
 
     pretrained: StateDict
@@ -52,6 +50,7 @@ class MergeInputs:
     cache: Cache | None = None
     moving: tuple[str, ...] = ()
     statistics: "Statistics | None" = None
+    threads: int = 1
     _digests: dict[tuple[int, str], str] = dataclasses.field(default_factory=dict, init=False, repr=False)
     _finite: set[tuple[int, str]] = dataclasses.field(default_factory=set, init=False, repr=False, compare=False)
     """Task vectors that were looked at already: some methods read them several times."""
@@ -104,6 +103,25 @@ class MergeInputs:
             vector = task_vector(self.pretrained, self.finetuned[model], key).detach().to(device)
         else:
             vector = tuned - base
+        self._check_finite(model, key, vector)
+        return vector
+
+    def check_finite(self, key: str, vectors: Tensor) -> None:
+        """Refuse task vectors of all models, or a part of them, that are not finite, unless they were looked at.
+
+        Raises:
+            CheckpointError: they are not.
+        """
+        if all((model, key) in self._finite for model in self.models) or math.isfinite(float(vectors.sum())):
+            return
+        for model in self.models:
+            self.task_vector(model, key)
+
+    def note_finite(self, key: str) -> None:
+        """Remember that the task vectors of a tensor are finite."""
+        self._finite.update((model, key) for model in self.models)
+
+    def _check_finite(self, model: int, key: str, vector: Tensor) -> None:
         # The sum shows every NaN and infinity and costs less than a look at each entry; overflow is told apart after.
         seen = (model, key) in self._finite
         if not seen and not math.isfinite(float(vector.sum())) and not bool(torch.isfinite(vector).all()):
@@ -112,21 +130,6 @@ class MergeInputs:
                 "infinity, or they are too far apart. Look for a damaged or diverged checkpoint."
             )
         self._finite.add((model, key))
-        return vector
-
-    def stacked_vectors(self, key: str) -> Tensor | None:
-        """The task vectors of all models, (model, ...): of small tensors the calls take the time, and these are few.
-
-        None where they are too large, not all float32 on the CPU, not finite, or pre-processed: then one at a time.
-        """
-        base = self.pretrained[key].detach()
-        if self.pre or torch.device(self.device).type != "cpu" or base.numel() * len(self.finetuned) > STACKED:
-            return None
-        tuned = [state[key].detach() for state in self.finetuned]
-        if any(tensor.dtype != torch.float32 or tensor.device.type != "cpu" for tensor in (base, *tuned)):
-            return None
-        vectors = torch.stack(tuned).sub_(base)
-        return vectors if math.isfinite(float(vectors.sum())) else None
 
     def thinned_vector(self, model: int, key: str) -> Tensor:
         """The task vector after the pre-processors."""
@@ -200,11 +203,6 @@ class MergedTensor:
         return cls(update.cpu(), vectors.share)
 
     @classmethod
-    def of_stack(cls, update: Tensor, stack: Tensor) -> "MergedTensor":
-        """The update, with what was kept of the task vectors (model, ...) that it came from."""
-        return cls(update, int(count_rows((stack != 0).reshape(1, -1))) / max(stack.numel(), 1))
-
-    @classmethod
     def selected(cls, update: Tensor, stays: Tensor) -> "MergedTensor":
         """The update where a mask is true, 0 elsewhere; the share of the mask is what was kept."""
         share = int(torch.count_nonzero(stays)) / max(stays.numel(), 1)
@@ -221,12 +219,14 @@ class MergeRule:
         exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes);
             it may hold some tensors alone.
         single_thread: `tensor` runs on one CPU thread, as LAPACK's last bits change with their number.
+        at_once: whether several tensors may be asked for at once, from threads of their own.
     """
 
     tensor: Callable[[str], MergedTensor]
     scale: float = 1.0
     exact: StateDict | None = None
     single_thread: bool = False
+    at_once: bool = False
 
     def __post_init__(self) -> None:
         if self.single_thread:

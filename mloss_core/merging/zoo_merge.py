@@ -13,7 +13,7 @@ from mloss_core.checkpoints.naming import TowerWriter
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import InvalidOptionError
 from mloss_core.merging.data_driven.records import DATA
-from mloss_core.merging.inputs import MergeInputs, MergeRule, PerTaskRule
+from mloss_core.merging.inputs import MergedTensor, MergeInputs, MergeRule, PerTaskRule
 from mloss_core.merging.labels import describe
 from mloss_core.merging.merged_files import check_out, file_facts, input_digests, leftovers, write_config
 from mloss_core.merging.methods import check_recipe, guides
@@ -22,7 +22,7 @@ from mloss_core.merging.processors import finish, steps_before
 from mloss_core.merging.record import Method
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.merging.sparsifiers.keep_rates import WITHOUT_SCORES
-from mloss_core.placement import resolve_device
+from mloss_core.placement import in_order, resolve_device
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
 from mloss_core.types import Progress, part, silent
@@ -75,6 +75,7 @@ def merge(
     statistics = _statistics(chosen, recipe, method)
     scores, recipe, rest = _guide(chosen, recipe, report, progress)
     started = time.perf_counter()
+    where = zoo.device if device is None else resolve_device(device)
     inputs = MergeInputs(
         pretrained=zoo.pretrained.weights,
         finetuned=tuple(source.weights for source in chosen.sources()),
@@ -82,9 +83,10 @@ def merge(
         scores=scores,
         pre=steps_before(recipe.pre),
         seed=recipe.seed,
-        device=zoo.device if device is None else resolve_device(device),
+        device=where,
         cache=Cache(),
         statistics=statistics,
+        threads=_threads(chosen, where),
     )
     check_same_structure(inputs.pretrained, inputs.finetuned, inputs.names)
     inputs = inputs.with_moving_keys()
@@ -110,6 +112,16 @@ def merge(
         versions=versions(recipe),
         seconds=time.perf_counter() - started,
     )
+
+
+_AT_ONCE = 1 << 24
+"""Weights of all models together from which several tensors at once are quicker: threads cost small ones more."""
+
+
+def _threads(zoo: Zoo, device: torch.device) -> int:
+    """As many tensors at once as torch would use threads for one of them."""
+    large = zoo.pretrained.parameters * len(zoo.tasks) >= _AT_ONCE
+    return torch.get_num_threads() if large and device.type == "cpu" else 1
 
 
 def _check_order(recipe: Recipe, zoo: Zoo) -> None:
@@ -228,13 +240,17 @@ class _Run:
         return UpdateOnDemand(self._rule, self._inputs.moving)
 
     def _each(self, keys: tuple[str, ...], use: Callable[[str, Tensor, Tensor | None], Any]) -> None:
-        for position, key in enumerate(keys):
+        threads = self._inputs.threads if self._rule.at_once else 1
+        merged = in_order(self._merged, keys, threads)
+        for position, (key, (tensor, weight)) in enumerate(zip(keys, merged, strict=True)):
             self._progress(position / len(keys), f"merging {key}")
-            update: Mapping[str, Tensor] = {}
-            if key in self._moving:
-                merged = self._rule.tensor(key)
-                update = {key: merged.update}
-                self.kept[key] = merged.keep
-            weights = MergedWeights(self._inputs.pretrained, update, self._rule.scale, self._rule.exact)
-            use(key, weights[key], update.get(key))
+            if tensor is not None:
+                self.kept[key] = tensor.keep
+            use(key, weight, None if tensor is None else tensor.update)
         self._progress(1.0, "merged")
+
+    def _merged(self, key: str) -> tuple[MergedTensor | None, Tensor]:
+        """What a tensor merges into, nothing where no model moved it, and its merged weight."""
+        tensor = self._rule.tensor(key) if key in self._moving else None
+        update = {} if tensor is None else {key: tensor.update}
+        return tensor, MergedWeights(self._inputs.pretrained, update, self._rule.scale, self._rule.exact)[key]

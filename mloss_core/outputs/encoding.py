@@ -2,9 +2,7 @@
 
 import dataclasses
 import functools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from mloss_core.caching import FEATURES, Cache, digest_of
 from mloss_core.errors import CheckpointError
 from mloss_core.outputs.encoders import TOWER_BYTES, as_encoder, dataset_of, running_tower, tower_bytes
 from mloss_core.outputs.images import STORE
-from mloss_core.placement import one_thread
+from mloss_core.placement import in_order
 from mloss_core.types import Progress, StateDict, part, silent
 from mloss_core.zoo.model import Encoder, Zoo
 
@@ -142,7 +140,7 @@ def _encode(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progres
 
     by_batch: list[list[Tensor]] = []
     done = 0
-    for found in _at_once(encode, images.batches(batch_size(zoo)), _batches_at_once(zoo)):
+    for found in in_order(encode, images.batches(batch_size(zoo)), _batches_at_once(zoo)):
         progress(done / images.count, f"encoding {images.label}")
         by_batch.append(found)
         done += len(found[0])
@@ -153,23 +151,6 @@ def _encode(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progres
 def _batches_at_once(zoo: Zoo) -> int:
     """As many as torch would use threads for one of them; a GPU runs one after the other."""
     return torch.get_num_threads() if zoo.device.type == "cpu" else 1
-
-
-def _at_once(
-    encode: Callable[[Tensor], list[Tensor]], batches: Iterable[Tensor], threads: int
-) -> Iterator[list[Tensor]]:
-    """What each batch gives, in their order; so many run at once, each on one thread, and one more waits."""
-    if threads == 1:
-        yield from map(encode, batches)
-        return
-    with one_thread(), ThreadPoolExecutor(threads) as pool:
-        running: deque[Future[list[Tensor]]] = deque()
-        for batch in batches:
-            running.append(pool.submit(encode, batch))
-            if len(running) > threads:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
 
 
 def _check_finite(found: np.ndarray, encoder: Encoder, images: Images) -> None:

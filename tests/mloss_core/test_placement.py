@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mloss_core import Recipe, measure_mloss, merge
-from mloss_core.placement import Placement, ResidentWeights, Room, free_room, placed, resident
+from mloss_core.placement import Placement, ResidentWeights, Room, free_room, in_order, placed, resident
 from mloss_core.state_dicts import LazyAverage, average
 from tests.zoos import tiny_zoo
 
@@ -103,3 +103,30 @@ def test_weights_stay_on_a_gpu():
     assert 0 < room.size < torch.cuda.get_device_properties(device).total_memory
     state = ResidentWeights(weights(), room)
     assert resident(state, "a", device).device == device
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_answers_come_in_the_order_of_the_items_and_few_are_taken_ahead(threads):
+    taken = []
+
+    def items():
+        for number in range(12):
+            taken.append(number)
+            yield number
+
+    for place, answer in enumerate(in_order(lambda number: number**2, items(), threads)):
+        assert answer == place**2
+        assert len(taken) <= place + threads + 1
+    assert taken == list(range(12))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_goes_wrong_with_an_item_ends_the_work(threads):
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(lambda number: 1 / number, [1, 0, 2], threads))
+
+
+def test_each_of_several_items_runs_on_one_thread():
+    before = torch.get_num_threads()
+    assert set(in_order(lambda number: torch.get_num_threads(), range(4), 2)) == {1}
+    assert torch.get_num_threads() == before

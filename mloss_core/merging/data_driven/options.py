@@ -3,23 +3,12 @@
 import dataclasses
 from typing import Any
 
+from mloss_core.merging.flat.options import scale_option
 from mloss_core.merging.spectral.options import SpectralOptions
 from mloss_core.options import check_options, option
 
 LABELS = ("model", "true")
 COEFFICIENTS = ("fitted", "shuffled", "equal")
-
-
-def _scale(default: float = 1.0) -> Any:
-    return option(
-        default,
-        label="Scale",
-        letter="α",
-        minimum=0.0,
-        maximum=5.0,
-        step=0.05,
-        help="Factor of the merged update; 0 gives the pretrained model back.",
-    )
 
 
 def _images(default: int) -> Any:
@@ -111,7 +100,7 @@ class RegMeanOptions:
         advanced=True,
         help="Pull towards the average of the models, in units of the mean second moment of an input.",
     )
-    scale: float = _scale()
+    scale: float = scale_option(1.0, "α")
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -144,7 +133,7 @@ class FisherOptions:
         advanced=True,
         help="Added to every entry's information; where it outweighs all, the models are averaged.",
     )
-    scale: float = _scale()
+    scale: float = scale_option(1.0, "α")
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -178,7 +167,7 @@ class MWeightsOptions:
         help="fitted, or a control: the fitted ones shuffled over blocks and models by the seed, or the average with "
         "the length of the fitted ones.",
     )
-    scale: float = _scale()
+    scale: float = scale_option(1.0, "α")
 
     def __post_init__(self) -> None:
         check_options(self)

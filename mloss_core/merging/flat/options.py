@@ -14,16 +14,20 @@ def keep_rate_option(
     return option(default, label=label, letter=letter, help=help, minimum=0.0, maximum=1.0, step=0.05, **extra)
 
 
-def scale_option(default: float) -> Any:
-    """Factor of the merged update: papers' lambda."""
+def scale_option(default: float, letter: str = "λ", more: str = "") -> Any:
+    """Factor of the merged update, of every method that has one: papers' lambda or alpha.
+
+    Args:
+        more: sentences that its help ends with.
+    """
     return option(
         default,
         label="Scale",
-        letter="λ",
+        letter=letter,
         minimum=-5.0,
         maximum=5.0,
         step=0.05,
-        help="Factor of the merged update; 0 gives the pretrained model back, below 0 makes it forget.",
+        help=f"Factor of the merged update; 0 gives the pretrained model back, below 0 makes it forget. {more}".strip(),
     )
 
 

@@ -1,19 +1,22 @@
 """The flat family as one function: guide x sparsifier x consensus x scale, one tensor at a time."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mloss_core.merging.flat.options import FlatOptions
 from mloss_core.merging.flat.plan import FlatPlan
+from mloss_core.merging.flat.stacked_trims import CutTrim, RowTrim, StackTrim, stacked_cuts
+from mloss_core.merging.flat.stacks import ModelStack, UnfitError
 from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule
-from mloss_core.merging.sparsifiers.order_statistics import GlobalCut, global_cut, held_cut
+from mloss_core.merging.sparsifiers.order_statistics import GlobalCut, global_cut
 from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
-from mloss_core.merging.sparsifiers.sparsify import drop, kept_count, masked, trim_by, trim_rows
+from mloss_core.merging.sparsifiers.sparsify import drop, kept_count, trim_by
 from mloss_core.merging.sparsifiers.steps import Drop, Outliers, Trim
-from mloss_core.merging.tensors.consensus import CONSENSUS
+from mloss_core.merging.tensors.consensus import CONSENSUS, Consensus
 from mloss_core.state_dicts import is_merged_tensor
 from mloss_core.types import Progress, silent
 
@@ -32,16 +35,22 @@ def flat_rule(inputs: MergeInputs, plan: FlatPlan, progress: Progress = silent) 
     """`flat` for a plan that no row of the registry stands for."""
     merge = SparseVectors(inputs, plan)
     merge.find_cuts(progress)
-    return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=inputs.alone(plan.keeps_everything))
+    exact = inputs.alone(plan.keeps_everything)
+    return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=exact, at_once=True)
 
 
-HELD = 1 << 23
-"""Entries of all models together up to which their magnitudes are held to find the global cuts."""
 Step = Trim | Drop | Outliers | ScoredRows
 
 
+def _keeps_all(step: Step) -> bool:
+    return isinstance(step, Trim | Drop) and step.keep_rate == 1
+
+
 class SparseVectors:
-    """The task vectors of a merge after the sparsifiers of a plan, one tensor of one model at a time."""
+    """The task vectors of a merge after the sparsifiers of a plan, and what they merge into, a tensor at a time.
+
+    Trims on the CPU work on all models at once, in bands; everything else on one model after the other.
+    """
 
     def __init__(self, inputs: MergeInputs, plan: FlatPlan) -> None:
         self.inputs, self.plan = inputs, plan
@@ -51,44 +60,36 @@ class SparseVectors:
 
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor."""
-        consensus, stack = CONSENSUS[self.plan.consensus], self._stack(key)
-        if stack is not None:
-            return MergedTensor.of_stack(consensus(stack), stack)
-        vectors = CountedVectors(self.inputs, key, self.vector)
-        return MergedTensor.of(consensus(vectors), vectors)
+        consensus = CONSENSUS[self.plan.consensus]
+        try:
+            return self._banded(key, consensus)
+        except UnfitError:
+            vectors = CountedVectors(self.inputs, key, self.vector)
+            return MergedTensor.of(consensus(vectors), vectors)
 
     def find_cuts(self, progress: Progress = silent) -> None:
         """The threshold of each model for each global trim of the plan."""
-        models = len(self.inputs.finetuned)
         for position, step in enumerate(self._steps()):
             if not isinstance(step, Trim) or step.scope != "global" or step.keep_rate == 1:
                 continue
-            keys = [key for key in self.inputs.moving if key not in self._rows]
-            count = kept_count(step.keep_rate, self._counted(keys, step.domain))
-            moving = sum(self.inputs.pretrained[key].numel() for key in keys)
-            held = self._magnitudes(keys, moving) if position == 0 else None
-            sizes = {key: self.inputs.pretrained[key].numel() for key in keys}
-            for model in range(models):
-                progress(model / models, f"trimming {self.inputs.names[model]}")
-                self._cuts[position, model] = (
-                    self._cut(position, model, keys, min(count, moving))
-                    if held is None
-                    else held_cut(held[model], sizes, min(count, moving))
-                )
+            sizes = {key: self.inputs.pretrained[key].numel() for key in self.inputs.moving if key not in self._rows}
+            count = min(kept_count(step.keep_rate, self._counted(list(sizes), step.domain)), sum(sizes.values()))
+            cuts = self._stacked_cuts(sizes, count, progress) if position == 0 else None
+            for model in self.inputs.models:
+                if cuts is None:
+                    progress(model / len(self.inputs.models), f"trimming {self.inputs.names[model]}")
+                cut = self._cut(position, model, list(sizes), count) if cuts is None else cuts[model]
+                self._cuts[position, model] = cut
 
-    def _magnitudes(self, keys: list[str], entries: int) -> Tensor | None:
-        """Magnitudes of the untouched task vectors, (model, entry), or None where they are too many to be held."""
-        if entries * len(self.inputs.finetuned) > HELD:
+    def _stacked_cuts(self, sizes: Mapping[str, int], count: int, progress: Progress) -> list[GlobalCut] | None:
+        """The cuts of all models in one pass over their tensors, or None where one model must come after the other."""
+        inputs = self.inputs
+        tell = partial(progress, message="finding what is trimmed")
+        try:
+            stack = partial(ModelStack, inputs)
+            return stacked_cuts(stack, sizes, len(inputs.models), count, inputs.threads, tell)
+        except UnfitError:
             return None
-        held, start = torch.empty(len(self.inputs.finetuned), entries), 0
-        for key in keys:
-            stack = self.inputs.stacked_vectors(key)
-            if stack is None:
-                return None
-            rows = stack.reshape(len(held), -1)
-            torch.abs(rows, out=held[:, start : start + rows.shape[1]])
-            start += rows.shape[1]
-        return held
 
     def _counted(self, keys: list[str], domain: str) -> int:
         pretrained = self.inputs.pretrained
@@ -107,38 +108,39 @@ class SparseVectors:
         own = (self._rows[key],) if key in self._rows else self.plan.steps
         return (*self.plan.first, *own)
 
-    def _stack(self, key: str) -> Tensor | None:
-        """All models' vectors of a small tensor after their sparsifiers, or None where they come one at a time."""
-        steps = [step for step in self._steps(key) if isinstance(step, Trim | ScoredRows)]
-        drawn = any(isinstance(step, ScoredRows) and step.rule == "bernoulli" for step in steps)
-        if drawn or len(steps) < len(self._steps(key)):
-            return None
-        stack = self.inputs.stacked_vectors(key)
-        for position, step in enumerate(steps):
-            if stack is not None:
-                stack = self._trim_stack(step, position, key, stack)
-        return stack
+    def _banded(self, key: str, consensus: Consensus) -> MergedTensor:
+        """The merged update of one tensor, from all models at once and a band of rows after the other.
 
-    def _trim_stack(self, step: Trim | ScoredRows, position: int, key: str, stack: Tensor) -> Tensor | None:
-        models = len(stack)
+        Raises:
+            UnfitError: it must come from one model after the other.
+        """
+        stack = ModelStack(self.inputs, key)
+        trim, kept = self._stack_trim(key, stack), 0
+        update = torch.empty((stack.rows, stack.width), dtype=torch.float32)
+        for rows, band in stack.bands():
+            trimmed = band if trim is None else trim(rows, band)
+            kept += int(np.count_nonzero(trimmed != 0))
+            update[rows] = consensus(torch.from_numpy(trimmed))
+        return MergedTensor(update.view(stack.shape), kept / max(stack.size * stack.models, 1))
+
+    def _stack_trim(self, key: str, stack: ModelStack) -> StackTrim | None:
+        """What trims a band of a tensor; None where nothing does."""
+        steps = {place: step for place, step in enumerate(self._steps(key)) if not _keeps_all(step)}
+        if not steps:
+            return None
+        (position, step), *others = steps.items()
+        if others or not isinstance(step, Trim | ScoredRows):
+            raise UnfitError
         if isinstance(step, ScoredRows):
-            return trim_rows(stack.flatten(0, 1), step.keep_rates.repeat(models)).view_as(stack)
-        if step.keep_rate == 1:
-            return stack
+            if step.rule == "bernoulli":
+                raise UnfitError
+            return RowTrim(step.keep_rates)
+        if step.scope == "row" and len(stack.shape) > 1:
+            return RowTrim(torch.full((stack.rows,), step.keep_rate, dtype=torch.float64))
         if step.scope == "global":
-            return self._cut_stack([self._cuts[position, model] for model in range(models)], key, stack)
-        rows = stack.flatten(0, 1) if step.scope == "row" and stack.ndim > 2 else stack.reshape(models, -1)
-        return trim_rows(rows, torch.full((len(rows),), step.keep_rate, dtype=torch.float64)).view_as(stack)
-
-    def _cut_stack(self, cuts: list[GlobalCut], key: str, stack: Tensor) -> Tensor | None:
-        if any(cut.dtype != stack.dtype or key == cut.partial for cut in cuts):
-            return None
-        # Above the number just below it lies what equals a threshold too.
-        thresholds = torch.tensor([cut.threshold for cut in cuts])
-        below = torch.nextafter(thresholds, torch.tensor(-math.inf))
-        inclusive = torch.tensor([cut.keeps_equal(key) for cut in cuts])
-        limits = torch.where(inclusive, below, thresholds).reshape(-1, *[1] * (stack.ndim - 1))
-        return masked(stack, stack.abs() > limits)
+            return CutTrim([self._cuts[position, model] for model in self.inputs.models], key)
+        count = kept_count(step.keep_rate, stack.size)
+        return CutTrim(stacked_cuts(lambda key: stack, {key: stack.size}, stack.models, count), key)
 
     def vector(self, model: int, key: str, until: int | None = None) -> Tensor:
         """One model's task vector after the pre-processors and its sparsifiers, or after the first `until` of these."""

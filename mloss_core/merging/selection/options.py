@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from mloss_core.merging.flat.m_ties import MTiesOptions
-from mloss_core.merging.flat.options import FlatOptions
+from mloss_core.merging.flat.options import FlatOptions, scale_option
 from mloss_core.merging.flat.plan import FlatPlan
 from mloss_core.merging.sparsifiers.steps import Outliers, Trim
 from mloss_core.options import option
@@ -13,18 +13,6 @@ COMBINES = ("sum", "ties")
 """What masks select from."""
 _TIES_KEEP_RATE = 0.2
 _UNIT = {"minimum": 0.0, "maximum": 1.0, "step": 0.01}
-
-
-def _scale(default: float, letter: str = "λ") -> Any:
-    return option(
-        default,
-        label="Scale",
-        letter=letter,
-        minimum=0.0,
-        maximum=5.0,
-        step=0.05,
-        help="Factor of the merged update; 0 gives the pretrained model back.",
-    )
 
 
 def _fraction(default: float, label: str, letter: str | None, help: str, **extra: Any) -> Any:
@@ -92,7 +80,7 @@ def _combine() -> Any:
 class MagMaxOptions(FlatOptions):
     """The largest change of any model, entry by entry."""
 
-    scale: float = _scale(0.6)
+    scale: float = scale_option(0.6)
 
     def plan(self) -> FlatPlan:
         return FlatPlan(consensus="largest", scale=self.scale)
@@ -113,7 +101,7 @@ class BreadcrumbsOptions(FlatOptions):
         advanced=True,
         help="What the fractions count: each tensor, or each row of a matrix, as the published code does.",
     )
-    scale: float = _scale(0.3)
+    scale: float = scale_option(0.3)
 
     def plan(self) -> FlatPlan:
         return FlatPlan(
@@ -130,7 +118,7 @@ class MBreadcrumbsOptions(MTiesOptions):
 
     keep_rate: float = _fraction(0.15, "Keep rate", "k", "Fraction kept in the least conflicted row, and elsewhere.")
     outliers: float = _outliers()
-    scale: float = _scale(0.3)
+    scale: float = scale_option(0.3)
 
     def plan(self) -> FlatPlan:
         """Outliers go by tensor everywhere; the guide replaces the trim of the scored rows."""
@@ -145,7 +133,7 @@ class ConsensusOptions(FlatOptions):
     thresholds: tuple[float, ...] | None = _thresholds()
     min_agree: int = _min_agree()
     combine: str = _combine()
-    scale: float = _scale(0.3, "α")
+    scale: float = scale_option(0.3, "α")
 
     def unified(self) -> FlatPlan:
         """What the masks select from."""
@@ -159,7 +147,7 @@ class MConsensusOptions(MTiesOptions):
     threshold: float = _threshold()
     thresholds: tuple[float, ...] | None = _thresholds()
     min_agree: int = _min_agree()
-    scale: float = _scale(0.3, "α")
+    scale: float = scale_option(0.3, "α")
 
     def plan(self) -> FlatPlan:
         """The sparsifiers of M-TIES, which go before anything is compared."""
@@ -193,7 +181,7 @@ class PcbOptions(FlatOptions):
         step=0.0001,
         advanced=True,
     )
-    scale: float = _scale(1.2)
+    scale: float = scale_option(1.2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mloss_core.merging.sparsifiers.sparsify import count_rows, kth_largest, largest_mask, masked
+from mloss_core.merging.sparsifiers.sparsify import count_rows, largest_mask, masked
 
 Columns = Callable[[], Iterator[Sequence[Tensor]]]
 """Gives, tensor by tensor, one part of each list of numbers, afresh at every call."""
@@ -68,29 +68,10 @@ def global_cut(chunks: Chunks, count: int, dtype: torch.dtype = torch.float32) -
         return GlobalCut(float("inf"), dtype)
     pattern, room, equal = _select(chunks, count, dtype)
     threshold = float(torch.tensor(pattern, dtype=_whole(dtype)).view(dtype))
-    return _cut(threshold, dtype, equal, room)
+    return cut_at(threshold, dtype, equal, room)
 
 
-def held_cut(magnitude: Tensor, sizes: Mapping[str, int], count: int) -> GlobalCut:
-    """`global_cut` of tensors whose magnitudes are held in memory, one tensor after the other.
-
-    Args:
-        magnitude: (entries,), contiguous.
-        sizes: entries of each tensor, in their order.
-        count: at most the number of entries.
-    """
-    if count == 0:
-        return GlobalCut(float("inf"), magnitude.dtype)
-    threshold = kth_largest(magnitude, count)
-    surplus = int(count_rows((magnitude >= threshold).reshape(1, -1))) - count
-    if surplus == 0:
-        return GlobalCut(threshold, magnitude.dtype)
-    parts = (magnitude == threshold).split(list(sizes.values()))
-    equal = {key: int(count_rows(part.reshape(1, -1))) for key, part in zip(sizes, parts, strict=True)}
-    return _cut(threshold, magnitude.dtype, equal, sum(equal.values()) - surplus)
-
-
-def _cut(threshold: float, dtype: torch.dtype, equal: Mapping[str, int], room: int) -> GlobalCut:
+def cut_at(threshold: float, dtype: torch.dtype, equal: Mapping[str, int], room: int) -> GlobalCut:
     """The cut that keeps `room` of the entries which equal the threshold, the earliest ones."""
     present = {key: found for key, found in equal.items() if found}
     if sum(present.values()) == room:

@@ -3,16 +3,13 @@
 import dataclasses
 from typing import Any
 
+from mloss_core.merging.flat.options import scale_option
 from mloss_core.options import check_options, option
 
 QKV = ("as_stored", "split")
 VECTOR_RULES = ("mean", "sum", "zero")
 RANK_POLICIES = ("numerical", "full")
 SOLVERS = ("adam", "least_squares")
-
-
-def _scale(help: str) -> Any:
-    return option(1.0, label="Scale", letter="α", minimum=0.0, maximum=5.0, step=0.05, help=help)
 
 
 def _qkv() -> Any:
@@ -44,7 +41,7 @@ def _compression(help: str) -> Any:
 class MatrixOptions:
     """What every method that merges matrices in another way than other tensors lets one choose. Checked on making."""
 
-    scale: float = _scale("Factor of the merged update; 0 gives the pretrained model back.")
+    scale: float = scale_option(1.0, "α")
     vectors: str = option(
         "mean",
         label="Other tensors",
@@ -97,9 +94,11 @@ class TsvMOptions(SpectralOptions):
 class IsoCOptions(SpectralOptions):
     """Isotropic merging in the common subspace."""
 
-    scale: float = _scale(
-        "Factor of the merged update; 0 gives the pretrained model back. Published optima for 8, 14 and 20 models: "
-        "ViT-B/32 1.3, 1.0, 0.9; ViT-B/16 1.4, 1.0, 0.8; ViT-L/14 1.5, 1.3, 1.0."
+    scale: float = scale_option(
+        1.0,
+        "α",
+        "Published optima for 8, 14 and 20 models: "
+        "ViT-B/32 1.3, 1.0, 0.9; ViT-B/16 1.4, 1.0, 0.8; ViT-L/14 1.5, 1.3, 1.0.",
     )
     beta: float = option(
         1.0,
@@ -116,9 +115,11 @@ class IsoCOptions(SpectralOptions):
 class IsoCTSOptions(SpectralOptions):
     """Isotropic merging in common and task-specific subspaces."""
 
-    scale: float = _scale(
-        "Factor of the merged update; 0 gives the pretrained model back. Published optima for 8, 14 and 20 models: "
-        "ViT-B/32 1.5, 1.2, 1.1; ViT-B/16 1.6, 1.2, 1.1; ViT-L/14 1.9, 1.5, 1.2."
+    scale: float = scale_option(
+        1.0,
+        "α",
+        "Published optima for 8, 14 and 20 models: "
+        "ViT-B/32 1.5, 1.2, 1.1; ViT-B/16 1.6, 1.2, 1.1; ViT-L/14 1.9, 1.5, 1.2.",
     )
     common_fraction: float = option(
         0.8,

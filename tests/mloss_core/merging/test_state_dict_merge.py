@@ -1,5 +1,7 @@
 """Properties that every single-model method must have, by being in the registry."""
 
+from dataclasses import fields
+
 import pytest
 import torch
 
@@ -184,3 +186,14 @@ def test_scores_may_be_lists_and_arrays():
     expected = merge_state_dicts(BASE, MODELS, "m_ties", node_mloss=scores)
     for form in (plain, arrays):
         assert same(merge_state_dicts(BASE, MODELS, "m_ties", node_mloss=form), expected)
+
+
+SCALED = [name for name in SINGLE if any(field.name == "scale" for field in fields(METHODS[name].options_type))]
+
+
+@pytest.mark.parametrize("method", SCALED)
+def test_a_negative_scale_goes_as_far_the_other_way(method):
+    there, back = (merged(method, scale=scale) for scale in (0.5, -0.5))
+    for key in ("fc1.weight", "fc2.weight", "conv.weight"):
+        assert torch.allclose(BASE[key] - there[key], back[key] - BASE[key], atol=1e-6), key
+    assert not torch.equal(there["fc1.weight"], BASE["fc1.weight"])

@@ -2,12 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from mloss_core.merging import inputs, merge_state_dicts
-from mloss_core.merging.flat import rule
-from mloss_core.merging.sparsifiers.order_statistics import global_cut, held_cut
+from mloss_core.merging.sparsifiers.order_statistics import global_cut
+from mloss_core.merging.sparsifiers.sampled_cuts import bounds_of, cuts_of, held, held_cuts, near
 from mloss_core.merging.sparsifiers.sparsify import kth_largest, masked
 
 SIZE = 60_000
@@ -29,12 +29,28 @@ def test_the_kth_largest_is_that_of_the_sorted_numbers(name: str, count: int) ->
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("count", [0, 1, SIZE // 5, SIZE - 3, SIZE])
-def test_a_held_cut_is_the_global_cut(name: str, count: int) -> None:
-    numbers = NUMBERS[name]
-    parts = dict(zip("abc", numbers.split(SIZE // 3), strict=True))
-    sizes = {key: part.numel() for key, part in parts.items()}
-    assert held_cut(numbers, sizes, count) == global_cut(lambda: iter(parts.items()), count)
+@pytest.mark.parametrize("count", [1, SIZE // 5, SIZE - 3, SIZE])
+def test_cuts_found_near_a_sample_are_the_global_cuts(name: str, count: int) -> None:
+    """Two models in bands; a sample that misses says so."""
+    models = [NUMBERS[name], NUMBERS["normal"]]
+    parts = [dict(zip("abc", model.split(SIZE // 3), strict=True)) for model in models]
+    stacks = {key: np.stack([part[key].numpy() for part in parts]) for key in "abc"}
+    bounds = bounds_of(np.stack([model.numpy()[::40] for model in models]), count, SIZE)
+    found = cuts_of({key: near(np.split(stack, 4, axis=1), bounds) for key, stack in stacks.items()}, count, 2)
+    for cut, part in zip(found, parts, strict=True):
+        assert cut == global_cut(lambda part=part: iter(part.items()), count) or cut is None
+    assert found[1] is not None
+    assert (found[0] is None) <= (name == "misleading sample")
+    kept = cuts_of({key: held([stack], 2) for key, stack in stacks.items()}, count, 2)
+    assert kept[0] == global_cut(lambda: iter(parts[0].items()), count)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("count", [1, SIZE // 5, SIZE - 3, SIZE])
+def test_the_cuts_of_a_small_tensor_are_the_global_cuts(name: str, count: int) -> None:
+    numbers = [NUMBERS[name], NUMBERS["ties"]]
+    found = held_cuts("a", np.stack([one.numpy() for one in numbers]), count)
+    assert found == [global_cut(lambda one=one: iter([("a", one)]), count) for one in numbers]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -44,20 +60,3 @@ def test_what_is_masked_is_plain_zero_and_the_rest_keeps_its_bits(dtype: torch.d
     found = masked(vector, keep)
     assert torch.equal(found, torch.where(keep, vector, 0.0))
     assert torch.signbit(found).tolist() == [False, False, True, False, False]
-
-
-@pytest.mark.parametrize("scope", ["global", "tensor", "row"])
-@pytest.mark.parametrize("coarse", [False, True])
-def test_models_at_once_merge_as_one_at_a_time(scope: str, coarse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Coarse weights have many equal magnitudes, of which the earliest stay."""
-    draw = torch.Generator().manual_seed(1)
-    shapes = {"matrix": (30, 400), "bias": (7,), "kernel": (4, 3, 5, 5), "scale": ()}
-    base, *models = ({key: torch.randn(shape, generator=draw) for key, shape in shapes.items()} for _ in range(5))
-    if coarse:
-        base, *models = ({key: (4 * t).round() / 4 for key, t in state.items()} for state in (base, *models))
-    together = merge_state_dicts(base, models, "ties", keep_rate=0.3, scope=scope)
-    monkeypatch.setattr(inputs, "STACKED", 0)
-    monkeypatch.setattr(rule, "HELD", 0)
-    alone = merge_state_dicts(base, models, "ties", keep_rate=0.3, scope=scope)
-    for key in base:
-        assert torch.equal(together[key].view(torch.int32), alone[key].view(torch.int32)), key

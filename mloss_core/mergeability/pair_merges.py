@@ -58,6 +58,8 @@ def pair_accuracies(
     """
     import pandas
 
+    if split not in {"test", "val"}:
+        raise InvalidOptionError(f"merges of pairs are evaluated on the test or the val split; found {split!r}.")
     cache, recipes = cache or Cache(), _recipes(methods)
     chosen = zoo.subset(tasks)
     wanted = all_pairs(chosen.tasks) if pairs is None else list(pairs)

@@ -41,6 +41,12 @@ def add(commands: Any) -> None:
         help=f"metrics, or a set of them: {', '.join(METRIC_SETS)} (default: all that the zoo can have)",
     )
     parser.add_argument("--tasks", metavar="A,B", help="models to pair, at least two (default: all)")
+    parser.add_argument(
+        "--mode",
+        default="corrected",
+        choices=("corrected", "reference"),
+        help="reference: the published 28 as the published code computes them, faults included (default: corrected)",
+    )
     add_pair_options(parser)
     parser.set_defaults(run=run)
 
@@ -62,6 +68,9 @@ def run(options: argparse.Namespace) -> None:
     zoo, mloss = opened_zoo(options), MLossOptions(seed=options.seed)
     tasks = zoo.check_tasks(names(options.tasks))
     work = functools.partial(fill, wanted, mloss)
+    if options.mode == "reference":
+        _as_published(options, out, zoo, tasks, wanted)
+        return
     with progress_bar() as progress:
         spread(options.zoo, options.device, all_pairs(tasks), work, options.workers, part(progress, 0, 0.9))
         rest = part(progress, 0.9 if options.workers > 1 else 0, 1)
@@ -71,6 +80,7 @@ def run(options: argparse.Namespace) -> None:
         "zoo": zoo_facts(zoo),
         "tasks": list(tasks),
         "metrics": list(frame.columns[2:]),
+        "mode": "corrected",
         "mloss": mloss.to_dict(),
         "rows": len(frame),
         "undefined": undefined,
@@ -78,6 +88,18 @@ def run(options: argparse.Namespace) -> None:
     report(options, out, frame, answer)
     if not options.json:
         _tell_missing(undefined)
+
+
+def _as_published(
+    options: argparse.Namespace, out: Path | None, zoo: "Zoo", tasks: Sequence[str], wanted: Sequence[str] | None
+) -> None:
+    from mloss_core.mergeability.reference_mode import reference_metrics
+
+    with progress_bar() as progress:
+        frame = reference_metrics(zoo, wanted, tasks, progress)
+    names = list(frame.columns[2:])
+    answer = {"zoo": zoo_facts(zoo), "tasks": list(tasks), "metrics": names, "mode": "reference", "rows": len(frame)}
+    report(options, out, frame, answer)
 
 
 def chosen_metrics(text: str | None) -> list[str] | None:

@@ -21,7 +21,7 @@ def answer(pairs: Pairs, tasks: tuple[str, ...], method: str | None) -> str:
     found = goes_with(view, quality)
     if math.isnan(found.pearson):
         return _unmeasured(view, usual.title)
-    best = _best_other(pairs, tasks, quality, usual.name)
+    best = _best_published(pairs, tasks, quality)
     interval = "" if math.isnan(found.low) else f", 95 %: {signed(found.low)} to {signed(found.high)}"
     words = f"**{usual.title}** goes with the measured quality of {method_title(method)} by r = {signed(found.pearson)}"
     rest = (
@@ -30,9 +30,9 @@ def answer(pairs: Pairs, tasks: tuple[str, ...], method: str | None) -> str:
     return f"{words} over {found.pairs} pairs{interval}{rest}. {_spread(quality)}"
 
 
-def _best_other(pairs: Pairs, tasks: tuple[str, ...], quality: View, usual: str) -> tuple[str, float, int] | None:
-    """The strongest of all other metrics that are known before a merge, which is a choice among many: say how many."""
-    others = [metric for metric in pairs.metrics if metric.name != usual and metric.facts not in {"agreement"}]
+def _best_published(pairs: Pairs, tasks: tuple[str, ...], quality: View) -> tuple[str, float, int] | None:
+    """The strongest of the published metrics that were measured: a choice among many, so say among how many."""
+    others = [metric for metric in pairs.metrics if metric.published]
     found = [(metric.title, goes_with(pair_view(pairs, tasks, metric, None), quality).pearson) for metric in others]
     known = [one for one in found if math.isfinite(one[1])]
     if not known:

@@ -125,4 +125,4 @@ def method_title(name: str) -> str:
 def option_text(name: str) -> str:
     """A metric in a list that is searched: its name, then its category."""
     metric = METRICS[name]
-    return f"{metric.title} · {CATEGORIES[metric.category].lower()}"
+    return f"{metric.title} · {CATEGORIES[metric.category][:1].lower()}{CATEGORIES[metric.category][1:]}"

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from mloss_core.mergeability.metrics.registry import METRICS
-from mloss_core.mergeability.subsets import best_set, set_score
+from mloss_core.mergeability.predictor.scores import best_set, set_mean
 from ui import state
 from ui.formats import plain
 from ui.mergeability.choices import DEFAULT, Pairs, method_title, pair_view, quality_view
@@ -29,7 +29,11 @@ def which_to_merge(zoo: ZooFacts, pairs: Pairs, tasks: tuple[str, ...], method: 
     columns = st.columns(3, gap="medium")
     _column(columns[0], f"By {usual.title}", by_metric, size, measured, "the mean of its pairs is lowest of all sets")
     _column(columns[1], "By prediction", foretold.view, size, measured, foretold.words)
-    words = "no pair was measured yet" if method is None else f"mean of measured pairs, {method_title(method)}"
+    words = (
+        "no pair was measured yet"
+        if method is None
+        else f"the measured mean of its pairs, {method_title(method)}, is highest"
+    )
     _column(columns[2], "By measurement", measured, size, measured, words)
     if measured is not None:
         st.caption(
@@ -41,7 +45,7 @@ def which_to_merge(zoo: ZooFacts, pairs: Pairs, tasks: tuple[str, ...], method: 
 def _column(place: object, title: str, view: View | None, size: int, measured: View | None, words: str) -> None:
     with place, st.container(border=True):  # type: ignore[attr-defined]
         st.markdown(f"**{title}**")
-        members = None if view is None else best_set(_higher(view), size)
+        members = None if view is None or not len(view.numbers) else best_set(_higher(view), size)
         if view is None or members is None:
             st.caption(f"None: {words}.")
             return
@@ -52,10 +56,10 @@ def _column(place: object, title: str, view: View | None, size: int, measured: V
 def _held_against(members: tuple[int, ...], measured: View | None, size: int, words: str) -> str:
     if measured is None:
         return f"{words[:1].upper()}{words[1:]}."
-    value, best = set_score(measured.values, members), best_set(measured.values, size)
-    if not np.isfinite(value) or best is None:
+    value, best = set_mean(measured.values, members), best_set(measured.values, size)
+    if not np.isfinite(value):
         return f"{words[:1].upper()}{words[1:]}. Not all of its pairs were measured."
-    lost = 100 * (set_score(measured.values, best) - value)
+    lost = 100 * (set_mean(measured.values, best) - value)
     gap = "the best there is" if lost < 0.005 else f"{lost:.1f} points below the best set"
     return f"Measured: {100 * value:.1f} % of the individual models, {gap}. Chosen because {words}."
 

@@ -28,6 +28,7 @@ CODE_VERSION = "2"
 DEFAULT_LIMIT = 8 * 2**30
 CONVERTED = "converted"
 """Kind of the weights that `mloss_core.checkpoints.converting` keeps below the same folder; they have another bound."""
+DIGESTS = "digests"
 FEATURES = "features"
 IMAGES = "images"
 JOB_RESULTS = "jobs-results"
@@ -43,6 +44,7 @@ THUMBNAILS = "thumbnails"
 ZOO_CHECKS = "zoo-checks"
 KINDS = (
     CONVERTED,
+    DIGESTS,
     FEATURES,
     IMAGES,
     JOB_RESULTS,

@@ -10,6 +10,7 @@ from mloss_core.mergeability.predictor.adding import AddedValue
 from mloss_core.mergeability.predictor.columns import MLOSS_COLUMNS, category, category_title, title
 from mloss_core.mergeability.predictor.metrics_alone import SingleMetric
 from mloss_core.mergeability.predictor.results import CrossValidation
+from mloss_core.mergeability.predictor.solvers import NESTED
 from ui import state
 from ui.formats import plain
 from ui.predictor.controls import Unit
@@ -148,6 +149,9 @@ def _best_set(question: Question, result: CrossValidation, unit: Unit) -> None:
 def _added(question: Question, result: CrossValidation, unit: Unit) -> None:
     if len(result.metrics) < 2:
         st.caption("There is one metric, and nothing that it could add to.")
+        return
+    if result.solver.seeded or result.alpha == NESTED:
+        st.caption("This takes a hundred cross-validations: choose a fixed penalty, or ridge or least squares.")
         return
     names = list(result.metrics)
     usual = next((names.index(name) for name in MLOSS_COLUMNS if name in names), 0)

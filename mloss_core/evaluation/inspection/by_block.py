@@ -55,7 +55,7 @@ def similarity_by_block(
     count = few.datasets[task].size(split)
     if count < 4:
         raise InvalidOptionError(f"CKA needs at least 4 images; the {split} split of {task} has {count}.")
-    compared = _with_blocks(few, task, task_contenders(few, task, models, part(progress, 0, 0.5)))
+    compared = _with_blocks(few, task, task_contenders(zoo, task, models, part(progress, 0, 0.5)))
     encoders = [few.finetuned[task], *(encoder for _, encoder in compared)]
     run = _Run(few, encoders, tokens)
     run.through(few.datasets[task].images(split, range(count)), part(progress, 0.5, 1))

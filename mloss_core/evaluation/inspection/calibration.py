@@ -128,7 +128,7 @@ def reliability_curves(
     truth = truth_of(few.datasets[task], split)
     if truth is None:
         raise DatasetError(f"calibration needs labels; the {split} images of {task} have none.")
-    contenders = task_contenders(few, task, models, part(progress, 0, 0.6))
+    contenders = task_contenders(zoo, task, models, part(progress, 0, 0.6))
     curves = []
     for one, logits in zip(
         contenders, task_logits(few, task, split, contenders, part(progress, 0.6, 1), cache), strict=True

@@ -54,7 +54,7 @@ def inspect_models(
     zoo.check_tasks((task,))
     few = with_images(zoo, task, split, limit)
     merging = (part(progress, 0, 0.3), part(progress, 0.3, 0.6))
-    sides = [task_contender(few, task, model, step) for model, step in zip((a, b), merging, strict=True)]
+    sides = [task_contender(zoo, task, model, step) for model, step in zip((a, b), merging, strict=True)]
     scores = task_logits(few, task, split, sides, part(progress, 0.6, 1), cache)
     dataset = few.datasets[task]
     truth = truth_of(dataset, split)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mloss_core.evaluation.contenders import Contender, as_contender
+from mloss_core.merging.remembered import remembered_merge
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress, part, silent
 from mloss_core.zoo.model import Zoo
@@ -15,7 +16,7 @@ def task_contender(zoo: Zoo, task: str, model: Any, progress: Progress = silent)
     Args:
         zoo: all of it: the Ensemble is that of all its models.
         task: whose images will be answered; of a merge with one model a task it takes that task's.
-        model: a `Recipe` or its plain values, which is merged; or anything that `as_contender` takes.
+        model: a `Recipe` or its plain values, merged unless that was done before; or what `as_contender` takes.
         progress: of the merge.
     """
     if isinstance(model, str):
@@ -23,9 +24,7 @@ def task_contender(zoo: Zoo, task: str, model: Any, progress: Progress = silent)
     if isinstance(model, Mapping) and "method" in model:
         model = Recipe.from_dict(model)
     if isinstance(model, Recipe):
-        from mloss_core.merging import merge
-
-        model = merge(zoo, model, progress=progress)
+        model = remembered_merge(zoo, model, progress)
     return as_contender(zoo.subset((task,)), model)
 
 

@@ -86,7 +86,7 @@ def projected_features(
     from mloss_core.outputs.encoders import head_of
 
     few = with_images(zoo, task, split, limit)
-    contenders = task_contenders(few, task, models, part(progress, 0, 0.6))
+    contenders = task_contenders(zoo, task, models, part(progress, 0, 0.6))
     seen = task_features(few, task, split, contenders, part(progress, 0.6, 0.95), cache)
     shown = np.stack([found.numpy() for found in seen])
     count = shown.shape[1]

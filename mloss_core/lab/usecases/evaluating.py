@@ -12,6 +12,7 @@ from mloss_core.evaluation.judged import judged_rows, tasks_without_labels, unla
 from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.lab.requests import Payload
 from mloss_core.merging import merge
+from mloss_core.merging.remembered import remember
 from mloss_core.outputs import alignment
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress, part
@@ -23,6 +24,7 @@ def evaluate_recipe(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> 
     recipe = Recipe.from_dict(params["recipe"])
     tasks = zoo.check_tasks(params.get("tasks") or recipe.tasks)
     result = merge(zoo, recipe, progress=part(progress, 0, 0.3))
+    remember(zoo, recipe, result)
     few, rest = zoo.limited(params.get("limit")), part(progress, 0.3, 0.9)
     if tasks_without_labels(zoo, tasks):
         (row,) = unlabelled_rows(zoo, [result], tasks, baselines=False, progress=rest)

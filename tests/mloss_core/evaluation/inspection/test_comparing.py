@@ -114,3 +114,12 @@ def test_what_is_missing_is_said(zoo, cache):
     short = {**zoo.heads, "boats": zoo.heads["boats"][:2]}
     with pytest.raises(DatasetError, match="images are of 4 classes and the head of tiny has 2 rows"):
         inspect_models(dataclasses.replace(zoo, heads=short), "boats", "zero_shot", cache=cache)
+
+
+def test_a_limit_changes_no_merge(zoo, cache, tmp_path, monkeypatch):
+    """A method that looks at training images looks at the same ones, whatever few are inspected."""
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path))
+    recipe = Recipe(method="regmean")
+    few = inspect_models(zoo, "boats", recipe, "ensemble", "train", limit=5)
+    all_of_them = inspect_models(zoo, "boats", merge(zoo, recipe), "ensemble", "train")
+    assert np.array_equal(few.a.margin, all_of_them.a.margin[few.index])

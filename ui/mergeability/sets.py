@@ -21,7 +21,10 @@ def which_to_merge(zoo: ZooFacts, pairs: Pairs, tasks: tuple[str, ...], method: 
     if len(tasks) < 3:
         st.caption("With two models there is nothing to choose.")
         return
-    size = st.slider("Models to merge", 2, len(tasks) - 1, min(4, len(tasks) - 1), key=SIZE, bind=state.BIND, width=320)
+    held = st.session_state.get(SIZE)
+    if isinstance(held, int) and held > len(tasks):
+        del st.session_state[SIZE]
+    size = st.slider("Models to merge", 2, len(tasks), min(4, len(tasks) - 1), key=SIZE, bind=state.BIND, width=320)
     measured = None if method is None else quality_view(pairs, tasks, method)
     usual = METRICS[DEFAULT] if DEFAULT in pairs.numbers else pairs.metrics[0]
     by_metric = pair_view(pairs, tasks, usual, None)

@@ -23,7 +23,7 @@ class Measured:
     Args:
         result: what the function returned.
         seconds: wall time of the function alone.
-        processor: processor time of the function alone, all threads together: what other work on the machine disturbs least.
+        processor: processor time of the function, all threads together; other work disturbs it least.
         start: anonymous bytes before it ran, its imports done.
         peak: the most that was seen while it ran.
     """

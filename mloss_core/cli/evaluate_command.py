@@ -161,8 +161,8 @@ def _search_words(search: "ScaleSearch | ThresholdSearch") -> str:
     more = " No scale beyond it was tried." if search.at_the_end else ""
     by = f"by normalised accuracy ({percent(best.normalised)} there)."
     if search.metric == "average":
-        by = f"by average accuracy ({percent(best.average)} there): a task's own model is never right, so that no "
-        by += "accuracy can be measured by it."
+        why = f": {search.fallback}" if search.fallback else ""
+        by = f"by average accuracy ({percent(best.average)} there){why}."
     return (
         f"{search.result.name}: the scale was chosen on {sum(search.counts.values())} validation images from "
         f"{search.curve[0].scale:g} to {search.curve[-1].scale:g}, {by}{more}"

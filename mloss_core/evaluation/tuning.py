@@ -46,6 +46,10 @@ class ScalePoint:
     standard_error: float
 
 
+FALLBACK = "a task's own model is never right, so that no accuracy can be measured by it"
+"""Why the average accuracy decides in place of the normalised one."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScaleSearch:
     """A search and what it found.
@@ -57,6 +61,7 @@ class ScaleSearch:
         counts: validation images by task.
         seconds: wall time.
         result: the merge at the chosen scale.
+        fallback: why the average decided although the normalised accuracy was asked for; empty where it did not.
     """
 
     recipe: Recipe
@@ -65,6 +70,7 @@ class ScaleSearch:
     counts: Mapping[str, int]
     seconds: float
     result: MergeResult = dataclasses.field(repr=False)
+    fallback: str = ""
 
     @property
     def scale(self) -> float:
@@ -82,6 +88,7 @@ class ScaleSearch:
             "recipe": self.recipe.to_dict(),
             "scale": self.scale,
             "metric": self.metric,
+            "fallback": self.fallback,
             "split": SPLIT,
             "curve": [_plain(point) for point in self.curve],
             "counts": dict(self.counts),
@@ -138,6 +145,7 @@ def tune_scale(
         counts=search.counts,
         seconds=time.perf_counter() - started,
         result=result,
+        fallback=FALLBACK if search.metric != metric else "",
     )
 
 

@@ -163,3 +163,5 @@ def test_where_an_individual_model_is_never_right_the_plain_average_decides(zoo,
     assert search.metric == "average" and search.scale == 0.5
     written = json.loads(json.dumps(search.to_dict(), allow_nan=False))
     assert written["metric"] == "average" and {point["normalised"] for point in written["curve"]} == {None}
+    assert written["fallback"] == "a task's own model is never right, so that no accuracy can be measured by it"
+    assert tune_scale(zoo, TASK_ARITHMETIC, metric="average", cache=cache).fallback == ""

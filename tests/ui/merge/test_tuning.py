@@ -6,6 +6,7 @@ from tests.ui.fake_lab import FakePayload, FakeStore
 from ui import jobs
 from ui.merge.draft import make_draft
 from ui.merge.tuning import has_thresholds, threshold_curves, threshold_sentence
+from ui.merge.tuning import sentence as scale_sentence
 
 FOUND = {
     "thresholds": {"digits": 0.2, "letters": 0.4},
@@ -59,3 +60,11 @@ def test_the_choice_is_made_on_request_and_fills_the_form(store):
     assert kind == "tune" and params["recipe"]["options"] == {}
     at.button[0].click().run()
     assert at.session_state["mg_tall_mask_thresholds"] == "0.2,0.4"
+
+
+def test_why_the_average_decided_is_said():
+    point = {"scale": 0.5, "average": 0.6, "normalised": None, "standard_error": 0.01}
+    found = {"scale": 0.5, "curve": [point], "counts": {"Cars": 10}, "at_the_end": False}
+    assert "Chosen by" not in scale_sentence({**found, "fallback": ""}) and "Chosen by" not in scale_sentence(found)
+    why = "a task's own model is never right, so that no accuracy can be measured by it"
+    assert scale_sentence({**found, "fallback": why}).endswith(f" Chosen by average accuracy: {why}.")

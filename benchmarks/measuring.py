@@ -20,12 +20,16 @@ INTERVAL_SECONDS = 0.001
 class Measured:
     """What a run came to.
 
-    Args:
-        result: what the function returned.
-        seconds: wall time of the function alone.
-        processor: processor time of the function alone, all threads together: least disturbed by other work.
-        start: anonymous bytes before it ran, its imports done.
-        peak: the most that was seen while it ran.
+        Args:
+            result: what the function returned.
+            seconds: wall time of the function alone.
+    <<<<<<< HEAD
+            processor: processor time of the function alone, all threads together: least disturbed by other work.
+    =======
+            processor: processor time of the function, all threads together; other work disturbs it least.
+    >>>>>>> speed
+            start: anonymous bytes before it ran, its imports done.
+            peak: the most that was seen while it ran.
     """
 
     result: Any

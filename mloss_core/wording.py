@@ -7,3 +7,20 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     """Words as a sentence has them: `a`, `a and b`, `a, b and c`."""
     words = list(words)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
+
+
+def span(numbers: "list[int] | tuple[int, ...]") -> str:
+    """Whole numbers with runs joined: `0, 3 and 8–10`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    words = [[f"{run[0]}–{run[-1]}"] if len(run) > 2 else [str(number) for number in run] for run in runs]
+    return listing([word for group in words for word in group])
+
+
+def percent(fraction: float) -> str:
+    """A fraction in percent with one decimal: `70.0 %`."""
+    return f"{100 * fraction:.1f} %"

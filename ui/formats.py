@@ -3,8 +3,6 @@
 import math
 import re
 
-from mloss_core.wording import listing
-
 ACTIVATION_WORDS = {
     "gelu": "GELU",
     "gelu_tanh": "GELU (tanh form)",
@@ -113,18 +111,6 @@ def count(number: int) -> str:
 def short_digest(digest: str, length: int = 10) -> str:
     """The first characters of a digest, enough to tell files apart by eye."""
     return digest[:length]
-
-
-def span(numbers: "list[int] | tuple[int, ...]") -> str:
-    """Whole numbers with runs joined: `0, 3 and 8–10`."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    words = [[f"{run[0]}–{run[-1]}"] if len(run) > 2 else [str(number) for number in run] for run in runs]
-    return listing([word for group in words for word in group])
 
 
 def plain(text: object) -> str:

@@ -55,6 +55,10 @@ class ScalePoint:
     value_error: float = math.nan
 
 
+FALLBACK = "a task's own model is never right, so that no accuracy can be measured by it"
+"""Why the average accuracy decides in place of the normalised one."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScaleSearch:
     """A search and what it found.
@@ -68,6 +72,7 @@ class ScaleSearch:
         counts: images by task.
         seconds: wall time.
         result: the merge at the chosen scale.
+        fallback: why the average decided although the normalised accuracy was asked for; empty where it did not.
     """
 
     recipe: Recipe
@@ -77,6 +82,7 @@ class ScaleSearch:
     counts: Mapping[str, int]
     seconds: float
     result: MergeResult = dataclasses.field(repr=False)
+    fallback: str = ""
 
     @property
     def scale(self) -> float:
@@ -99,7 +105,12 @@ class ScaleSearch:
             "recipe": self.recipe.to_dict(),
             "scale": self.scale,
             "metric": self.metric,
+<<<<<<< HEAD
             **self.choice.to_dict(),
+=======
+            "fallback": self.fallback,
+            "split": SPLIT,
+>>>>>>> speed
             "curve": [_plain(point) for point in self.curve],
             "counts": dict(self.counts),
             "at_the_end": self.at_the_end,
@@ -161,6 +172,7 @@ def tune_scale(
         counts=measure.counts,
         seconds=time.perf_counter() - started,
         result=result,
+        fallback=FALLBACK if search.metric != metric else "",
     )
 
 

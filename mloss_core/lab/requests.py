@@ -1,10 +1,8 @@
 """What can be asked for: the types of job, by name, and the parameters of each. A closed list; nothing else runs."""
 
 import dataclasses
-import hashlib
 import importlib
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,11 @@ from mloss_core.caching import CODE_VERSION, digest_of
 from mloss_core.errors import InvalidOptionError, unknown_name
 from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.lab.devices import device_queue
+from mloss_core.lab.zoo_identity import zoo_identity
 from mloss_core.merging.methods import plugin_digest
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.zoo.embedded import EMBEDDED
-from mloss_core.zoo.locating import folder_stamp, zoo_folder
+from mloss_core.zoo.locating import zoo_folder
 
 if TYPE_CHECKING:
     from mloss_core.types import Progress
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 Reader = Callable[[str, Any], Any]
 """Reads a parameter: (its name, the given value) -> the value in its one spelling; refuses any other."""
-_DESCRIPTIONS = ("manifest.json", "zoo.json", "zoo.yaml")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -360,25 +358,6 @@ def limited(limit: int | None) -> dict[str, int]:
 def zoo_name(name: str) -> str:
     """The name by which every process opens the same zoo: a folder's absolute path, whatever process was asked."""
     return name if name in EMBEDDED else str(zoo_folder(name).absolute())
-
-
-def zoo_identity(name: str) -> str:
-    """Digest of what a zoo says of itself and of name, size and time of its files: a change makes a new request.
-
-    A folder that cannot be read has an identity too; opening it then says what is wrong.
-    """
-    embedded = EMBEDDED.get(name)
-    folder = embedded.folder if embedded else zoo_folder(name)
-    try:
-        files = folder_stamp(folder)
-        described = [path for path in map(folder.joinpath, _DESCRIPTIONS) if path.is_file()]
-        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in described]
-    except OSError as error:
-        return digest_of(str(folder), type(error).__name__)
-    if embedded is None:
-        return digest_of(str(folder), digests, files, os.environ.get("MLOSS_DATA"))
-    first = () if embedded.tasks is None else (embedded.tasks,)
-    return digest_of(str(folder), digests, files, None, *first)
 
 
 def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:

@@ -4,7 +4,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.lab.requests import JOB_TYPES, Payload, canonical, zoo_identity
+from mloss_core.lab.requests import JOB_TYPES, Payload, canonical
+from mloss_core.lab.zoo_identity import zoo_identity
 from mloss_core.types import Progress, part, silent
 
 if TYPE_CHECKING:

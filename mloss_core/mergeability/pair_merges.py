@@ -60,7 +60,7 @@ def pair_accuracies(
 
     if split not in {"test", "val"}:
         raise InvalidOptionError(f"merges of pairs are evaluated on the test or the val split; found {split!r}.")
-    cache, recipes = cache or Cache(), _recipes(methods)
+    cache, recipes = cache or Cache(), checked_recipes(methods)
     chosen = zoo.subset(tasks)
     wanted = all_pairs(chosen.tasks) if pairs is None else list(pairs)
     baselines = rows_of(chosen, [zero_shot(chosen), individual(chosen)], split, progress=silent, cache=cache)
@@ -83,7 +83,12 @@ def pair_accuracies(
     return frame
 
 
-def _recipes(methods: Sequence[str | Recipe]) -> dict[str, Recipe]:
+def checked_recipes(methods: Sequence[str | Recipe]) -> dict[str, Recipe]:
+    """Recipes by method, each with one merged model and named once.
+
+    Raises:
+        UnknownNameError, InvalidOptionError: a method that does not exist, gives one model a task, or comes twice.
+    """
     recipes: dict[str, Recipe] = {}
     for item in methods:
         recipe = item if isinstance(item, Recipe) else Recipe(method=item)
@@ -125,11 +130,11 @@ def _measured(
         step = part(progress, 0.5 * position / len(recipes), 0.5 * (position + 1) / len(recipes))
         results.append(merge(two, recipe, progress=step))
     contenders = [as_contender(two, result) for result in results]
-    rows = rows_of(two, contenders, split, progress=part(progress, 0.5, 1.0), cache=_WithoutFeatures(cache))
+    rows = rows_of(two, contenders, split, progress=part(progress, 0.5, 1.0), cache=WithoutFeatures(cache))
     return dict(zip(recipes, rows, strict=True))
 
 
-class _WithoutFeatures(Cache):
+class WithoutFeatures(Cache):
     """A cache that takes no new features: those of a thousand merges would push out everything else."""
 
     def __init__(self, cache: Cache) -> None:

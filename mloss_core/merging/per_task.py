@@ -8,6 +8,7 @@ from mloss_core.merging.inputs import MergeInputs, PerTaskRule
 from mloss_core.merging.labels import describe
 from mloss_core.merging.record import Method
 from mloss_core.merging.results import MergedWeights, MergeResult, TaskMask, UpdateOnDemand, versions
+from mloss_core.merging.sound_values import check_merged
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import combine_digests, tensor_digest
 from mloss_core.types import Progress, silent
@@ -50,7 +51,7 @@ def per_task_result(
     for position, key in enumerate(inputs.pretrained):
         progress(position / len(inputs.pretrained), f"merging {key}")
         for place, state in enumerate(weights):
-            digests[place][key] = tensor_digest(state[key])
+            digests[place][key] = tensor_digest(check_merged(key, state[key], inputs.pretrained[key]))
         if key in inputs.moving:
             kept[key] = sum(own.tensor(key).keep for own in rule.rules) / len(rule.rules)
     progress(1.0, "merged")

@@ -1,4 +1,4 @@
-"""What a merge of files may not write: averaged integers, statistics that cannot be, values that are not finite."""
+"""What a merge may not give back or write: averaged integers, statistics that cannot be, values that are not finite."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,7 @@ from torch import Tensor
 from mloss_core.errors import CheckpointError, IncompatibleStateDictsError
 from mloss_core.merging.stored_states import StoredState
 from mloss_core.state_dicts import is_finite
+from mloss_core.types import StateDict
 
 _STATISTICS = ("running_mean", "running_var")
 _LISTED = 5
@@ -18,7 +19,7 @@ def is_statistic(key: str) -> bool:
     return key.rpartition(".")[2] in _STATISTICS
 
 
-def mean_statistic(key: str, base: Tensor, models: Sequence[StoredState]) -> Tensor:
+def mean_statistic(key: str, base: Tensor, models: Sequence[StateDict]) -> Tensor:
     """A running statistic of a merged model: the mean over the models, so that no variance becomes negative."""
     return torch.stack([model[key].to(torch.float64) for model in models]).mean(0).to(base.dtype)
 
@@ -74,6 +75,21 @@ def check_written(key: str, written: Tensor, exact: Tensor, base: Tensor) -> Non
             "float32), or choose a smaller scale."
         )
     raise CheckpointError(f"the merged {key} has values beyond what {dtype} holds; choose a smaller scale.")
+
+
+def check_merged(key: str, weight: Tensor, base: Tensor) -> Tensor:
+    """The merged tensor, refused where it is not finite although the pretrained one is.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    if not weight.is_floating_point() or is_finite(weight) or not is_finite(base):
+        return weight
+    wider = ", or give the pretrained model in float32" if weight.dtype.itemsize < 4 else ""
+    raise CheckpointError(
+        f"the merged {key} has values beyond what {_word(weight.dtype)} holds (at most "
+        f"{torch.finfo(weight.dtype).max:g}); choose a smaller scale{wider}."
+    )
 
 
 def _word(dtype: torch.dtype) -> str:

@@ -15,6 +15,7 @@ from mloss_core.merging.methods import METHODS, Method, check_recipe, get_method
 from mloss_core.merging.per_task import check_single
 from mloss_core.merging.processors import finish, steps_before
 from mloss_core.merging.results import MergedWeights, UpdateOnDemand
+from mloss_core.merging.sound_values import check_merged, is_statistic, mean_statistic
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure
 from mloss_core.types import StateDict
@@ -44,12 +45,14 @@ def merge_state_dicts(
             `others`. Methods that need images take `statistics`, a `GivenStatistics` of what was measured on them.
 
     Returns:
-        Tensors of the pretrained dtype, in the pretrained order; the sums are done in float32 (float64 stays).
+        Tensors of the pretrained dtype, in the pretrained order; the sums are done in float32 (float64 stays). Running
+        statistics of normalisations are averaged, whatever the method.
 
     Raises:
         UnknownNameError: no such method or processor.
         InvalidOptionError: a bad option, no model, scores that fit no weight, or a method with one model a task.
         IncompatibleStateDictsError: keys or shapes that differ.
+        CheckpointError: weights that are not finite, or merged ones beyond what the pretrained dtype holds.
 
     Example:
         >>> pretrained = {"weight": torch.zeros(1, 3)}
@@ -64,7 +67,12 @@ def merge_state_dicts(
     scores = _scores(recipe, options)
     names = tuple(f"model {position}" for position in range(len(finetuned_list)))
     weights = lazy_merge(pretrained, finetuned_list, recipe, names=names, scores=scores, statistics=statistics)
-    return {key: weights[key] for key in pretrained}
+    return {key: _sound(key, weights[key], pretrained, finetuned_list) for key in pretrained}
+
+
+def _sound(key: str, merged: Tensor, pretrained: StateDict, models: Sequence[StateDict]) -> Tensor:
+    weight = mean_statistic(key, merged, models) if is_statistic(key) else merged
+    return check_merged(key, weight, pretrained[key])
 
 
 @torch.no_grad()

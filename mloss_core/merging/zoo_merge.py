@@ -21,6 +21,7 @@ from mloss_core.merging.per_task import check_single, per_task_result
 from mloss_core.merging.processors import finish, steps_before
 from mloss_core.merging.record import Method
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
+from mloss_core.merging.sound_values import check_merged
 from mloss_core.merging.sparsifiers.keep_rates import WITHOUT_SCORES
 from mloss_core.placement import in_order, resolve_device
 from mloss_core.recipe import Recipe
@@ -63,7 +64,8 @@ def merge(
         InvalidOptionError: a bad option, blocks for a method without them, a report of other models or blocks, or `out`
             for a method with one model a task.
         LayerNotFoundError: a block that the architecture lacks.
-        CheckpointError: weights that are damaged or not finite, or `out` cannot be written.
+        CheckpointError: weights that are damaged, not finite or merged beyond what their type holds, or `out` cannot be
+            written.
     """
     method, options = check_recipe(recipe)
     if out is not None:
@@ -253,4 +255,5 @@ class _Run:
         """What a tensor merges into, nothing where no model moved it, and its merged weight."""
         tensor = self._rule.tensor(key) if key in self._moving else None
         update = {} if tensor is None else {key: tensor.update}
-        return tensor, MergedWeights(self._inputs.pretrained, update, self._rule.scale, self._rule.exact)[key]
+        weight = MergedWeights(self._inputs.pretrained, update, self._rule.scale, self._rule.exact)[key]
+        return tensor, weight if tensor is None else check_merged(key, weight, self._inputs.pretrained[key])

@@ -18,13 +18,17 @@ def zoo_folder(name: "str | Path") -> Path:
     return path
 
 
-def folder_stamp(folder: Path) -> list[tuple[str, int, int]]:
+def folder_stamp(folder: Path, closely: bool = False) -> list[tuple[str | int, ...]]:
     """Name, size and time of the files of a folder, down to where zoos keep theirs: changes when one of them does.
+
+    Args:
+        closely: also the time of their status and their inode, which change even where size and time are made to look
+            the same.
 
     Raises:
         OSError: the folder cannot be read.
     """
-    files: list[tuple[str, int, int]] = []
+    files: list[tuple[str | int, ...]] = []
     # Nearest first, and only so many: images may lie below the same folder.
     pending, seen = deque([(folder, "", 0)]), 0
     while pending and seen < _MOST:
@@ -35,7 +39,8 @@ def folder_stamp(folder: Path) -> list[tuple[str, int, int]]:
                 name = f"{prefix}{entry.name}"
                 if entry.is_file():
                     stat = entry.stat()
-                    files.append((name, stat.st_size, stat.st_mtime_ns))
+                    hidden = (stat.st_ctime_ns, stat.st_ino) if closely else ()
+                    files.append((name, stat.st_size, stat.st_mtime_ns, *hidden))
                 elif depth < _DEPTH and entry.is_dir() and not entry.name.startswith("."):
                     pending.append((Path(entry.path), f"{name}/", depth + 1))
     return sorted(files)

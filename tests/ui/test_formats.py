@@ -2,7 +2,6 @@ import math
 
 import pytest
 
-from mloss_core.wording import listing
 from ui import formats
 
 
@@ -66,16 +65,6 @@ def test_seconds(value, text):
 )
 def test_size(count, text):
     assert formats.size(count) == text
-
-
-def test_lists_and_runs_read_as_words():
-    assert listing(["a"]) == "a"
-    assert listing(["a", "b", "c"]) == "a, b and c"
-    assert listing([]) == ""
-    assert formats.span([10, 8, 9]) == "8–10"
-    assert formats.span([0, 8, 9, 10]) == "0 and 8–10"
-    assert formats.span([3]) == "3"
-    assert formats.span([1, 2, 5]) == "1, 2 and 5"
 
 
 def test_count_groups_digits_and_digest_is_cut():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ui import formats
+from mloss_core.wording import span
 from ui.formats import plain
 
 
@@ -174,4 +174,4 @@ def _where(profile: pd.Series, mean: pd.Series) -> str:
     if not blocks:
         return ", spread over the blocks as in other pairs"
     word = "block" if len(blocks) == 1 else "blocks"
-    return f", with more of it than usual in {word} {formats.span(blocks)}"
+    return f", with more of it than usual in {word} {span(blocks)}"

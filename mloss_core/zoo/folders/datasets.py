@@ -7,8 +7,7 @@ from pathlib import Path
 from mloss_core.data.datasets import Dataset
 from mloss_core.errors import DatasetError
 from mloss_core.vision.architecture import Architecture
-
-VARIABLE = "MLOSS_DATA"
+from mloss_core.zoo.folders.description import DATA_VARIABLE as VARIABLE
 
 
 def datasets_root(given: "str | Path | None" = None) -> Path:

@@ -1,6 +1,7 @@
 """`zoo.json` or `zoo.yaml`: a zoo's files named one by one, and what no file says of itself. A closed schema."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from mloss_core.errors import InvalidOptionError, ZooError
 from mloss_core.parsing import parse_object, read_text
 
+DATA_VARIABLE = "MLOSS_DATA"
+"""Names the folder of datasets of zoos that name none."""
 NAME, YAML_NAME = "zoo.json", "zoo.yaml"
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu", "leaky_relu")
 _FACTS = ("activation", "attention_heads", "layer_norm_eps", "mean", "std")
@@ -61,6 +64,19 @@ class Description:
         said = {name: getattr(self, name) for name in ("activation", "layer_norm_eps", "mean", "std")}
         said["heads"] = self.attention_heads
         return {name: value for name, value in said.items() if value is not None}
+
+
+def datasets_folder(folder: Path) -> Path | None:
+    """Where the datasets of a zoo's folder are: the folder that it names, else `$MLOSS_DATA`; None where neither is.
+
+    Raises:
+        ZooError: see `read_description`.
+    """
+    described = read_description(folder)
+    if described is not None and described.datasets is not None:
+        return described.datasets
+    variable = os.environ.get(DATA_VARIABLE)
+    return Path(variable) if variable else None
 
 
 def read_description(folder: Path) -> Description | None:

@@ -1,11 +1,13 @@
 """What makes two requests the same."""
 
+import json
 import os
 
 import pytest
 
 from mloss_core.lab import requests
-from mloss_core.lab.requests import request_key, zoo_identity
+from mloss_core.lab.requests import request_key
+from mloss_core.lab.zoo_identity import zoo_identity
 from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED, EmbeddedZoo
 
 
@@ -43,6 +45,41 @@ def test_a_changed_file_is_another_zoo(zoo, change, monkeypatch):
     else:
         (zoo / "b.safetensors").touch()
     assert zoo_identity(str(zoo)) != before
+
+
+@pytest.mark.parametrize("named", ["by variable", "by zoo.json"])
+@pytest.mark.parametrize("change", ["rewritten", "swapped", "gone", "new"])
+def test_changed_images_are_another_zoo(zoo, tmp_path_factory, named, change, monkeypatch):
+    """Even where size and time are made to look the same."""
+    monkeypatch.setattr("mloss_core.lab.zoo_identity.FRESH_SECONDS", 0.0)
+    data = tmp_path_factory.mktemp("data") / "Cars" / "train" / "cat"
+    data.mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        (data / name).write_bytes(name.encode())
+        os.utime(data / name, ns=(1, 1))
+    if named == "by variable":
+        monkeypatch.setenv("MLOSS_DATA", str(data.parents[2]))
+    else:
+        (zoo / "zoo.json").write_text(json.dumps({"datasets": str(data.parents[2])}))
+    before = zoo_identity(str(zoo))
+    assert zoo_identity(str(zoo)) == before
+    if change == "rewritten":
+        (data / "a.png").write_bytes(b"A.PNG")
+        os.utime(data / "a.png", ns=(1, 1))
+    elif change == "swapped":
+        for old, new in (("a.png", "c"), ("b.png", "a.png"), ("c", "b.png")):
+            (data / old).rename(data / new)
+    elif change == "gone":
+        (data / "a.png").unlink()
+    else:
+        (data / "c.png").touch()
+    assert zoo_identity(str(zoo)) != before
+
+
+def test_datasets_that_cannot_be_found_do_not_hinder(zoo, monkeypatch):
+    monkeypatch.setenv("MLOSS_DATA", str(zoo / "nowhere"))
+    (zoo / "zoo.json").write_text("{broken")
+    assert zoo_identity(str(zoo))
 
 
 def test_a_folder_that_is_none_has_an_identity(tmp_path):

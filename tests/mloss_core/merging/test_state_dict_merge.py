@@ -197,3 +197,29 @@ def test_a_negative_scale_goes_as_far_the_other_way(method):
     for key in ("fc1.weight", "fc2.weight", "conv.weight"):
         assert torch.allclose(BASE[key] - there[key], back[key] - BASE[key], atol=1e-6), key
     assert not torch.equal(there["fc1.weight"], BASE["fc1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "advice"), [(torch.float16, ", or give the pretrained model in float32"), (torch.float32, "")]
+)
+def test_values_that_the_type_cannot_hold_are_refused(dtype, advice):
+    most = torch.finfo(dtype).max
+    base, model = {"w": torch.zeros(2, 3, dtype=dtype)}, {"w": torch.full((2, 3), most / 2, dtype=dtype)}
+    found = f"the merged w has values beyond what {str(dtype)[6:]} holds (at most {most:g})"
+    with pytest.raises(CheckpointError) as caught:
+        merge_state_dicts(base, [model], "task_arithmetic", scale=4.0)
+    assert str(caught.value) == f"{found}; choose a smaller scale{advice}."
+
+
+def test_infinities_of_the_pretrained_model_are_its_own():
+    base = {"mask": torch.tensor([0.0, float("-inf")]), "w": torch.ones(3)}
+    assert torch.equal(merge_state_dicts(base, [{**base, "w": torch.zeros(3)}], "average")["mask"], base["mask"])
+
+
+def test_running_statistics_are_averaged_whatever_the_method():
+    base = {"bn.running_var": torch.full((2,), 1.0), "w": torch.ones(3)}
+    models = [{"bn.running_var": torch.full((2,), value), "w": torch.zeros(3)} for value in (0.1, 0.3)]
+    found = merge_state_dicts(base, models, "task_arithmetic", scale=2.0)
+    assert torch.allclose(found["bn.running_var"], torch.tensor(0.2)) and torch.equal(
+        found["w"], torch.full((3,), -3.0)
+    )

@@ -326,3 +326,14 @@ def test_weights_of_models_keep_to_the_zoos_order():
     recipe = Recipe(method="m_ties", tasks=("boats", "apples"), mloss=MLossOptions(weights=(0.9, 0.1)))
     with pytest.raises(InvalidOptionError, match="Name them as apples, boats"):
         merge(tiny_zoo(3), recipe)
+
+
+def test_a_merge_beyond_what_floats_hold_is_refused():
+    """In memory as in a file; the models themselves are finite."""
+    zoo = tiny_zoo(2)
+    huge = {**zoo.pretrained.weights, fc_key(0): torch.full_like(zoo.pretrained.weights[fc_key(0)], 2e38)}
+    finetuned = {
+        task: dataclasses.replace(source, weights=huge) for task, source in zip(zoo.tasks, zoo.sources(), strict=True)
+    }
+    with pytest.raises(CheckpointError, match=r"c_fc\.weight has values beyond what float32 holds"):
+        merge(dataclasses.replace(zoo, finetuned=finetuned), Recipe(method="task_arithmetic", options={"scale": 1.0}))

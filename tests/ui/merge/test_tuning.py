@@ -5,8 +5,13 @@ from mloss_core.recipe import MLossOptions, Recipe
 from tests.ui.fake_lab import FakePayload, FakeStore
 from ui import jobs
 from ui.merge.draft import make_draft
+<<<<<<< HEAD
 from ui.merge.tuning import has_thresholds
 from ui.merge.tuning_figures import scale_curve, sentence, threshold_curves, threshold_sentence
+=======
+from ui.merge.tuning import has_thresholds, threshold_curves, threshold_sentence
+from ui.merge.tuning import sentence as scale_sentence
+>>>>>>> speed
 
 FOUND = {
     "thresholds": {"digits": 0.2, "letters": 0.4},
@@ -62,6 +67,7 @@ def test_the_choice_is_made_on_request_and_fills_the_form(store):
     assert at.session_state["mg_tall_mask_thresholds"] == "0.2,0.4"
 
 
+<<<<<<< HEAD
 LABEL_FREE = {
     "scale": 0.4,
     "choose_by": "expert_kl",
@@ -92,3 +98,11 @@ def test_a_share_is_shown_in_percent():
     found |= {"curve": shares, "at_the_end": True}
     assert list(scale_curve(found).data[0].y) == pytest.approx([84, 80])
     assert "84.0 ± 1.0 % on 128 validation images with their labels hidden. No λ" in sentence(found)
+=======
+def test_why_the_average_decided_is_said():
+    point = {"scale": 0.5, "average": 0.6, "normalised": None, "standard_error": 0.01}
+    found = {"scale": 0.5, "curve": [point], "counts": {"Cars": 10}, "at_the_end": False}
+    assert "Chosen by" not in scale_sentence({**found, "fallback": ""}) and "Chosen by" not in scale_sentence(found)
+    why = "a task's own model is never right, so that no accuracy can be measured by it"
+    assert scale_sentence({**found, "fallback": why}).endswith(f" Chosen by average accuracy: {why}.")
+>>>>>>> speed

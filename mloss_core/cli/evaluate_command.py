@@ -142,30 +142,6 @@ def _searches(
     ]
 
 
-<<<<<<< HEAD
-=======
-def _search_words(search: "ScaleSearch | ThresholdSearch") -> str:
-    from mloss_core.evaluation import ThresholdSearch
-
-    if isinstance(search, ThresholdSearch):
-        chosen = ", ".join(f"{task} {threshold:g}" for task, threshold in search.thresholds.items())
-        return (
-            f"{search.result.name}: each task's threshold was chosen on its own validation images "
-            f"({sum(search.counts.values())} in all) from {', '.join(f'{each:g}' for each in search.curve)}: {chosen}."
-        )
-    best = next(point for point in search.curve if point.scale == search.scale)
-    more = " No scale beyond it was tried." if search.at_the_end else ""
-    by = f"by normalised accuracy ({percent(best.normalised)} there)."
-    if search.metric == "average":
-        why = f": {search.fallback}" if search.fallback else ""
-        by = f"by average accuracy ({percent(best.average)} there){why}."
-    return (
-        f"{search.result.name}: the scale was chosen on {sum(search.counts.values())} validation images from "
-        f"{search.curve[0].scale:g} to {search.curve[-1].scale:g}, {by}{more}"
-    )
-
-
->>>>>>> speed
 def _common_tasks(recipes: "list[Recipe]") -> tuple[str, ...] | None:
     """The tasks that all recipes name, when they name the same; else the whole zoo's."""
     named = {recipe.tasks for recipe in recipes}

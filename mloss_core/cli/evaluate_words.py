@@ -88,8 +88,8 @@ def search_words(search: "ScaleSearch | ThresholdSearch") -> str:
     more = " No scale beyond it was tried." if search.at_the_end else ""
     by = f"by normalised accuracy ({percent(best.normalised)} there)."
     if search.metric == "average":
-        by = f"by average accuracy ({percent(best.average)} there): a task's own model is never right, so that no "
-        by += "accuracy can be measured by it."
+        why = f": {search.fallback}" if search.fallback else ""
+        by = f"by average accuracy ({percent(best.average)} there){why}."
     if not search.choice.labels:
         criterion = CRITERIA[search.choice.criterion]
         value = percent(best.value) if criterion.unit == "fraction" else f"{best.value:.3f}"

@@ -105,12 +105,8 @@ class ScaleSearch:
             "recipe": self.recipe.to_dict(),
             "scale": self.scale,
             "metric": self.metric,
-<<<<<<< HEAD
             **self.choice.to_dict(),
-=======
             "fallback": self.fallback,
-            "split": SPLIT,
->>>>>>> speed
             "curve": [_plain(point) for point in self.curve],
             "counts": dict(self.counts),
             "at_the_end": self.at_the_end,

@@ -71,67 +71,6 @@ def without_scale(recipe: Recipe) -> Recipe:
     return tidy(recipe.replace(options={name: value for name, value in recipe.options.items() if name != SCALE}))
 
 
-<<<<<<< HEAD
-=======
-def scale_curve(found: Mapping[str, Any]) -> go.Figure:
-    """Average accuracy on validation images by scale, with standard errors; the chosen one stands out."""
-    points = found["curve"]
-    fig = theme.figure("Validation accuracy by λ, %", x="Scale λ", height=230)
-    fig.add_scatter(
-        x=[point["scale"] for point in points],
-        y=[100 * point["average"] for point in points],
-        customdata=["undefined" if p["normalised"] is None else f"{100 * p['normalised']:.1f} %" for p in points],
-        mode="lines+markers",
-        line={"color": theme.ACCENT, "width": 1.5},
-        marker={"color": theme.ACCENT, "size": 6},
-        error_y={
-            "type": "data",
-            "array": [100 * point["standard_error"] for point in points],
-            "thickness": 1,
-            "width": 2,
-            "color": theme.ACCENT,
-        },
-        hovertemplate="λ %{x:g}: %{y:.1f} ± %{error_y.array:.1f} %, normalised %{customdata}<extra></extra>",
-    )
-    best = best_point(found)
-    fig.add_scatter(
-        x=[best["scale"]],
-        y=[100 * best["average"]],
-        mode="markers",
-        hoverinfo="skip",
-        marker={"color": theme.CATEGORY[1], "size": 11, "symbol": "diamond"},
-    )
-    fig.update_layout(showlegend=False)
-    return fig
-
-
-def best_point(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The point of the chosen scale."""
-    return next(point for point in found["curve"] if point["scale"] == found[SCALE])
-
-
-def sentence(found: Mapping[str, Any]) -> str:
-    """What the search found, in words."""
-    best, points = best_point(found), found["curve"]
-    words = (
-        f"Best at λ {best['scale']:g}: {100 * best['average']:.1f} ± {100 * best['standard_error']:.1f} % on "
-        f"{sum(found['counts'].values())} validation images."
-    )
-    near = [
-        point["scale"]
-        for point in points
-        if point is not best and point["average"] >= best["average"] - best["standard_error"]
-    ]
-    if near:
-        words += f" Within one standard error: λ {', '.join(f'{scale:g}' for scale in near)}."
-    if found["at_the_end"]:
-        words += " No λ beyond it was tried."
-    if found.get("fallback"):
-        words += f" Chosen by average accuracy: {found['fallback']}."
-    return words
-
-
->>>>>>> speed
 def _use(method: str, scale: float) -> None:
     st.session_state[widget_key(merge_state.form_key(method), SCALE)] = scale
 

@@ -118,6 +118,8 @@ def sentence(found: Mapping[str, Any]) -> str:
         words += f" Within one standard error: λ {', '.join(f'{scale:g}' for scale in near)}."
     if found["at_the_end"]:
         words += " No λ beyond it was tried."
+    if found.get("fallback"):
+        words += f" Chosen by average accuracy: {found['fallback']}."
     return words
 
 

@@ -166,7 +166,8 @@ def test_where_an_individual_model_is_never_right_the_plain_average_decides(zoo,
     assert search.metric == "average" and search.scale == 0.5
     written = json.loads(json.dumps(search.to_dict(), allow_nan=False))
     assert written["metric"] == "average" and {point["normalised"] for point in written["curve"]} == {None}
-<<<<<<< HEAD
+    assert written["fallback"] == "a task's own model is never right, so that no accuracy can be measured by it"
+    assert tune_scale(zoo, TASK_ARITHMETIC, metric="average", cache=cache).fallback == ""
 
 
 @pytest.mark.parametrize("source", ["train", "val"])
@@ -208,7 +209,3 @@ def test_only_the_merged_tasks_are_looked_at(zoo, cache):
     recipe = TASK_ARITHMETIC.replace(tasks=("apples", "clouds"))
     search = tune_scale(zoo, recipe, choose_by=Choice("ensemble_agreement", images=8), cache=cache)
     assert search.counts == {"apples": 8, "clouds": 8}
-=======
-    assert written["fallback"] == "a task's own model is never right, so that no accuracy can be measured by it"
-    assert tune_scale(zoo, TASK_ARITHMETIC, metric="average", cache=cache).fallback == ""
->>>>>>> speed

@@ -5,13 +5,8 @@ from mloss_core.recipe import MLossOptions, Recipe
 from tests.ui.fake_lab import FakePayload, FakeStore
 from ui import jobs
 from ui.merge.draft import make_draft
-<<<<<<< HEAD
 from ui.merge.tuning import has_thresholds
 from ui.merge.tuning_figures import scale_curve, sentence, threshold_curves, threshold_sentence
-=======
-from ui.merge.tuning import has_thresholds, threshold_curves, threshold_sentence
-from ui.merge.tuning import sentence as scale_sentence
->>>>>>> speed
 
 FOUND = {
     "thresholds": {"digits": 0.2, "letters": 0.4},
@@ -67,7 +62,6 @@ def test_the_choice_is_made_on_request_and_fills_the_form(store):
     assert at.session_state["mg_tall_mask_thresholds"] == "0.2,0.4"
 
 
-<<<<<<< HEAD
 LABEL_FREE = {
     "scale": 0.4,
     "choose_by": "expert_kl",
@@ -98,11 +92,11 @@ def test_a_share_is_shown_in_percent():
     found |= {"curve": shares, "at_the_end": True}
     assert list(scale_curve(found).data[0].y) == pytest.approx([84, 80])
     assert "84.0 ± 1.0 % on 128 validation images with their labels hidden. No λ" in sentence(found)
-=======
+
+
 def test_why_the_average_decided_is_said():
     point = {"scale": 0.5, "average": 0.6, "normalised": None, "standard_error": 0.01}
     found = {"scale": 0.5, "curve": [point], "counts": {"Cars": 10}, "at_the_end": False}
-    assert "Chosen by" not in scale_sentence({**found, "fallback": ""}) and "Chosen by" not in scale_sentence(found)
+    assert "Chosen by" not in sentence({**found, "fallback": ""}) and "Chosen by" not in sentence(found)
     why = "a task's own model is never right, so that no accuracy can be measured by it"
-    assert scale_sentence({**found, "fallback": why}).endswith(f" Chosen by average accuracy: {why}.")
->>>>>>> speed
+    assert sentence({**found, "fallback": why}).endswith(f" Chosen by average accuracy: {why}.")

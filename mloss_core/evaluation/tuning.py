@@ -168,7 +168,7 @@ def tune_scale(
         counts=measure.counts,
         seconds=time.perf_counter() - started,
         result=result,
-        fallback=FALLBACK if search.metric != metric else "",
+        fallback=FALLBACK if choice.labels and measure.metric != metric else "",
     )
 
 

@@ -12,6 +12,7 @@ import mloss_core
 from mloss_core import Recipe
 from mloss_core.caching import KINDS
 from mloss_core.cli import main
+from mloss_core.cli.main import COMMANDS
 from mloss_core.cli.common import json_text, progress_bar, table
 from mloss_core.demo.recipe import DemoRecipe
 from mloss_core.errors import CacheError, CheckpointError
@@ -199,8 +200,8 @@ def test_cache(capsys, zoo):
         (["demo", "build", "--seed", "-1"], "--seed must be from 0 to"),
         (["demo", "build", "--out", "no/such/zoo"], "there is no"),
         (["demo", "build", "--scale", "7"], "--scale must be above 0"),
-        (["cache", "clear", "--kind", "../x"], "unknown kind of entries '../x'. Known: converted, features, images, "),
-        (["cache", "clear", "--kind", "mlos"], "did you mean 'mloss'? Known: converted, features, images, "),
+        (["cache", "clear", "--kind", "../x"], "unknown kind of entries '../x'. Known: converted, digests, features, images, "),
+        (["cache", "clear", "--kind", "mlos"], "did you mean 'mloss'? Known: converted, digests, features, images, "),
         (["cache", "--kind", "mlos"], "did you mean 'mloss'?"),
     ],
 )
@@ -419,21 +420,8 @@ def test_every_kind_of_a_fresh_cache_can_be_asked_for(capsys, monkeypatch, tmp_p
 
 
 def test_the_readme_names_the_commands_without_a_device(capsys):
-    commands = (
-        "zoo",
-        "measure",
-        "merge",
-        "evaluate",
-        "methods",
-        "protocol",
-        "convert",
-        "heads",
-        "finetune",
-        "demo",
-        "inspect",
-    )
     without = []
-    for command in (*commands, "cache"):
+    for command in COMMANDS:
         with pytest.raises(SystemExit):
             main([command, *(["build"] if command in ("demo", "heads") else []), "--help"])
         if "--device" not in capsys.readouterr().out:

@@ -15,7 +15,7 @@ BASELINE_COLOURS = {
     "sum_of_individual_accuracies": theme.CATEGORY[1],
     "additive_task_effects": theme.CATEGORY[2],
     "best_single_metric": theme.CATEGORY[3],
-    "mloss_alone": theme.CATEGORY[4],
+    "mloss_alone": theme.CATEGORY[6],
     "merged_agreement_alone": theme.CATEGORY[8],
 }
 _SHORT = {
@@ -36,7 +36,12 @@ _DASHES = {
 }
 
 
-def measured_figure(result: CrossValidation, unit: Unit, height: int = 370) -> go.Figure:
+def chart_height(result: CrossValidation) -> int:
+    """Of the two charts side by side: the legend of the second takes a line for each baseline."""
+    return 300 + LEGEND_LINE * (1 + len(result.baselines))
+
+
+def measured_figure(result: CrossValidation, unit: Unit) -> go.Figure:
     """Predicted against measured: a small dot for every pair in every fold that held it out."""
     guesses = result.predictions()
     held = "" if result.protocol.name == "l2to" else f"{result.protocol.title.lower()}: "
@@ -46,7 +51,7 @@ def measured_figure(result: CrossValidation, unit: Unit, height: int = 370) -> g
         "Predicted against measured",
         x=f"Predicted{percent}",
         y=f"Measured{percent}",
-        height=height,
+        height=chart_height(result),
         subtitle=f"A dot a held-out pair and fold; pooled r = {number(result.scores.pooled)}",
     )
     ends = [float(min(x.min(), y.min())), float(max(x.max(), y.max()))]
@@ -68,13 +73,13 @@ def measured_figure(result: CrossValidation, unit: Unit, height: int = 370) -> g
     return fig
 
 
-def folds_figure(result: CrossValidation, height: int = 370) -> go.Figure:
+def folds_figure(result: CrossValidation) -> go.Figure:
     """r of every fold as a small dot, their mean as a line with its standard error, baselines as lines."""
     scores, pools = result.scores, result.protocol.pools
     fig = theme.figure(
         "Correlation by fold, baselines as lines" if not pools else "Correlation, baselines as lines",
         y="Pearson's r",
-        height=height,
+        height=chart_height(result),
     )
     if not pools:
         _add_folds(fig, result)

@@ -11,6 +11,7 @@ import streamlit as st
 from mloss_core.mergeability.metrics import METRICS
 from mloss_core.mergeability.predictor.columns import title
 from mloss_core.mergeability.predictor.fitting import LEVEL, Prediction, Predictor
+from mloss_core.mergeability.predictor.offered import table_of
 from mloss_core.mergeability.predictor.results import CrossValidation
 from mloss_core.mergeability.predictor.tables import PairTable, check_table
 from mloss_core.mergeability.predictor.targets import individual_accuracies
@@ -111,8 +112,8 @@ def _merge(
     target = result.problem.target
     if target.method not in METHODS or target.kind not in ("normalised", "raw", "worst"):
         return
-    if source.name != zoo.name:
-        st.caption("Open the zoo of this table to merge these models here.")
+    if source.name != table_of(zoo.name) or not set(chosen) <= set(zoo.tasks):
+        st.caption("Open the zoo of these models to merge them here.")
         return
     asked = (source.digest, target.name, chosen)
     if st.button("Merge them and measure", icon=":material/merge:", key="pr_merge"):

@@ -5,7 +5,7 @@ import hashlib
 
 import streamlit as st
 
-from mloss_core.mergeability.predictor.offered import OfferedTable, offered_tables
+from mloss_core.mergeability.predictor.offered import OfferedTable, offered_tables, table_of
 from mloss_core.mergeability.predictor.tables import MAX_BYTES, PairTable
 from ui import state
 from ui.errors import guard
@@ -43,7 +43,8 @@ def table_choice(zoo: ZooFacts) -> Source | None:
     names = [*([_UPLOADED] if held else []), *offered]
     source = None
     if names:
-        first = names.index(zoo.name) if zoo.name in names and not held else 0
+        own = table_of(zoo.name)
+        first = names.index(own) if own in names and not held else 0
         name = st.selectbox(
             "Table of pairs",
             names,

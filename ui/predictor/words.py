@@ -11,6 +11,7 @@ from ui.formats import plain
 from ui.predictor.controls import Unit, method_title
 
 SMALL_FOLD = 20
+_SINGLE = ("best_single_metric", "mloss_alone")
 
 
 def number(value: float) -> str:
@@ -48,6 +49,9 @@ def answer(result: CrossValidation, unit: Unit) -> str:
     ]
     if rivals:
         text += f" Without them: {listing(rivals)}."
+    alone = [result.baselines[name].headline(pools) for name in _SINGLE if name in result.baselines]
+    if count > 1 and any(value > headline for value in alone):
+        text += " **One metric alone does better than this fit.**"
     return text.replace("m-loss", "M-Loss") + f" {cost(result, unit)}"
 
 

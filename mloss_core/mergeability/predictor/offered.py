@@ -39,6 +39,14 @@ def offered_tables() -> list[OfferedTable]:
     return found + [OfferedTable(path.stem, _reference_title(path.stem), path, True) for path in theirs]
 
 
+def table_of(zoo: str) -> str:
+    """Name of the table that holds a zoo's pairs: its own, or that of the larger zoo whose first tasks it has."""
+    row = EMBEDDED.get(zoo)
+    if row is None or row.tasks is None:
+        return zoo
+    return next((other.name for other in EMBEDDED.values() if other.folder == row.folder and other.tasks is None), zoo)
+
+
 def _files(folder: Path, start: str) -> list[Path]:
     try:
         return sorted(path for path in folder.glob(f"{start}*.csv") if path.is_file())

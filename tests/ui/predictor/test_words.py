@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from mloss_core.mergeability.predictor import cross_validate
@@ -20,6 +21,18 @@ def test_one_metric_and_pooled_figures():
     frame = made_table(8, noise=0.01).rename(columns={"good": "mloss"})
     text = answer(cross_validate(frame, ["mloss"], "normacc_ties", "l2to"), PERCENT)
     assert text.startswith("**Pairwise M-Loss** alone predicts") and "over 28 pairs)" in text and "M-Loss alone" in text
+
+
+def test_a_fit_that_one_metric_beats_says_so():
+    frame = made_table(6, noise=0.02, seed=3)
+    random = np.random.default_rng(0)
+    frame = frame.assign(**{f"idle{number}": random.standard_normal(15) for number in range(30)})
+    frame["mloss"] = -frame["normacc_ties"] + 0.001 * random.standard_normal(15)
+    result = cross_validate(
+        frame, [name for name in frame if name.startswith(("idle", "mloss"))], "normacc_ties", solver="ols"
+    )
+    assert "**One metric alone does better than this fit.**" in answer(result, PERCENT)
+    assert "does better" not in answer(cross_validate(made_table(9), None, "normacc_ties"), PERCENT)
 
 
 def test_no_correlation_at_all():

@@ -1,5 +1,5 @@
 from mloss_core.mergeability.predictor import offered
-from mloss_core.mergeability.predictor.offered import offered_tables
+from mloss_core.mergeability.predictor.offered import offered_tables, table_of
 
 
 def test_tables_of_the_package_come_in_the_order_of_its_zoos_and_the_references_after_them(monkeypatch, tmp_path):
@@ -19,3 +19,8 @@ def test_tables_of_the_package_come_in_the_order_of_its_zoos_and_the_references_
     monkeypatch.setattr(offered, "FOLDER", tmp_path / "nowhere")
     monkeypatch.delenv(offered.VARIABLE)
     assert offered_tables() == []
+
+
+def test_the_first_tasks_of_a_zoo_are_in_its_table():
+    names = {"demo": "demo", "demo14": "demo20", "demo20": "demo20", "/my/folder": "/my/folder"}
+    assert {name: table_of(name) for name in names} == names

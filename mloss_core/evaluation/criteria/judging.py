@@ -24,7 +24,7 @@ from mloss_core.outputs.images import STORE
 from mloss_core.types import Progress, StateDict, part, silent
 from mloss_core.zoo.model import Encoder, Zoo
 
-KEPT_BYTES = 2**25
+KEPT_BYTES = 2**26
 """Drawn images of one task stay in memory up to this size, for the next model that is judged on them."""
 
 

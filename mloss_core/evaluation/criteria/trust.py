@@ -51,9 +51,10 @@ def trust(criterion: ArrayLike, accuracy: ArrayLike, *, resamples: int = RESAMPL
             f"{len(truth)} accuracies."
         )
     picks = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    found = [_spearman(values[pick], truth[pick]) for pick in picks]
+    found = _spearman(values[picks], truth[picks])
     low, high = np.nanquantile(found, (0.025, 0.975)) if not np.isnan(found).all() else (np.nan, np.nan)
-    return Trust(_spearman(values, truth), float(low), float(high), lost(values, truth), len(values))
+    whole = _spearman(values[None], truth[None])[0]
+    return Trust(float(whole), float(low), float(high), lost(values, truth), len(values))
 
 
 def lost(criterion: NDArray[np.float64], accuracy: NDArray[np.float64]) -> float:
@@ -74,9 +75,10 @@ def lost_within(
     }
 
 
-def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rank correlation of each row of (draw, recipe), (draw,); NaN where one of them ranks nothing."""
     from scipy.stats import rankdata
 
-    x, y = rankdata(a), rankdata(b)
-    spread = x.std() * y.std()
-    return float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread else float("nan")
+    x, y = (ranks - ranks.mean(1, keepdims=True) for ranks in (rankdata(a, axis=1), rankdata(b, axis=1)))
+    spread = np.sqrt((x * x).sum(1) * (y * y).sum(1))
+    return np.divide((x * y).sum(1), spread, out=np.full(len(x), np.nan), where=spread > 0)

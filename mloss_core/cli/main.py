@@ -17,6 +17,7 @@ COMMANDS = (
     "measure",
     "merge",
     "evaluate",
+    "whatif",
     "methods",
     "protocol",
     "convert",

@@ -221,12 +221,15 @@ class MergeRule:
         exact: the merged weights at scale 1 where they are known without rounding (a single model that nothing prunes);
             it may hold some tensors alone.
         single_thread: `tensor` runs on one CPU thread, as LAPACK's last bits change with their number.
+        identity: key -> digest of all that this tensor's update depends on beside the models: rules that say the same
+            of a key give the same update (`mloss_core.merging.tensor_memo`). None where nobody can tell.
     """
 
     tensor: Callable[[str], MergedTensor]
     scale: float = 1.0
     exact: StateDict | None = None
     single_thread: bool = False
+    identity: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:
         if self.single_thread:

@@ -1,11 +1,15 @@
 """The flat family as one function: guide x sparsifier x consensus x scale, one tensor at a time."""
 
+import dataclasses
+import hashlib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from mloss_core.caching import digest_of
 from mloss_core.merging.flat.options import FlatOptions
 from mloss_core.merging.flat.plan import FlatPlan
 from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule
@@ -32,7 +36,12 @@ def flat_rule(inputs: MergeInputs, plan: FlatPlan, progress: Progress = silent) 
     """`flat` for a plan that no row of the registry stands for."""
     merge = SparseVectors(inputs, plan)
     merge.find_cuts(progress)
-    return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=inputs.alone(plan.keeps_everything))
+    return MergeRule(
+        tensor=merge.tensor,
+        scale=plan.scale,
+        exact=inputs.alone(plan.keeps_everything),
+        identity=None if inputs.pre else merge.identity,
+    )
 
 
 HELD = 1 << 23
@@ -56,6 +65,17 @@ class SparseVectors:
             return MergedTensor.of_stack(consensus(stack), stack)
         vectors = CountedVectors(self.inputs, key, self.vector)
         return MergedTensor.of(consensus(vectors), vectors)
+
+    def identity(self, key: str) -> str:
+        """Digest of all that the tensor's update depends on beside the models, where nothing goes before the plan."""
+        return digest_of(self.plan.consensus, self.inputs.seed, [self._facts(step) for step in self._steps(key)])
+
+    def _facts(self, step: Step) -> list[Any]:
+        if isinstance(step, ScoredRows):
+            return [step.rule, hashlib.sha256(step.keep_rates.numpy().tobytes()).hexdigest()]
+        # A global trim counts all tensors but those that the guide takes.
+        others = sorted(self._rows) if isinstance(step, Trim) and step.scope == "global" else []
+        return [type(step).__name__, dataclasses.asdict(step), others]
 
     def find_cuts(self, progress: Progress = silent) -> None:
         """The threshold of each model for each global trim of the plan."""

@@ -13,7 +13,10 @@ PAGES = {
         ("mloss_map", "M-Loss map", "grid_on", "Where the models disagree, block by block and node by node."),
         ("mergeability", "Mergeability", "scatter_plot", "Which pairs of models get along before they are merged."),
     ],
-    "Merge": [("merge", "Merge", "merge", "Build merges and compare them with the Ensemble.")],
+    "Merge": [
+        ("merge", "Merge", "merge", "Build merges and compare them with the Ensemble."),
+        ("what_if", "What-if", "tune", "Move one choice of a merge and see at once what it changes."),
+    ],
     "Understand": [("theory", "Theory", "function", "What M-Loss means for one node, with sliders.")],
 }
 FIRST = next(iter(PAGES.values()))[0][0]

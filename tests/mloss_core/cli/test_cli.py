@@ -12,8 +12,8 @@ import mloss_core
 from mloss_core import Recipe
 from mloss_core.caching import KINDS
 from mloss_core.cli import main
-from mloss_core.cli.main import COMMANDS
 from mloss_core.cli.common import json_text, progress_bar, table
+from mloss_core.cli.main import COMMANDS
 from mloss_core.demo.recipe import DemoRecipe
 from mloss_core.errors import CacheError, CheckpointError
 from mloss_core.evaluation.criteria import LABEL_FREE
@@ -200,7 +200,10 @@ def test_cache(capsys, zoo):
         (["demo", "build", "--seed", "-1"], "--seed must be from 0 to"),
         (["demo", "build", "--out", "no/such/zoo"], "there is no"),
         (["demo", "build", "--scale", "7"], "--scale must be above 0"),
-        (["cache", "clear", "--kind", "../x"], "unknown kind of entries '../x'. Known: converted, digests, features, images, "),
+        (
+            ["cache", "clear", "--kind", "../x"],
+            "unknown kind of entries '../x'. Known: converted, digests, features, images, ",
+        ),
         (["cache", "clear", "--kind", "mlos"], "did you mean 'mloss'? Known: converted, digests, features, images, "),
         (["cache", "--kind", "mlos"], "did you mean 'mloss'?"),
     ],

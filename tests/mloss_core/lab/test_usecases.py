@@ -61,7 +61,7 @@ def test_samples(zoo):
 def test_pairs(zoo):
     payload = _run(zoo, "pairs", mloss=MLOSS)
     assert len(payload.meta["pairs"]) == 3 and len(payload.meta["blocks"]) == 12
-    assert payload.meta["pairs"][0]["task_vector_cosine"] is not None
+    assert payload.meta["pairs"][0]["task_vector_cosine_similarity"] is not None
     with pytest.raises(ZooError, match="two models"):
         _run(zoo, "pairs", mloss=MLOSS, tasks=["boats"])
 

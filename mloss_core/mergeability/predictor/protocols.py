@@ -165,7 +165,7 @@ def get_protocol(name: str) -> Protocol:
 
 
 def folds_of(rows: PairRows, protocol: Protocol, splits: int = 20, seed: int = 0) -> list[Fold]:
-    """The folds of a protocol.
+    """The folds of a protocol that can be fitted and held against something.
 
     Args:
         rows: pairs of the table.
@@ -174,20 +174,19 @@ def folds_of(rows: PairRows, protocol: Protocol, splits: int = 20, seed: int = 0
         seed: of random splits.
 
     Raises:
-        InvalidOptionError: fewer tasks than it needs, or a fold with fewer than three pairs to fit on.
+        InvalidOptionError: fewer tasks than it needs, or no fold with three pairs to fit on and one to predict.
     """
     if len(rows.tasks) < protocol.least:
         raise InvalidOptionError(
             f"{protocol.name} needs pairs of at least {protocol.least} tasks; the usable rows hold {len(rows.tasks)}: "
             f"{', '.join(rows.tasks)}."
         )
-    folds = [fold for fold in protocol.split(rows, splits, seed) if len(fold.validate)]
-    for fold in folds:
-        if len(fold.train) < LEAST_TRAINING:
-            raise InvalidOptionError(
-                f"{protocol.name} needs at least {LEAST_TRAINING} pairs to fit on in each fold; fold {fold.label} has "
-                f"{len(fold.train)}."
-            )
-    if not folds:
-        raise InvalidOptionError(f"{protocol.name} found no pair to hold a prediction against.")
-    return folds
+    folds = protocol.split(rows, splits, seed)
+    usable = [fold for fold in folds if len(fold.validate) and len(fold.train) >= LEAST_TRAINING]
+    if not usable:
+        most = max((len(fold.train) for fold in folds), default=0)
+        raise InvalidOptionError(
+            f"{protocol.name} needs at least {LEAST_TRAINING} pairs to fit on and one to predict; no fold has them, "
+            f"the largest has {most} to fit on."
+        )
+    return usable

@@ -10,7 +10,7 @@ from mloss_core.errors import InvalidOptionError
 from mloss_core.mergeability.predictor.baselines import BASELINES
 from mloss_core.mergeability.predictor.nested import choose_alpha
 from mloss_core.mergeability.predictor.problem import Problem, prepare
-from mloss_core.mergeability.predictor.protocols import Fold, Protocol, folds_of, get_protocol
+from mloss_core.mergeability.predictor.protocols import LEAST_TRAINING, Fold, Protocol, folds_of, get_protocol
 from mloss_core.mergeability.predictor.results import CrossValidation, Outcome
 from mloss_core.mergeability.predictor.scaling import Scaler, fit_scaler
 from mloss_core.mergeability.predictor.scores import Scores, pearson, score
@@ -85,7 +85,7 @@ def validate(
     outcomes = tuple(_outcome(problem, fold, method, penalty, seed) for fold in folds)
     scores = _scores(outcomes, [outcome.predicted for outcome in outcomes], k)
     baselines, unavailable = _baselines(problem, way, outcomes, k) if beside else ({}, {})
-    notes = [*problem.notes, *_remarks(problem, outcomes, scores, way)]
+    notes = [*problem.notes, *_unfitted(problem, way, splits, len(folds)), *_remarks(problem, outcomes, scores, way)]
     if alpha is not None and method.alpha is None:
         notes.append(f"alpha has no part in {method.name}.")
     return CrossValidation(problem, way, method, penalty, outcomes, scores, baselines, unavailable, tuple(notes))
@@ -135,6 +135,14 @@ def _baselines(
         guesses = [baseline.predict(problem, o.fold, problem.measured(o.fold)[0]) for o in outcomes]
         found[name] = _scores(outcomes, guesses, k)
     return found, unavailable
+
+
+def _unfitted(problem: Problem, protocol: Protocol, splits: int, folds: int) -> list[str]:
+    """A note on folds that a sparse table leaves without pairs."""
+    wanted = {"loto": len(problem.rows.tasks), "l2to": len(problem.rows.first)}.get(protocol.name, splits)
+    if folds == wanted:
+        return []
+    return [f"{wanted - folds} of {wanted} folds have fewer than {LEAST_TRAINING} pairs to fit on: left out."]
 
 
 def _remarks(problem: Problem, outcomes: Sequence[Outcome], scores: Scores, protocol: Protocol) -> list[str]:

@@ -227,3 +227,12 @@ def test_what_is_known_after_a_merge_alone_is_a_ceiling_and_no_metric():
 def test_a_short_name_means_its_metric():
     frame = made_table(7).rename(columns={"good": "task_vector_cosine_similarity"})
     assert cross_validate(frame, ["task_vector_cosine"], "normacc_ties").metrics == ("task_vector_cosine_similarity",)
+
+
+def test_a_sparse_table_leaves_out_the_folds_it_cannot_fit():
+    frame = made_table(8, noise=0.01)
+    hub = (frame["task_a"] == "t0") | (frame["task_b"] == "t0")
+    few = frame[hub | (frame["task_b"] == "t2")]
+    result = cross_validate(few, ["good"], "normacc_ties")
+    assert [fold.label for fold in result.scores.folds] == [f"t{number}" for number in range(1, 8)]
+    assert "1 of 8 folds have fewer than 3 pairs to fit on: left out." in result.notes

@@ -189,10 +189,14 @@ def test_scores_may_be_lists_and_arrays():
 
 
 SCALED = [name for name in SINGLE if any(field.name == "scale" for field in fields(METHODS[name].options_type))]
+"""A plugin is free to refuse negative scales; every method of the lab takes them."""
 
 
 @pytest.mark.parametrize("method", SCALED)
 def test_a_negative_scale_goes_as_far_the_other_way(method):
+    scale = next(field for field in fields(METHODS[method].options_type) if field.name == "scale")
+    if METHODS[method].origin is not None and (scale.metadata.get("minimum") or 0.0) >= 0:
+        pytest.skip("this plugin has no negative scale")
     there, back = (merged(method, scale=scale) for scale in (0.5, -0.5))
     for key in ("fc1.weight", "fc2.weight", "conv.weight"):
         assert torch.allclose(BASE[key] - there[key], back[key] - BASE[key], atol=1e-6), key

@@ -16,6 +16,8 @@ TITLES = {
     "mloss_map": "M-Loss map",
     "mergeability": "Mergeability",
     "merge": "Merge",
+    "inspect": "Inspect",
+    "predictor": "Predictor",
     "theory": "Theory",
 }
 _ROWS = """() => [...document.querySelectorAll('[data-testid=stDataFrame] canvas tbody tr')].map(row =>

@@ -136,6 +136,13 @@ def test_the_confusion_tab_shows_a_cell(lab):
     assert "of one that exactly one of A and B calls two" in texts(test) and not test.exception
 
 
+def test_another_task_has_other_cells_and_images(lab):
+    test = page(in_view="a", in_cell="0.1", in_field="both_right")
+    test.selectbox(key="in_task").set_value("signs").run()
+    assert not test.exception and asked(lab)["task"] == "signs"
+    assert link(test, "in_cell") is None and link(test, "in_field") == "both_right"
+
+
 def test_the_other_tabs(lab):
     test = page(in_tab="Features", in_marked="3,5")
     assert not test.exception and "Share of each model's variance" in texts(test)

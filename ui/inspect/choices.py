@@ -141,7 +141,7 @@ def _task(zoo: ZooFacts) -> str:
     state.recall(state.TASK, lambda text: text if text in zoo.tasks else None, zoo.tasks[0])
     if st.session_state[state.TASK] not in zoo.tasks:
         st.session_state[state.TASK] = zoo.tasks[0]
-    task = st.selectbox("Task", zoo.tasks, key=state.TASK)
+    task = st.selectbox("Task", zoo.tasks, key=state.TASK, on_change=state.forget, args=((state.CELL, state.MARKED),))
     state.keep(state.TASK, task)
     return task
 

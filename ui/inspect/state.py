@@ -1,6 +1,6 @@
 """What the Inspect page remembers, here and in the link: two models, a task, a field, a cell, marked images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -61,10 +61,16 @@ def arrive(choices: Mapping[str, str]) -> None:
     Args:
         choices: texts as links have them, by the names above.
     """
+    forget((A, B, TASK, SPLIT, LIMIT, FIELD, PLACE, VIEW, CELL, MARKED))
     st.session_state[_HELD] = dict(choices)
-    for name in (A, B, TASK, SPLIT, LIMIT, FIELD, PLACE, VIEW, CELL, MARKED):
+
+
+def forget(names: Sequence[str]) -> None:
+    """Let go of choices that mean nothing any more, such as a cell of another task's classes. A callback."""
+    for name in names:
         st.session_state.pop(name, None)
         st.query_params.pop(name, None)
+        _held().pop(name, None)
 
 
 def _held() -> dict[str, str]:

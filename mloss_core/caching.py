@@ -6,7 +6,6 @@ none, and a writer that is killed leaves none. The least recently used entries g
 
 import contextlib
 import dataclasses
-import errno
 import hashlib
 import itertools
 import json
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from mloss_core.errors import CacheError, InvalidOptionError
-from mloss_core.leftovers import abandoned, hold, short_temporary, temporaries
+from mloss_core.leftovers import abandoned, temporaries, write_atomically
 
 CODE_VERSION = "2"
 """Raise when a change of code changes what cached entries would hold."""
@@ -256,36 +255,6 @@ class Cache:
 
     def _folders(self, kind: str | None = None) -> list[Path]:
         return [path for path in self.root.glob(kind or "*") if path.is_dir()]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to a temporary file beside `path`, flush it, and rename it into place.
-
-    Raises:
-        CacheError: nothing was written; the message says where and why.
-    """
-    # Not tempfile's, which only its owner may read whatever the umask says.
-    temporary = short_temporary(path.parent)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            hold(file)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise CacheError(_cannot_write(path, error)) from error
-        raise
-
-
-def _cannot_write(path: Path, error: OSError) -> str:
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    remedy = "Free some space" if full else "Make the folder writable"
-    return f"cannot write {path}: {error.strerror or error}. {remedy}, or name another cache folder in MLOSS_CACHE."
 
 
 def _checked(what: str, name: str) -> str:

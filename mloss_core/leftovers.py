@@ -1,10 +1,11 @@
-"""Temporary files of writers, and telling those at work from those that were killed.
+"""Writing files whole or not at all; temporary files of writers, and telling those at work from those that were killed.
 
 A writer holds a lock on its temporary file, which the system takes back with the process. Where files cannot be locked,
 their age decides.
 """
 
 import contextlib
+import errno
 import glob
 import os
 import secrets
@@ -12,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+from mloss_core.errors import CacheError
 
 _WRITING = ".writing-"
 _PATTERNS = (f"{_WRITING}*", ".*.part")
@@ -37,6 +40,36 @@ def hold(file: IO[bytes]) -> None:
         import fcntl
 
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to a temporary file beside `path`, flush it, and rename it into place.
+
+    Raises:
+        CacheError: nothing was written; the message says where and why.
+    """
+    # Not tempfile's, which only its owner may read whatever the umask says.
+    temporary = short_temporary(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            hold(file)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise CacheError(_cannot_write(path, error)) from error
+        raise
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    remedy = "Free some space" if full else "Make the folder writable"
+    return f"cannot write {path}: {error.strerror or error}. {remedy}, or name another cache folder in MLOSS_CACHE."
 
 
 def temporaries(folder: Path) -> Iterator[Path]:

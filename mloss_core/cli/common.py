@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.caching import write_atomically
 from mloss_core.errors import CacheError, InvalidOptionError
+from mloss_core.leftovers import write_atomically
 from mloss_core.merging.methods import METHODS, check_recipe, get_method
 from mloss_core.merging.processors import POST, PRE
 from mloss_core.options import parse_option

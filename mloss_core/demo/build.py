@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mloss_core.caching import write_atomically
 from mloss_core.checkpoints.lazy import file_digest
 from mloss_core.checkpoints.reading import read_safetensors
 from mloss_core.checkpoints.writing import write_safetensors
@@ -26,6 +25,7 @@ from mloss_core.demo.drawing import Pool, draw_split, drawing_pool
 from mloss_core.demo.embedded import FORMAT, HEADS_NAME, MANIFEST_NAME, PRETRAINED_NAME, open_demo_zoo, read_manifest
 from mloss_core.demo.recipe import MAX_SCALE, DemoRecipe
 from mloss_core.errors import ZooError
+from mloss_core.leftovers import write_atomically
 from mloss_core.placement import resolve_device
 from mloss_core.training.loops import CaptionedImages, finetune, jitter, pretrain
 from mloss_core.types import Progress, part, silent

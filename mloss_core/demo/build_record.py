@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mloss_core.caching import write_atomically
 from mloss_core.checkpoints.lazy import file_digest
+from mloss_core.leftovers import write_atomically
 
 RECORD_NAME = "building.json"
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mloss_core.caching import write_atomically
 from mloss_core.checkpoints import open_checkpoint
 from mloss_core.checkpoints.naming import check_format, hugging_face_config, hugging_face_images
 from mloss_core.checkpoints.sharded import files_of
 from mloss_core.errors import CacheError, CheckpointError, InvalidOptionError
+from mloss_core.leftovers import write_atomically
 from mloss_core.merging.results import versions
 from mloss_core.recipe import Recipe
 from mloss_core.vision.architecture import Architecture

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from mloss_core import caching
-from mloss_core.caching import Cache, cache_limit, cache_root, digest_of, write_atomically
+from mloss_core.caching import Cache, cache_limit, cache_root, digest_of
 from mloss_core.errors import CacheError, InvalidOptionError
+from mloss_core.leftovers import write_atomically
 
 KEY = "0" * 64
 OTHER = "1" * 64

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mloss_core.caching import write_atomically
 from mloss_core.errors import CacheError, CheckpointError, InvalidOptionError, unknown_name
 from mloss_core.lazy_state import LazyState
+from mloss_core.leftovers import write_atomically
 from mloss_core.merging.results import MergedWeights, MergeResult
 from mloss_core.types import Progress, StateDict, silent
 

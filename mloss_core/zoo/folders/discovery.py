@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mloss_core.errors import CheckpointError, ZooError
-from mloss_core.zoo.folders.description import NAME, YAML_NAME, Description, read_description
+from mloss_core.zoo.folders.description import NAME, YAML_NAME, Description, datasets_folder, read_description
 from mloss_core.zoo.folders.overlooked import listing, overlooked
 from mloss_core.zoo.folders.task_names import is_base_name, task_name
 from mloss_core.zoo.folders.weight_files import (
+    first_copies,
     folders,
     is_head,
     is_repository,
@@ -138,7 +139,7 @@ def _repositories(folder: Path) -> _Files | None:
 
 def _flat(folder: Path) -> _Files | None:
     """Weight files side by side, one of them recognisable as the pretrained model."""
-    models = [path for path in weights(folder) if not is_head(path)]
+    models = first_copies([path for path in weights(folder) if not is_head(path)])
     merged = tuple(path for path in models if _is_merged(path))
     if len(models) == len(merged):
         return None
@@ -174,7 +175,7 @@ def _found(folder: Path, described: Description, files: _Files) -> FoundZoo:
     notes = [*files.notes]
     if described.finetuned is None:
         used = (*pretrained, *tuned.values(), *heads.values(), *files.merged)
-        notes += overlooked(folder, used, files.rule)
+        notes += overlooked(folder, used, files.rule, described.datasets or datasets_folder(folder))
     _check_enough(folder, pretrained, tuned, files.layout, notes)
     strangers = sorted(set(described.dataset_of) - set(tuned))
     if strangers:
@@ -238,7 +239,7 @@ def _check_enough(
 
 
 def _loose_bases(folder: Path) -> tuple[Path, ...]:
-    return tuple(path for path in weights(folder) if not is_head(path) and is_base_name(stem(path)))
+    return tuple(first_copies([path for path in weights(folder) if not is_head(path) and is_base_name(stem(path))]))
 
 
 def _named(folder: Path, stems: tuple[str, ...]) -> list[Path]:

@@ -44,8 +44,8 @@ def open_folder(folder: str | Path, device: torch.device = CPU, progress: Progre
         text_may_differ=found.described.text_may_differ,
         far_from_base=found.described.far_from_base,
     )
-    heads, head_notes, bad_heads = _read_heads(found, base.weights[PROJECTION].shape[1])
-    problems = [*read.problems, *problems, *validation.problems, *bad_heads]
+    heads, head_notes = _read_heads(found, base.weights[PROJECTION].shape[1])
+    problems = [*read.problems, *problems, *validation.problems]
     if problems:
         raise report(found.name, problems)
     architecture = infer_architecture(base.weights, **facts)
@@ -70,18 +70,17 @@ def _encoder(member: Member, digests: Mapping[str, str]) -> Encoder:
     return Encoder(member.name, member.weights, digests[member.label], size, str(member.path))
 
 
-def _read_heads(found: FoundZoo, embed_dim: int) -> tuple[dict[str, Tensor], list[str], list[str]]:
-    """Heads by task, what to know about them, and what is wrong with them."""
+def _read_heads(found: FoundZoo, embed_dim: int) -> tuple[dict[str, Tensor], list[str]]:
+    """Heads by task, and what to know about them: merging needs none, so one that cannot be read is left out."""
     heads: dict[str, Tensor] = {}
     notes: list[str] = []
-    problems: list[str] = []
     for task, path in found.heads.items():
         try:
             heads[task], said = read_head(path, embed_dim, found.label(path))
             notes += said
         except CheckpointError as error:
-            problems.append(str(error))
-    return heads, notes, problems
+            notes.append(f"the head of {task} is left out: {error}")
+    return heads, notes
 
 
 def _datasets(

@@ -1,6 +1,8 @@
 """Files that look like models or heads and are not read: each is named, and why. By names alone."""
 
+import contextlib
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,21 +17,22 @@ from mloss_core.zoo.folders.weight_files import (
     why_not_read,
 )
 
-_MOST_ENTRIES = 4000
+_MOST_ENTRIES, _DEPTH = 4000, 3
 _LISTED = 8
 
 
-def overlooked(folder: Path, used: Iterable[Path], elsewhere: str) -> list[str]:
+def overlooked(folder: Path, used: Iterable[Path], elsewhere: str, data: Path | None = None) -> list[str]:
     """A note on every file that looks like weights and is not used, those of one reason together.
 
     Args:
-        folder: of the zoo; its own files and those of the folders in it are looked at.
+        folder: of the zoo; its own files and those of the folders in it are looked at, three folders deep.
         used: files that are read, or that were spoken of already.
         elsewhere: why a whole weight file at a place where none is expected is not read.
+        data: folder of datasets, whose files are no models.
     """
     known = set(used)
     reasons: dict[str, list[str]] = {}
-    for path in itertools.islice(_files(folder, known), _MOST_ENTRIES):
+    for path in itertools.islice(_files(folder, known, data), _MOST_ENTRIES):
         reason = _reason(path, known, elsewhere)
         if reason:
             reasons.setdefault(reason, []).append(_below(path, folder))
@@ -46,15 +49,30 @@ def listing(names: Iterable[str]) -> str:
     return ", ".join(listed[:_LISTED]) + rest
 
 
-def _files(folder: Path, used: set[Path]) -> Iterator[Path]:
-    """The files at the top, in each folder below, and in the snapshot that is read of a cached repository."""
+def _files(folder: Path, used: set[Path], data: Path | None) -> Iterator[Path]:
+    """The files at the top and in the folders below, nearest first; of cached repositories those of what is read."""
     read = {path.parent for path in used}
-    yield from _plain_files(folder)
-    for child in folders(folder):
-        yield from _plain_files(child)
-        if (child / "snapshots").is_dir():
-            for snapshot in folders(child / "snapshots"):
+    pending = deque([(folder, 0)])
+    while pending:
+        place, depth = pending.popleft()
+        if depth and data is not None and _same(place, data):
+            continue
+        yield from _plain_files(place)
+        if depth == _DEPTH:
+            continue
+        if depth and (place / "snapshots").is_dir():
+            for snapshot in folders(place / "snapshots"):
                 yield from _plain_files(snapshot) if snapshot in read else ()
+            continue
+        with contextlib.suppress(OSError):
+            pending.extend((child, depth + 1) for child in folders(place))
+
+
+def _same(place: Path, other: Path) -> bool:
+    try:
+        return place.samefile(other)
+    except OSError:
+        return False
 
 
 def _plain_files(folder: Path) -> list[Path]:

@@ -111,6 +111,20 @@ def why_not_read(path: Path) -> str | None:
     return "a moving average" if _AVERAGE.search(name) else ""
 
 
+def first_copies(files: list[Path]) -> list[Path]:
+    """The files without those that are another precision, or a moving average, of one that is there too."""
+    stems = {stem(path) for path in files}
+    return [path for path in files if (plain := _unmarked(path)) == stem(path) or plain not in stems]
+
+
+def _unmarked(path: Path) -> str:
+    """A file's stem without what tells its precision or that it is a moving average."""
+    name = f"{stem(path)}."
+    for mark in (_PRECISION, _AVERAGE):
+        name = mark.sub(lambda found: found[0][-1] if found[0][-1] in "._-" else "", name)
+    return name.strip("._-")
+
+
 def is_other_format(path: Path) -> bool:
     """Whether a file's ending is that of another framework's weights."""
     return path.suffix.lower() in _OTHER_FORMATS

@@ -33,6 +33,11 @@ def _make(folder, *files):
         ),
         (("zeroshot.pt", "cars.pt", "sub/dtd.pt"), "not read, not beside the pretrained model: sub/dtd.pt."),
         (("zeroshot.pt", "cars.pt", "head_cars.npy"), "not read, of a format that is not read: head_cars.npy."),
+        (
+            ("zeroshot.pt", "cars.pt", "runs/seed1/best/dtd.pt"),
+            "not read, not beside the pretrained model: runs/seed1/best/dtd.pt.",
+        ),
+        (("zeroshot.pt", "Cars/finetuned.pt", "old/DTD/x.pt"), f"not read, {MODELS}: old/DTD/x.pt."),
         (("zeroshot.pt", "Cars/finetuned.pt", "DTD/model.pt"), f"not read, {MODELS}: DTD/model.pt."),
         (("zeroshot.pt", "Cars/finetuned.pt", "SUN.pt"), f"not read, {MODELS}: SUN.pt."),
         (("zeroshot.pt", "Cars/finetuned.pt", "Cars/model_ema.pt"), "not read, a moving average: Cars/model_ema.pt."),
@@ -60,6 +65,35 @@ def _make(folder, *files):
 )
 def test_what_is_passed_over_is_named_with_a_reason(files, words, tmp_path):
     assert any(words in note for note in discover(_make(tmp_path, *files)).notes)
+
+
+def test_only_three_folders_are_looked_into_and_none_of_datasets(tmp_path):
+    _make(tmp_path, "zeroshot.pt", "cars.pt", "a/b/c/d/deep.pt", "data/cifar10/data_batch_1.bin", ".git/lfs/x.bin")
+    describe(tmp_path, datasets="data")
+    assert discover(tmp_path).notes == ()
+    (tmp_path / "zoo.json").unlink()
+    assert discover(tmp_path).notes == ("not read, not beside the pretrained model: data/cifar10/data_batch_1.bin.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("cars.fp16.safetensors", "of another precision"),
+        ("cars-bf16.pt", "of another precision"),
+        ("cars_ema.pt", "a moving average"),
+        ("ema_cars.pt", "a moving average"),
+        ("zeroshot_fp16.pt", "of another precision"),
+    ],
+)
+def test_other_copies_of_a_model_are_noted_and_no_tasks(name, reason, tmp_path):
+    found = discover(_make(tmp_path, "zeroshot.pt", "cars.pt", "dtd.pt", name))
+    assert list(found.finetuned) == ["cars", "dtd"] and found.pretrained == (tmp_path / "zeroshot.pt",)
+    assert found.notes == (f"not read, {reason}: {name}.",)
+
+
+def test_the_only_copy_of_a_model_is_the_model(tmp_path):
+    found = discover(_make(tmp_path, "zeroshot.pt", "cars_ema.pt", "dtd.fp16.safetensors"))
+    assert len(found.finetuned) == 2 and found.notes == ()
 
 
 def test_links_to_nowhere_and_pipes_are_named(tmp_path):

@@ -88,8 +88,11 @@ def one_thread() -> Iterator[None]:
     """Run torch on one CPU thread, here and in threads that start meanwhile. Python threads take turns.
 
     LAPACK's last bits change with the number of threads; and several batches at once, on one thread each, wait for each
-    other less than the threads of one operation do.
+    other less than the threads of one operation do. Where it runs on one already, nothing is waited for.
     """
+    if torch.get_num_threads() == 1:
+        yield
+        return
     with _TURN:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -120,6 +123,29 @@ def in_order(function: Callable[[Item], Answer], items: Iterable[Item], threads:
         finally:
             for future in running:
                 future.cancel()
+
+
+def one_thread_pool(threads: int) -> ThreadPoolExecutor:
+    """A pool of so many threads, each of which runs torch on one; other threads keep what they have."""
+    usual = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=take_one_thread)
+    together = threading.Barrier(threads)
+    list(pool.map(lambda _: together.wait(), range(threads)))
+    use_by_default(usual)
+    return pool
+
+
+def take_one_thread() -> None:
+    """Run torch on one CPU thread in this Python thread, for good."""
+    torch.get_num_threads()  # A thread that has not asked yet takes the default at its first operation.
+    torch.set_num_threads(1)
+
+
+def use_by_default(threads: int) -> None:
+    """How many CPU threads torch takes in Python threads that have not used it yet; setting it anywhere changes that."""
+    setting = threading.Thread(target=torch.set_num_threads, args=(threads,))
+    setting.start()
+    setting.join()
 
 
 def resident(weights: StateDict, key: str, device: torch.device) -> Tensor | None:

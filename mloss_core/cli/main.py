@@ -18,6 +18,7 @@ COMMANDS = (
     "merge",
     "evaluate",
     "inspect",
+    "whatif",
     "methods",
     "metrics",
     "pairs",

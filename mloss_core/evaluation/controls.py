@@ -28,6 +28,18 @@ def control_recipes(recipe: Recipe) -> dict[str, Recipe]:
     return {name: tidy(recipe.replace(options={**recipe.options, **changes})) for name, changes in CONTROLS.items()}
 
 
+def seeded_controls(recipe: Recipe, seeds: int) -> dict[str, Recipe]:
+    """`control_recipes` with random ranks of several seeds, each under a name of its own, from the recipe's seed on."""
+    found = {}
+    for name, control in control_recipes(recipe).items():
+        if control.options.get("ranking") != "random":
+            found[name] = control
+            continue
+        for more in range(seeds):
+            found[f"{name} (seed {recipe.seed + more})"] = control.replace(seed=recipe.seed + more)
+    return found
+
+
 def missing_controls(recipe: Recipe, present: Sequence[Recipe]) -> list[Recipe]:
     """The controls that the comparison lacks."""
     known = {tidy(other).digest for other in present}

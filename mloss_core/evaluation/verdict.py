@@ -16,12 +16,14 @@ class Verdict:
     """How a guided recipe fares against its controls.
 
     Args:
-        sentence: the answer in plain words.
+        sentence: the answer in plain words, with the differences.
         waiting: controls without result.
+        answer: the sentence without the differences.
     """
 
     sentence: str
     waiting: tuple[str, ...] = ()
+    answer: str = ""
 
 
 def verdict(row: EvaluationRow, controls: Mapping[str, EvaluationRow | None]) -> Verdict:
@@ -41,7 +43,8 @@ def verdict(row: EvaluationRow, controls: Mapping[str, EvaluationRow | None]) ->
         return Verdict("The controls are not finished.", waiting)
     better = [name for name, gap in gaps.items() if _sure(gap) and gap.value > 0]
     worse = [name for name, gap in gaps.items() if _sure(gap) and gap.value < 0]
-    return Verdict(f"{_answer(row.model, list(gaps), better, worse)} {_figures(gaps)}", waiting)
+    answer = _answer(row.model, list(gaps), better, worse)
+    return Verdict(f"{answer} {_figures(gaps)}", waiting, answer)
 
 
 def _answer(label: str, names: list[str], better: list[str], worse: list[str]) -> str:

@@ -220,6 +220,8 @@ class MergeRule:
             it may hold some tensors alone.
         single_thread: `tensor` runs on one CPU thread, as LAPACK's last bits change with their number.
         at_once: whether several tensors may be asked for at once, from threads of their own.
+        identity: key -> digest of all that this tensor's update depends on beside the models: rules that say the same
+            of a key give the same update (`mloss_core.merging.tensor_memo`). None where nobody can tell.
     """
 
     tensor: Callable[[str], MergedTensor]
@@ -227,6 +229,7 @@ class MergeRule:
     exact: StateDict | None = None
     single_thread: bool = False
     at_once: bool = False
+    identity: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:
         if self.single_thread:

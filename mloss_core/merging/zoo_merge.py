@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from mloss_core.caching import Cache
+from mloss_core.caching import Cache, digest_of
 from mloss_core.checkpoints.naming import TowerWriter
 from mloss_core.checkpoints.writing import layout_of
 from mloss_core.errors import InvalidOptionError
@@ -23,6 +23,7 @@ from mloss_core.merging.record import Method
 from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDemand, versions
 from mloss_core.merging.sound_values import check_merged
 from mloss_core.merging.sparsifiers.keep_rates import WITHOUT_SCORES
+from mloss_core.merging.tensor_memo import TensorMemo
 from mloss_core.placement import in_order, resolve_device
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
@@ -44,6 +45,7 @@ def merge(
     device: "str | torch.device | None" = None,
     progress: Progress = silent,
     format: str = "canonical",
+    memo: TensorMemo | None = None,
 ) -> MergeResult:
     """Merge a zoo's encoders as the recipe says. The same recipe on the same files gives the same weights, bit for bit.
 
@@ -58,6 +60,7 @@ def merge(
         device: where the sums are done; the zoo's by default. The result lies on the CPU.
         progress: told the fraction done.
         format: whose tensor names the file has; see `mloss_core.checkpoints.naming.FORMATS`.
+        memo: tensors of earlier merges of this zoo, which are taken from there where nothing they depend on changed.
 
     Raises:
         UnknownNameError: unknown method, processor, task or format.
@@ -96,6 +99,8 @@ def merge(
     if isinstance(rule, PerTaskRule):
         step = part(rest, 0.5, 1.0)
         return per_task_result(inputs, rule, started, step, recipe=recipe, inputs_digests=input_digests(chosen))
+    if memo is not None:
+        rule = memo.kept(rule, digest_of(input_digests(chosen)))
     rule = finish(inputs, rule, recipe.post)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
     update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)

@@ -1,5 +1,6 @@
 """Weights of any origin as encoders, and the zoo's heads and datasets with checks."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ TOWER_BYTES = 2**30
 """How much memory built towers may take together; one is always kept."""
 
 _towers: "OrderedDict[tuple, tuple[torch.nn.Module, int]]" = OrderedDict()
+_TOWERS_LOCK = threading.Lock()
 
 
 def as_encoder(weights: "Encoder | StateDict | Any", name: str | None = None, digest: str | None = None) -> Encoder:
@@ -87,15 +89,17 @@ def running_tower(zoo: Zoo, encoder: Encoder) -> torch.nn.Module:
         IncompatibleStateDictsError: weights that do not fit the zoo's architecture.
     """
     key = (encoder.digest, zoo.architecture, str(zoo.device))
-    if key in _towers:
-        _towers.move_to_end(key)
-        return _towers[key][0]
+    with _TOWERS_LOCK:
+        if key in _towers:
+            _towers.move_to_end(key)
+            return _towers[key][0]
     weights = dict(encoder.weights)
     check_same_structure(zoo.pretrained.weights, [weights], [encoder.name])
     tower = zoo.tower(weights)
-    _towers[key] = (tower, tower_bytes(zoo))
-    while len(_towers) > 1 and sum(size for _, size in _towers.values()) > TOWER_BYTES:
-        _towers.popitem(last=False)
+    with _TOWERS_LOCK:
+        _towers[key] = (tower, tower_bytes(zoo))
+        while len(_towers) > 1 and sum(size for _, size in _towers.values()) > TOWER_BYTES:
+            _towers.popitem(last=False)
     return tower
 
 

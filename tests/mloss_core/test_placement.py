@@ -1,3 +1,4 @@
+import threading
 from collections import Counter
 from collections.abc import Mapping
 
@@ -5,7 +6,18 @@ import pytest
 import torch
 
 from mloss_core import Recipe, measure_mloss, merge
-from mloss_core.placement import Placement, ResidentWeights, Room, free_room, in_order, placed, resident
+from mloss_core.placement import (
+    Placement,
+    ResidentWeights,
+    Room,
+    free_room,
+    in_order,
+    one_thread,
+    one_thread_pool,
+    placed,
+    resident,
+    use_by_default,
+)
 from mloss_core.state_dicts import LazyAverage, average
 from tests.zoos import tiny_zoo
 
@@ -130,3 +142,46 @@ def test_each_of_several_items_runs_on_one_thread():
     before = torch.get_num_threads()
     assert set(in_order(lambda number: torch.get_num_threads(), range(4), 2)) == {1}
     assert torch.get_num_threads() == before
+
+
+def test_a_pool_of_single_threads_leaves_other_threads_alone():
+    def ask(pool=None):
+        if pool is not None:
+            return pool.submit(torch.get_num_threads).result()
+        found = []
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with one_thread_pool(2) as pool:
+            assert ask(pool) == 1 and ask() == 3 and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(usual)
+
+
+def test_a_thread_that_has_one_waits_for_nobody():
+    entered, left = threading.Event(), threading.Event()
+
+    def hold():
+        torch.set_num_threads(2)
+        with one_thread():
+            entered.set()
+            left.wait(10)
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait(10)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+    finally:
+        left.set()
+        holder.join()
+        use_by_default(usual)
+        torch.set_num_threads(usual)

@@ -1,12 +1,16 @@
 """The flat family as one function: guide x sparsifier x consensus x scale, one tensor at a time."""
 
+import dataclasses
+import hashlib
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mloss_core.caching import digest_of
 from mloss_core.merging.flat.options import FlatOptions
 from mloss_core.merging.flat.plan import FlatPlan
 from mloss_core.merging.flat.stacked_trims import CutTrim, RowTrim, StackTrim, stacked_cuts
@@ -35,8 +39,13 @@ def flat_rule(inputs: MergeInputs, plan: FlatPlan, progress: Progress = silent) 
     """`flat` for a plan that no row of the registry stands for."""
     merge = SparseVectors(inputs, plan)
     merge.find_cuts(progress)
-    exact = inputs.alone(plan.keeps_everything)
-    return MergeRule(tensor=merge.tensor, scale=plan.scale, exact=exact, at_once=True)
+    return MergeRule(
+        tensor=merge.tensor,
+        scale=plan.scale,
+        exact=inputs.alone(plan.keeps_everything),
+        at_once=True,
+        identity=None if inputs.pre else merge.identity,
+    )
 
 
 Step = Trim | Drop | Outliers | ScoredRows
@@ -66,6 +75,17 @@ class SparseVectors:
         except UnfitError:
             vectors = CountedVectors(self.inputs, key, self.vector)
             return MergedTensor.of(consensus(vectors), vectors)
+
+    def identity(self, key: str) -> str:
+        """Digest of all that the tensor's update depends on beside the models, where nothing goes before the plan."""
+        return digest_of(self.plan.consensus, self.inputs.seed, [self._facts(step) for step in self._steps(key)])
+
+    def _facts(self, step: Step) -> list[Any]:
+        if isinstance(step, ScoredRows):
+            return [step.rule, hashlib.sha256(step.keep_rates.numpy().tobytes()).hexdigest()]
+        # A global trim counts all tensors but those that the guide takes.
+        others = sorted(self._rows) if isinstance(step, Trim) and step.scope == "global" else []
+        return [type(step).__name__, dataclasses.asdict(step), others]
 
     def find_cuts(self, progress: Progress = silent) -> None:
         """The threshold of each model for each global trim of the plan."""

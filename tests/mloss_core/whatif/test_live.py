@@ -1,0 +1,85 @@
+"""The states of a live recipe: in their order, each a whole one, the last like `evaluate`."""
+
+import json
+
+import pytest
+
+from mloss_core import Recipe, evaluate, merge
+from mloss_core.errors import JobCancelledError
+from mloss_core.evaluation import compare_rows, evaluate_weights
+from mloss_core.evaluation.controls import control_recipes
+from mloss_core.whatif import live_states
+from mloss_core.whatif.live import image_stages
+from tests.mloss_core.whatif.conftest import MLOSS
+
+GUIDED = Recipe(method="m_ties", options={"keep_rate": 0.6, "span": 0.3}, mloss=MLOSS)
+
+
+@pytest.fixture(scope="module")
+def states(bench):
+    found = list(live_states(bench, GUIDED, split="test", seeds=2))
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def test_first_the_budget_then_few_images_then_all(states):
+    order = list(dict.fromkeys(state["stage"] for state in states))
+    assert order == ["kept", "few", "all"] and "row" not in states[0]
+    assert [state["final"] for state in states] == [False] * (len(states) - 1) + [True]
+    assert 0 < states[0]["kept_fraction"] < 1 and states[0]["realised_keep"]
+    few, whole = (next(state for state in states if state["stage"] == stage) for stage in ("few", "all"))
+    assert few["images"] == 3 * 64 and whole["images"] == 3 * 200
+    assert few["row"]["standard_error"] > whole["row"]["standard_error"]
+
+
+def test_the_last_state_is_what_evaluate_says(zoo, states):
+    table = evaluate(zoo, [merge(zoo, GUIDED)], split="test").set_index("kind").loc["merged"]
+    last = states[-1]
+    assert last["row"]["average"] == pytest.approx(table["average"], abs=1e-12)
+    assert last["row"]["tasks"] == pytest.approx(table[list(zoo.tasks)].to_dict(), abs=1e-12)
+    assert last["digest"] == GUIDED.digest and last["name"].startswith("M-TIES k 0.6 e 0.3")
+
+
+def test_controls_are_paired_with_the_recipe_on_the_same_images(zoo, states):
+    controls = {control["name"]: control for control in states[-1]["controls"]}
+    assert list(controls) == [
+        "e = 0",
+        "reversed ranks",
+        "random ranks (seed 0)",
+        "random ranks (seed 1)",
+        "same budget, no ranks",
+    ]
+    ours = evaluate_weights(zoo, merge(zoo, GUIDED))
+    theirs = evaluate_weights(zoo, merge(zoo, control_recipes(GUIDED)["reversed ranks"]))
+    found, expected = controls["reversed ranks"], compare_rows(ours, theirs)
+    assert found["difference"] == pytest.approx(expected.difference, abs=1e-12)
+    assert found["difference_error"] == pytest.approx(expected.standard_error, abs=1e-12)
+    assert found["stage"] == "all" and "The M-Loss ranks of" in states[-1]["verdict"]
+    assert controls["same budget, no ranks"]["kept_fraction"] == pytest.approx(states[-1]["kept_fraction"], abs=1e-3)
+    first = next(state for state in states if state["controls"])
+    assert [control["stage"] for control in first["controls"]] == ["few"]
+
+
+def test_a_recipe_without_guide_has_no_controls(bench):
+    last = list(live_states(bench, Recipe(method="ties"), split="val", limit=20))[-1]
+    assert last["final"] and last["controls"] == [] and "verdict" not in last
+    assert last["stage"] == "all" and last["images"] == 60
+
+
+def test_large_encoders_are_asked_about_few_images(zoo, monkeypatch):
+    assert image_stages(zoo, "test", None, None) == (("few", 64), ("all", None))
+    assert image_stages(zoo, "test", None, 30) == (("all", 30),)
+    monkeypatch.setattr("mloss_core.whatif.live.guessed_seconds", lambda zoo, images: images / 10)
+    assert image_stages(zoo, "test", None, None) == (("few", 4),)
+    monkeypatch.setattr("mloss_core.whatif.live.guessed_seconds", lambda zoo, images: images / 100)
+    assert image_stages(zoo, "test", None, None) == (("few", 16), ("all", None))
+
+
+def test_a_new_request_ends_the_old_one(bench):
+    def stop():
+        raise JobCancelledError("superseded.")
+
+    states = live_states(bench, Recipe(method="dare", seed=9), split="val", stop=stop)
+    assert next(states)["stage"] == "kept"
+    with pytest.raises(JobCancelledError):
+        next(states)

@@ -142,7 +142,7 @@ def take_one_thread() -> None:
 
 
 def use_by_default(threads: int) -> None:
-    """How many CPU threads torch takes in Python threads that have not used it yet; setting it anywhere changes that."""
+    """How many CPU threads torch takes in Python threads that have not used it; setting it anywhere changes that."""
     setting = threading.Thread(target=torch.set_num_threads, args=(threads,))
     setting.start()
     setting.join()

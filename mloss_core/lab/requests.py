@@ -134,6 +134,21 @@ def _models(name: str, value: Any) -> list[str | dict[str, Any]]:
     return [_model(name, one) for one in value]
 
 
+def _axes(name: str, value: Any) -> list[dict[str, Any]]:
+    from mloss_core.whatif.axes import Axis
+
+    if not isinstance(value, (list, tuple)):
+        raise InvalidOptionError(f"{name} must be a list; found {value!r}.")
+    return [Axis.from_dict(one).to_dict() for one in value]
+
+
+def _pair(name: str, value: Any) -> list[str]:
+    """Two names; which is first matters."""
+    if len(_names(name, value)) != 2 or len(value) != 2:
+        raise InvalidOptionError(f"{name} must be two different names; found {value!r}.")
+    return list(value)
+
+
 def _fields(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
         raise InvalidOptionError(f"{name} must be options by name; found {value!r}.")
@@ -302,6 +317,31 @@ JOB_TYPES: dict[str, JobType] = {
             optional={"tasks": _names, "limit": _whole},
             priority=2,
             revision=1,
+        ),
+        JobType(
+            name="whatif",
+            title="What if",
+            target=f"{_HERE}.whatif:view",
+            required={"view": _words},
+            optional={
+                "recipe": _recipe,
+                "axes": _axes,
+                "pair": _pair,
+                "criterion": _words,
+                "split": _words,
+                "tasks": _names,
+                "limit": _whole,
+                "steps": _whole,
+                "count": _whole,
+            },
+            priority=1,
+        ),
+        JobType(
+            name="live",
+            title="What if, live",
+            target=f"{_HERE}.whatif:live",
+            required={"recipe": _recipe, "split": _words},
+            optional={"tasks": _names, "limit": _whole},
         ),
     )
 }

@@ -41,6 +41,8 @@ def live_states(
 ) -> Iterator[State]:
     """Ever better knowledge about one recipe, each state a whole one in plain values.
 
+    Between two tasks comes an empty state: nothing is new, and whoever serves several turns to the next.
+
     `stage` says what its figures rest on: `kept` (budget alone, no image seen), `few` or `all`. Controls, where the
     recipe follows M-Loss, come last, each beside the recipe on the same images. The last state has `final`. Fractions
     throughout; standard errors know of other images, not of other training runs.
@@ -74,7 +76,9 @@ def live_states(
     stages = image_stages(bench.zoo, split, tasks, limit)
     shown: dict[str, EvaluationRow] = {}
     for stage, most in stages:
+        yield {}
         images = bench.images(split, tasks, most)
+        yield from _turns(bench.steps(result, images, stop))
         shown[stage], answers = bench.row(recipe, images, stop)
         state |= {"stage": stage, **_figures(shown[stage], answers, images)}
         state["seconds"] = {**state["seconds"], stage: time.perf_counter() - started}
@@ -84,6 +88,7 @@ def live_states(
     for _, most in stages if controls else ():
         images = bench.images(split, tasks, most)
         for name, control in controls.items():
+            yield from _turns(bench.steps(bench.merged(control), images, stop))
             rows[name], _ = bench.row(control, images, stop)
             others = [_control(name, row, shown, stages) for name, row in rows.items()]
             state |= {"controls": others}
@@ -93,6 +98,11 @@ def live_states(
         state |= {"verdict": found.answer, "differences": found.sentence}
     state["seconds"] = {**state["seconds"], "controls": time.perf_counter() - started}
     yield {**state, "final": True}
+
+
+def _turns(steps: Iterator[None]) -> Iterator[State]:
+    for _ in steps:
+        yield {}
 
 
 def image_stages(

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,7 +27,7 @@ from mloss_core.zoo.model import Zoo
 
 MERGES = 1 << 30
 """Bytes of merged updates that are kept; the last one always is."""
-_ANSWERS, _SETS, _REPORTS = 1024, 8, 4
+_ANSWERS, _SETS, _REPORTS, _TOWERS = 8192, 8, 4, 2
 Value = TypeVar("Value")
 
 
@@ -55,6 +55,16 @@ class Answers:
         return math.sqrt(sum(share * (1 - share) / count for share, count in shares)) / len(shares)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Model:
+    """Weights to run. What enters the block is kept: it is the first that changes from one look to the next."""
+
+    weights: StateDict
+    digest: str
+    name: str
+    block: int
+
+
 class Workbench:
     """One open zoo with all that can be kept between two looks at it. For one thread at a time.
 
@@ -72,7 +82,8 @@ class Workbench:
         self._pool = one_thread_pool(threads) if zoo.device.type == "cpu" and threads > 1 else None
         self._tensors, self._prefixes = TensorMemo(), Prefixes()
         self._merges: OrderedDict[str, MergeResult] = OrderedDict()
-        self._answers: OrderedDict[tuple[str, str], Answers] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str, str], tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._towers: OrderedDict[tuple[str, int], tuple[torch.nn.Module, str]] = OrderedDict()
         self._sets: OrderedDict[tuple[Any, ...], ImageSet] = OrderedDict()
         self._reports: OrderedDict[tuple[Any, ...], MLossReport] = OrderedDict()
 
@@ -115,28 +126,28 @@ class Workbench:
         Args:
             stop: asked before each batch; what it raises ends the work.
         """
-        weights = result.state_dict()
-        return self.answers_of(weights, result.digest, images, name=result.name, blocks=result.recipe.blocks, stop=stop)
+        for _ in self.steps(result, images, stop):
+            pass
+        return self._gathered(result.digest, images)
+
+    def steps(self, result: MergeResult, images: ImageSet, stop: Stop = lambda: None) -> Iterator[None]:
+        """Make `answers` ready, task by task: whoever has something more urgent to do does it in between."""
+        blocks = result.recipe.blocks
+        model = _Model(result.state_dict(), result.digest, result.name, min(blocks, default=0) if blocks else 0)
+        return self._steps(model, images, stop)
 
     def answers_of(
-        self,
-        weights: StateDict,
-        digest: str,
-        images: ImageSet,
-        *,
-        name: str,
-        blocks: tuple[int, ...] | None = None,
-        stop: Stop = lambda: None,
+        self, weights: StateDict, digest: str, images: ImageSet, *, name: str, stop: Stop = lambda: None
     ) -> Answers:
         """What any weights of this architecture say about images.
 
         Args:
             digest: of the weights' content. name: for messages.
-            blocks: those that change from one look to the next: what enters the first of them is kept.
             stop: asked before each batch.
         """
-        running = functools.partial(self._run, weights, images, name, min(blocks, default=0) if blocks else 0, stop)
-        return _known(self._answers, (digest, images.key), running, _ANSWERS)
+        for _ in self._steps(_Model(weights, digest, name, 0), images, stop):
+            pass
+        return self._gathered(digest, images)
 
     def row(self, recipe: Recipe, images: ImageSet, stop: Stop = lambda: None) -> tuple[EvaluationRow, Answers]:
         """The row of a recipe on images, as a table has it, and the single answers."""
@@ -167,25 +178,41 @@ class Workbench:
         while len(self._merges) > max(1, MERGES // size):
             self._merges.popitem(last=False)
 
-    def _run(self, weights: StateDict, images: ImageSet, name: str, block: int, stop: Stop) -> Answers:
-        read = {key: weights[key] for key in weights}
-        tower = self.zoo.tower(read)
-        front = prefix_digest(read, block) if block else ""
-        correct, agrees = {}, {}
+    def _steps(self, model: "_Model", images: ImageSet, stop: Stop) -> Iterator[None]:
         for task in images.tasks:
-            key = f"{images.key}:{task}:{front}"
-            batches, entering = images.batches(task), self._prefixes.get(key) if block else None
-            features, caught = run_tower(
-                tower, batches, self.zoo.device, block=block, entering=entering, pool=self._pool, stop=stop
-            )
-            if caught:
-                self._prefixes.keep(key, caught)
-            found = torch.cat(features)
-            _check_finite(found, name, task)
-            top = ensemble_logits([found], images.zoo.heads[task]).argmax(dim=1)
-            correct[task] = top.eq(images.labels[task]).numpy()
-            agrees[task] = top.eq(images.expert[task]).numpy()
-        return Answers(correct, agrees)
+            key = (model.digest, images.key, task)
+            if key not in self._answers:
+                _known(self._answers, key, functools.partial(self._run, model, images, task, stop), _ANSWERS)
+                yield
+            self._answers.move_to_end(key)
+
+    def _gathered(self, digest: str, images: ImageSet) -> Answers:
+        found = {task: self._answers[digest, images.key, task] for task in images.tasks}
+        return Answers({task: each[0] for task, each in found.items()}, {task: each[1] for task, each in found.items()})
+
+    def _run(self, model: "_Model", images: ImageSet, task: str, stop: Stop) -> tuple[np.ndarray, np.ndarray]:
+        """Whether the model is right on each image of a task, and whether it agrees with the task's own expert."""
+        tower, front = _known(self._towers, (model.digest, model.block), lambda: self._built(model), _TOWERS)
+        key = f"{images.key}:{task}:{front}"
+        features, caught = run_tower(
+            tower,
+            images.batches(task),
+            self.zoo.device,
+            block=model.block,
+            entering=self._prefixes.get(key) if front else None,
+            pool=self._pool,
+            stop=stop,
+        )
+        if caught:
+            self._prefixes.keep(key, caught)
+        found = torch.cat(features)
+        _check_finite(found, model.name, task)
+        top = ensemble_logits([found], images.zoo.heads[task]).argmax(dim=1)
+        return top.eq(images.labels[task]).numpy(), top.eq(images.expert[task]).numpy()
+
+    def _built(self, model: "_Model") -> tuple[torch.nn.Module, str]:
+        weights = {key: model.weights[key] for key in model.weights}
+        return self.zoo.tower(weights), prefix_digest(weights, model.block) if model.block else ""
 
 
 def _without_scale(options: Mapping[str, Any]) -> dict[str, Any]:

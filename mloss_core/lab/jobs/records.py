@@ -105,7 +105,7 @@ class Records:
                 # First, so that no job is ever recorded as waiting without being in the queue.
                 marker.parent.mkdir(parents=True, exist_ok=True)
                 marker.touch()
-            self._replace(self.root / "records" / f"{job.key}.json", json.dumps(values))
+            replace_text(self.root / "records" / f"{job.key}.json", json.dumps(values))
             if not job.active:
                 marker.unlink(missing_ok=True)
                 self.flag(job.key).unlink(missing_ok=True)
@@ -152,16 +152,22 @@ class Records:
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    def _replace(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees all of the old one or all of the new; it need not survive a crash.
+
+    Raises:
+        OSError: nothing was written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 @contextlib.contextmanager

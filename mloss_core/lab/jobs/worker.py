@@ -23,6 +23,8 @@ from mloss_core.lab.devices import device_queue
 from mloss_core.lab.jobs.processes import runs, this_process
 from mloss_core.lab.jobs.records import Job
 from mloss_core.lab.jobs.store import GRACE, JobStore, after_death, ended, next_job
+from mloss_core.lab.live.mailbox import Mailbox
+from mloss_core.lab.live.service import LiveService
 from mloss_core.lab.requests import JOB_TYPES, Payload, plugin_of, request_key
 from mloss_core.lab.running import Zoos, run_now
 from mloss_core.zoo.embedded import DEFAULT_ZOO
@@ -34,6 +36,8 @@ _REPORT_EVERY = 0.2
 _HEARTBEAT_EVERY = 0.5
 _LOOK_EVERY = 1.0
 _LOCK_SECONDS = 5.0
+_GIVE_WAY = 0.25
+"""Seconds that a job waits at each step while a live request is answered: it slows down and does not stop."""
 _KILLED = 3
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Worker:
         self.store, self.device, self.name = store, device, this_process()
         self.zoos = Zoos()
         self.job: Job | None = None
+        self.live = LiveService(Mailbox(store.root), device)
         self._run = run or self._work
 
     def recover(self) -> None:
@@ -96,7 +101,7 @@ class Worker:
         return run_now(job.kind, job.params, job.device, progress, self.zoos)
 
     def _do(self, job: Job) -> None:
-        reporter = Reporter(self.store, job)
+        reporter = Reporter(self.store, job, self.live.give_way)
         try:
             payload = self._run(job, reporter)
             self.store.keep(job.key, payload)
@@ -113,15 +118,22 @@ class Worker:
 
 
 class Reporter:
-    """The progress callback of a job: writes the record now and then, and stops the work when asked to."""
+    """The progress callback of a job: writes the record now and then, and stops the work when asked to.
 
-    def __init__(self, store: JobStore, job: Job) -> None:
+    Args:
+        give_way: waits at most so many seconds while something more urgent is done.
+    """
+
+    def __init__(self, store: JobStore, job: Job, give_way: "Callable[[float], None] | None" = None) -> None:
         self.records, self.job = store.records, job
+        self._give_way = give_way
         self._last = 0.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
         if self.records.flagged_for(self.job.key) is not None:
             raise JobCancelledError("cancelled.")
+        if self._give_way is not None:
+            self._give_way(_GIVE_WAY)
         now = time.monotonic()
         if now - self._last < _REPORT_EVERY:
             return
@@ -233,6 +245,7 @@ def main(arguments: list[str] | None = None) -> int:
         with FileLock(store.workers.lock_file(options.device), timeout=_LOCK_SECONDS):
             Watchdog(worker).start()
             worker.recover()
+            worker.live.start()
             store.workers.register(options.device, worker.name)
             serve(worker, options.parent, warm(worker.zoos, options.device))
             store.workers.unregister(options.device, worker.name)

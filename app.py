@@ -15,6 +15,7 @@ PAGES = {
     ],
     "Merge": [
         ("merge", "Merge", "merge", "Build merges and compare them with the Ensemble."),
+        ("what_if", "What-if", "tune", "Move one choice of a merge and see at once what it changes."),
         ("inspect", "Inspect", "image_search", "The images that one model gets wrong and another right."),
     ],
     "Understand": [

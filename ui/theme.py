@@ -106,7 +106,7 @@ def colourbar(title: str = "", **changes: Any) -> dict[str, Any]:
 def show(
     fig: go.Figure,
     *,
-    key: str,
+    key: str | None = None,
     alt: str,
     on_select: "Literal['rerun', 'ignore'] | Callable[..., None]" = "ignore",
     selection_mode: Any = ("points",),
@@ -115,7 +115,8 @@ def show(
     """Draw a figure of `figure()`; returns the selection when `on_select` asks for one.
 
     Args:
-        key: names the chart across reruns; it must be unique on the page.
+        key: names the chart across reruns; it must be unique on the page. Only a chart without may be drawn anew in one
+            run.
         alt: the chart's message in words, for people who do not see it.
         on_select: what a click on a point does. Heatmap cells cannot be clicked: lay `click_layer` over them.
         stale: the figure answers an earlier choice, and is drawn pale.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from mloss_core.evaluation.controls import is_guided, seeded_controls
-from mloss_core.evaluation.paired import difference
+from mloss_core.evaluation.paired import difference, task_difference
 from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.evaluation.verdict import verdict
 from mloss_core.merging import describe
@@ -137,18 +137,18 @@ def _figures(row: EvaluationRow, answers: Answers, images: ImageSet) -> State:
 
 
 def _control(name: str, row: EvaluationRow, shown: Mapping[str, EvaluationRow], stages: Any) -> State:
-    """A control beside the recipe on the same images."""
+    """A control beside the recipe on the same images: `difference` and `gaps` (by task) are the recipe's accuracy minus
+    the control's."""
     stage = next(stage for stage, _ in reversed(stages) if shown[stage].counts == row.counts)
     gap = difference(shown[stage], row)
-    assert gap is not None
+    gaps = {task: task_difference(shown[stage], row, task) for task in row.accuracy}
     return {
         "name": name,
         "stage": stage,
-        "tasks": dict(row.accuracy),
         "average": row.average,
-        "worst": row.worst,
         "kept_fraction": row.kept,
         "recipe": row.recipe,
-        "difference": gap.value,
-        "difference_error": gap.standard_error,
+        "difference": None if gap is None else gap.value,
+        "difference_error": None if gap is None else gap.standard_error,
+        "gaps": {task: None if each is None else each.value for task, each in gaps.items()},
     }

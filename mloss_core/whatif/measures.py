@@ -11,11 +11,9 @@ from mloss_core.evaluation.verdict import SURE
 from mloss_core.merging import MergeResult
 from mloss_core.recipe import Recipe
 from mloss_core.types import StateDict
+from mloss_core.whatif.criteria import CRITERIA
 from mloss_core.whatif.prefixes import Stop
 from mloss_core.whatif.workbench import Answers, Workbench
-
-CRITERIA = {"validation": "Validation accuracy", "expert_agreement": "Agreement with the own experts"}
-"""Names of criteria, with titles for people. The second reads no label."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,187 @@
+"""The left column: method, its options, blocks, seed and images. Every choice is in the address."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
+from mloss_core.mloss.report import MLossReport
+from mloss_core.recipe import MLossOptions
+from ui import jobs, state, theme
+from ui.formats import plain
+from ui.merge.draft import ALL, CUSTOM, Draft, block_choices, block_means, chosen_blocks, is_guided, make_draft
+from ui.merge.figures import block_strip, toggled
+from ui.options_form import options_form
+from ui.what_if import state as here
+from ui.zoo.facts import ZooFacts
+from ui.zoo.needs import image_needs
+
+DEFAULT_METHOD = "m_ties"
+SPLITS = {"val": "Validation", "test": "Test"}
+LIMITS = {"100": 100, "500": 500, "2000": 2000, "All": None}
+"""Images of each task that count as all on a folder of checkpoints."""
+_STRIP = state.key(here.PAGE, "strip")
+Scores = Mapping[int, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """What the controls hold.
+
+    Args:
+        draft: the recipe under the sliders.
+        scores: node M-Loss by block, where M-Loss guides and is known.
+        split, limit: whose images, and how many of each task at most.
+    """
+
+    draft: Draft
+    scores: Scores | None
+    split: str
+    limit: int | None
+
+
+def controls(zoo: ZooFacts) -> Choices:
+    """Draw the column."""
+    name = _method_choice()
+    form, blocks_slot = st.container(), st.container()
+    more = st.expander("Models, images, more", icon=":material/tune:")
+    with form:
+        values = options_form(METHODS[name].options_type, here.form_key(name), more=more)
+    with more:
+        tasks = _models(zoo)
+        split, limit = _split(), _limit(zoo)
+        seed = _seed(uses_seed(METHODS[name], values))
+    guided, scores, blocks = is_guided(METHODS[name]), None, None
+    mloss = MLossOptions()
+    if guided:
+        with blocks_slot:
+            slot = st.container()
+            scores = _scores(zoo, tasks, mloss)
+            with slot:
+                blocks = _block_choice(zoo, None if scores is None else block_means(scores))
+    draft = make_draft(name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
+    if draft.problem:
+        st.caption(f":material/info: {plain(draft.problem)}")
+    return Choices(draft, scores, split, limit)
+
+
+def _method_choice() -> str:
+    names = [method.name for group in methods_by_family().values() for method in group if method.output == "single"]
+    name = st.selectbox(
+        "Method",
+        names,
+        index=names.index(DEFAULT_METHOD),
+        key=here.METHOD,
+        bind=state.BIND,
+        format_func=lambda name: f"{METHODS[name].family} · {METHODS[name].title}" if name in METHODS else str(name),
+        help="Methods that give one model. Those with one model a task are on the Merge page.",
+    )
+    return name if name in names else DEFAULT_METHOD
+
+
+def _models(zoo: ZooFacts) -> tuple[str, ...]:
+    state.prune(here.MODELS, zoo.tasks)
+    chosen = st.pills(
+        "Models",
+        zoo.tasks,
+        selection_mode="multi",
+        default=zoo.tasks,
+        format_func=plain,
+        key=here.MODELS,
+        bind=state.BIND,
+        wrap=True,
+        help="The fine-tuned models to merge. Accuracy is measured on all tasks of the zoo all the same.",
+    )
+    return tuple(task for task in zoo.tasks if task in set(chosen or ()))
+
+
+def _split() -> str:
+    split = st.segmented_control(
+        "Images",
+        list(SPLITS),
+        default="val",
+        required=True,
+        key=here.SPLIT,
+        bind=state.BIND,
+        format_func=lambda name: SPLITS.get(name, name),
+        help="Moving sliders is choosing: do it on validation images, and look at test images once, at the end. "
+        "Surfaces, paths and planes always take validation images.",
+    )
+    return split if split in SPLITS else "val"
+
+
+def _limit(zoo: ZooFacts) -> int | None:
+    if not zoo.own:
+        return None
+    word = st.selectbox(
+        "Images per task",
+        list(LIMITS),
+        index=1,
+        key=here.IMAGES,
+        bind=state.BIND,
+        help="At most so many images of each task, drawn at random once, count as all.",
+    )
+    return LIMITS.get(word, 500)
+
+
+def _seed(wanted: bool) -> int:
+    if not wanted:
+        return 0
+    seed = st.number_input(
+        "Seed", 0, 2**31 - 1, 0, key=here.SEED, bind=state.BIND, help="Keys the random choices of this method."
+    )
+    return int(seed or 0)
+
+
+def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores | None:
+    """Node M-Loss by block of the chosen models, measured when it is not yet known."""
+    if len(tasks) < 2:
+        return None
+    sentence = image_needs(zoo, "M-Loss needs", tasks)
+    if sentence:
+        st.info(sentence, icon=":material/info:")
+        return None
+    params = {"zoo": zoo.name, "tasks": None if tuple(tasks) == zoo.tasks else list(tasks), "mloss": mloss.to_dict()}
+    payload = jobs.job_payload("measure", params, label="Measuring M-Loss")
+    if payload is None:
+        return None
+    report = MLossReport.from_entry(payload.meta, payload.arrays)
+    return dict(zip(report.blocks, report.values, strict=True))
+
+
+def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int, ...] | None:
+    choices = block_choices(zoo.layers)
+    choice = st.segmented_control(
+        "Blocks",
+        list(choices),
+        default=ALL,
+        required=True,
+        key=here.BLOCKS,
+        bind=state.BIND,
+        wrap=True,
+        format_func=lambda word: choices.get(word, word),
+        help="Where the keep rate follows M-Loss; the other blocks keep k in every row. Click the strip to choose.",
+    )
+    choice = choice if choice in choices else ALL
+    custom = here.restore_custom_blocks(zoo.layers)
+    picked = chosen_blocks(choice, custom, zoo.layers, mloss)
+    shown = tuple(range(zoo.layers)) if picked is None else picked
+    theme.show(
+        block_strip(zoo.layers, shown, mloss),
+        key=_STRIP,
+        on_select=_strip_clicked(shown, zoo.layers),
+        alt=f"Blocks whose keep rate follows M-Loss: {', '.join(map(str, shown)) or 'none'}.",
+    )
+    here.mirror_custom_blocks(choice == CUSTOM)
+    return picked
+
+
+def _strip_clicked(shown: Sequence[int], layers: int) -> Callable[[], None]:
+    def clicked() -> None:
+        block = theme.selected_id(st.session_state.get(_STRIP))
+        if isinstance(block, int):
+            here.jump_to_blocks(tuple(toggled(shown, block, layers)))
+
+    return clicked

@@ -1,0 +1,62 @@
+"""The What-if page, put together: controls on the left, live figures in the middle, surface and views beside them."""
+
+import streamlit as st
+
+from ui import theme
+from ui.errors import guard
+from ui.merge.keep import budget_sentence, keep_heatmap, keep_profile
+from ui.what_if import state as here
+from ui.what_if.controls import Choices, controls
+from ui.what_if.live import live_part
+from ui.what_if.surface import surface_part
+from ui.what_if.views import views_part
+from ui.zoo.facts import ZooFacts
+from ui.zoo.needs import accuracy_needs
+
+_WHOLE = "_wi_whole_page"
+
+
+def what_if_page(zoo: ZooFacts) -> None:
+    """Draw the page below its title. A moved slider runs its body alone, not the frame around it."""
+    st.session_state[_WHOLE] = True
+    _body(zoo)
+
+
+@st.fragment
+def _body(zoo: ZooFacts) -> None:
+    whole_page = st.session_state.pop(_WHOLE, False)
+    left, rest = st.columns([0.23, 0.77], gap="medium")
+    with rest:
+        middle, right = st.columns([0.57, 0.43], gap="medium")
+        below = st.container()
+    with left, guard():
+        choices = controls(zoo)
+    here.mirror_shown()
+    needs = accuracy_needs(zoo)
+    with right, guard():
+        surface_part(zoo, choices, needs)
+    with below, guard():
+        views_part(zoo, choices, needs)
+    with middle, guard():
+        if needs:
+            st.info(needs, icon=":material/info:")
+        slot = st.container()
+        _keep_rates(choices)
+        with slot:
+            # Last, as it waits for what the worker finds.
+            if not needs:
+                live_part(zoo, choices, whole_page)
+
+
+def _keep_rates(choices: Choices) -> None:
+    """Row-wise keep rates, which follow from M-Loss before anything is merged."""
+    draft = choices.draft
+    if choices.scores is None or draft.guide is None or draft.blocks == ():
+        return
+    profile = keep_profile(choices.scores, draft.guide, draft.blocks, draft.recipe.seed if draft.recipe else 0)
+    theme.show(
+        keep_heatmap(profile, "Keep rate by block and node", height=300),
+        key="wi_keep_map",
+        alt=f"Keep rate by block and node. {budget_sentence(profile)}",
+    )
+    st.caption(budget_sentence(profile))

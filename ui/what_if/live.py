@@ -20,10 +20,10 @@ LOOK = 0.015
 """Seconds between two looks for a better state while a window waits."""
 SILENT = 30.0
 """Seconds without a new state after which the page says that nobody answers."""
-FIRST = 0.5
-"""Seconds that the whole page waits for a first estimate when it is opened."""
-PACE = 0.4
-"""Seconds between two drawings of what only adds a control."""
+FIRST = 1.0
+"""Seconds that a run waits for a first estimate, which is then on the screen at once."""
+EVERY = 0.3
+"""Seconds between two runs that draw what has come since."""
 HEIGHT = 350
 State = Mapping[str, Any]
 
@@ -34,36 +34,39 @@ def mailbox() -> Mailbox:
     return Mailbox(jobs.store().root)
 
 
-def live_part(zoo: ZooFacts, choices: Choices, whole_page: bool) -> None:
-    """Draw what is known of the recipe and follow it until nothing better comes.
-
-    Args:
-        whole_page: the app runs as a whole: the rest of it must not wait, so a fragment goes on.
-    """
+def ask(zoo: ZooFacts, choices: Choices) -> LiveRequest | None:
+    """Let the worker begin with the recipe under the sliders; None where there is none, or it cannot be asked for."""
     recipe = choices.draft.recipe
     if recipe is None:
-        return
+        return None
     params: dict[str, Any] = {"zoo": zoo.name, "recipe": recipe.to_dict(), "split": choices.split}
     params |= {} if recipe.tasks is None else {"tasks": list(zoo.tasks)}
     params |= {} if choices.limit is None else {"limit": choices.limit}
     try:
-        request = _asked(params)
+        return _asked(params)
     except MLossCoreError as error:
         show_error(error)
-        return
-    if whole_page and not _is_over():
+        return None
+
+
+def live_part(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
+    """Draw what is known of the recipe, wait a moment for a first estimate, and leave the rest to a fragment."""
+    if _is_over():
+        _newest(zoo, choices)
+    else:
         here.live()["first"] = True
         _going_on(zoo, choices, request)
-    else:
-        _panel(zoo, choices, request, SILENT)
 
 
-@st.fragment(run_every=0.3)
+@st.fragment(run_every=EVERY)
 def _going_on(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
-    """The live figures while the whole page does not wait for them; at the end the page is drawn without this."""
-    first = here.live().pop("first", False)
-    _panel(zoo, choices, request, FIRST if first else SILENT)
-    if not first:
+    """The live figures until the last of them is there; then the page is drawn without this, and nothing runs."""
+    if here.live().pop("first", False):
+        _first(zoo, choices, request)
+        return
+    _take_news(request)
+    _newest(zoo, choices)
+    if _is_over():
         st.rerun()
 
 
@@ -74,9 +77,10 @@ def _asked(params: dict[str, Any]) -> LiveRequest:
         held.setdefault("window", new_window())
         request = mailbox().ask(held["window"], params, device)
         shown = held.get("state")
-        if shown is not None and "row" in shown:
+        if _is_known(shown):
             held["before"] = shown
-        held |= {"params": params, "device": device, "request": request, "state": None, "silent": False}
+        held |= {"params": params, "device": device, "request": request, "state": None}
+        held |= {"silent": False, "news": time.monotonic()}
         jobs.store().ensure_worker(device)
     return held["request"]
 
@@ -87,43 +91,56 @@ def _is_over() -> bool:
     return bool(held.get("silent")) or (held.get("state") is not None and held["state"]["final"])
 
 
-def _panel(zoo: ZooFacts, choices: Choices, request: LiveRequest, patience: float) -> None:
-    """Draw the newest state, then each better one until the last, or until none came for so many seconds."""
-    held, panel = here.live(), Panel(zoo, choices)
+def _first(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
+    """What there is when the recipe has changed, then each better state up to the first estimate, if that comes soon."""
+    held, panel = here.live(), Panel(zoo, choices, changing=True)
     panel.draw(held["state"], held.get("before"))
-    news = drawn = time.monotonic()
-    while not _is_over():
-        state, now = mailbox().state(request), time.monotonic()
-        if state is not None and state != held["state"]:
-            news = now
-            if _says_more(held["state"], state) or now - drawn > PACE:
-                held["state"], drawn = state, now
-                panel.draw(state, held.get("before"))
-        elif now - news > patience:
-            held["silent"] = patience >= SILENT
-            break
+    end = time.monotonic() + FIRST
+    while not _is_over() and not _is_known(held["state"]) and time.monotonic() < end:
+        if _take_news(request):
+            panel.draw(held["state"], held.get("before"))
         # Reading the session's state is where Streamlit ends this run when somebody has moved something.
         st.session_state.get(here.METHOD)
         time.sleep(LOOK)
+
+
+def _newest(zoo: ZooFacts, choices: Choices) -> None:
+    """The newest state, drawn once: nothing flickers."""
+    held = here.live()
+    Panel(zoo, choices, changing=False).draw(held["state"], held.get("before"))
     if held.get("silent"):
         st.warning("The worker does not answer.", icon=":material/hourglass_disabled:")
         st.button("Ask again", key="wi_again", icon=":material/refresh:", on_click=lambda: held.pop("params", None))
 
 
-def _says_more(old: State | None, new: State) -> bool:
-    """Whether a state is worth drawing at once."""
-    return old is None or new["final"] or new["stage"] != old["stage"]
+def _take_news(request: LiveRequest) -> bool:
+    """Hold the newest state; whether it is a new one."""
+    held, state = here.live(), mailbox().state(request)
+    if state is not None and state != held["state"]:
+        held |= {"state": state, "news": time.monotonic()}
+        return True
+    held["silent"] = time.monotonic() - held["news"] > SILENT
+    return False
+
+
+def _is_known(state: State | None) -> bool:
+    return state is not None and "row" in state
 
 
 class Panel:
-    """Where the live figures are drawn, from top to bottom: numbers, verdict, accuracy, what is kept."""
+    """Where the live figures are drawn, from top to bottom: numbers, verdict, accuracy, controls, what is kept.
 
-    def __init__(self, zoo: ZooFacts, choices: Choices) -> None:
+    Args:
+        changing: whether one run draws several states, one in place of the other.
+    """
+
+    def __init__(self, zoo: ZooFacts, choices: Choices, changing: bool) -> None:
         self.zoo, self.choices = zoo, choices
-        self._numbers, self._verdict = st.empty(), st.empty()
+        place = st.empty if changing else st.container
+        self._numbers, self._verdict = place(), place()
         with st.container(key="wi_bars"):
-            self._bars = st.empty()
-        self._gaps, self._kept = st.empty(), st.empty()
+            self._bars = place()
+        self._gaps, self._kept = place(), place()
         self._drawn: list[Any] = []
         self._kept_drawn = False
         self._gaps_of = ""
@@ -134,14 +151,16 @@ class Panel:
             with self._bars.container():
                 show_error(state["error"])
             return
-        known = state is not None and "row" in state
+        known = _is_known(state)
         shown = state if known else before
-        if shown is None or "row" not in shown:
-            self._bars.skeleton(height=HEIGHT)
+        if shown is None or not _is_known(shown):
+            with self._bars.container():
+                st.skeleton(height=HEIGHT)
         else:
             with self._numbers.container():
                 _numbers(shown, before if known else None, stale=not known)
-            self._verdict.caption(_verdict_words(shown) if known else "The new figures are on their way.")
+            with self._verdict.container():
+                st.caption(_verdict_words(shown) if known else "The new figures are on their way.")
             ghost = before if known and before is not None and before["split"] == shown["split"] else None
             self._draw_bars(shown, ghost, stale=not known)
             self._draw_gaps(shown, stale=not known)
@@ -162,8 +181,6 @@ class Panel:
             self._gaps_of = shown["digest"]
             with self._gaps.container():
                 theme.show(control_gaps(shown), alt=plain(shown["differences"]), stale=stale)
-        elif "verdict" not in shown and not shown["controls"]:
-            self._gaps.empty()
 
     def _draw_kept(self, state: State) -> None:
         """What is kept of each tensor, once: it is known with the first state."""

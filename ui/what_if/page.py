@@ -7,32 +7,28 @@ from ui.errors import guard
 from ui.merge.keep import budget_sentence, keep_heatmap, keep_profile
 from ui.what_if import state as here
 from ui.what_if.controls import Choices, controls
-from ui.what_if.live import live_part
+from ui.what_if.live import ask, live_part
 from ui.what_if.surface import surface_part
 from ui.what_if.views import views_part
 from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import accuracy_needs
 
-_WHOLE = "_wi_whole_page"
-
 
 def what_if_page(zoo: ZooFacts) -> None:
-    """Draw the page below its title. A moved slider runs its body alone, not the frame around it."""
-    st.session_state[_WHOLE] = True
-    _body(zoo)
+    """Draw the page below its title.
 
-
-@st.fragment
-def _body(zoo: ZooFacts) -> None:
-    whole_page = st.session_state.pop(_WHOLE, False)
+    The sliders stand in no fragment: Streamlit ends a run that waits when the page is asked for anew, and does not when
+    only a fragment is.
+    """
     left, rest = st.columns([0.23, 0.77], gap="medium")
     with rest:
         middle, right = st.columns([0.57, 0.43], gap="medium")
         below = st.container()
+    needs, request = accuracy_needs(zoo), None
     with left, guard():
         choices = controls(zoo)
+        request = None if needs else ask(zoo, choices)
     here.mirror_shown()
-    needs = accuracy_needs(zoo)
     with right, guard():
         surface_part(zoo, choices, needs)
     with below, guard():
@@ -44,8 +40,8 @@ def _body(zoo: ZooFacts) -> None:
         _keep_rates(choices)
         with slot:
             # Last, as it waits for what the worker finds.
-            if not needs:
-                live_part(zoo, choices, whole_page)
+            if request is not None:
+                live_part(zoo, choices, request)
 
 
 def _keep_rates(choices: Choices) -> None:

@@ -77,7 +77,7 @@ def _clicked(found: Measured) -> None:
 
 
 def surface_figure(
-    found: Mapping[str, Any], labels: Mapping[str, str], now: Mapping[str, Any], height: int = 340
+    found: Mapping[str, Any], labels: Mapping[str, str], now: Mapping[str, Any], height: int = 370
 ) -> go.Figure:
     """The criterion as a heatmap; the best cell has a diamond, cells not surely worse a dot, the sliders a cross.
 
@@ -104,6 +104,7 @@ def surface_figure(
         for (x, y), p in zip(places, points, strict=True)
     ]
     fig.add_trace(theme.click_layer([x for x, _ in places], [y for _, y in places], words, range(len(points)), size=36))
+    fig.update_layout(margin={"t": theme.TITLE_HEIGHT + 26})
     fig.update_xaxes(type="category", showgrid=False)
     fig.update_yaxes(type="category", showgrid=False)
     return fig

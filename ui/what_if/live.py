@@ -18,8 +18,8 @@ from ui.zoo.facts import ZooFacts
 
 LOOK = 0.015
 """Seconds between two looks for a better state while a window waits."""
-SILENT = 30.0
-"""Seconds without a new state after which the page says that nobody answers."""
+QUIET, SILENT = 10.0, 120.0
+"""Seconds without a new state after which the worker is looked after, and after which the page says that it is mute."""
 FIRST = 1.0
 """Seconds that a run waits for a first estimate, which is then on the screen at once."""
 EVERY = 0.3
@@ -80,7 +80,7 @@ def _asked(params: dict[str, Any]) -> LiveRequest:
         if _is_known(shown):
             held["before"] = shown
         held |= {"params": params, "device": device, "request": request, "state": None}
-        held |= {"silent": False, "news": time.monotonic()}
+        held |= {"silent": False, "news": time.monotonic(), "looked": time.monotonic()}
         jobs.store().ensure_worker(device)
     return held["request"]
 
@@ -92,7 +92,7 @@ def _is_over() -> bool:
 
 
 def _first(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
-    """What there is when the recipe has changed, then each better state up to the first estimate, if that comes soon."""
+    """What there is when the recipe has changed, then each better state up to a quick first estimate."""
     held, panel = here.live(), Panel(zoo, choices, changing=True)
     panel.draw(held["state"], held.get("before"))
     end = time.monotonic() + FIRST
@@ -117,9 +117,13 @@ def _take_news(request: LiveRequest) -> bool:
     """Hold the newest state; whether it is a new one."""
     held, state = here.live(), mailbox().state(request)
     if state is not None and state != held["state"]:
-        held |= {"state": state, "news": time.monotonic()}
+        held |= {"state": state, "news": time.monotonic(), "looked": time.monotonic()}
         return True
-    held["silent"] = time.monotonic() - held["news"] > SILENT
+    now = time.monotonic()
+    held["silent"] = now - held["news"] > SILENT
+    if now - held["looked"] > QUIET:
+        held["looked"] = now
+        jobs.store().ensure_worker(request.device)
     return False
 
 

@@ -28,7 +28,8 @@ def drawn_sets(tasks: Sequence[str], size: int, count: int, seed: int = 0) -> li
     """
     if not 2 <= size <= len(tasks):
         raise InvalidOptionError(f"a set has 2 to {len(tasks)} tasks; found {size}.")
-    draw, found = random.Random(seed), dict.fromkeys(())
+    draw = random.Random(seed)
+    found: dict[tuple[str, ...], None] = {}
     for _ in range(100 * count):
         if len(found) == count:
             break

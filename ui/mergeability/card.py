@@ -134,4 +134,4 @@ def _measured_now(zoo: ZooFacts, method: str, chosen: tuple[str, str]) -> float 
 def _row_of(pairs: Pairs, chosen: tuple[str, str]) -> dict[str, float]:
     numbers = pairs.numbers
     here = [set(pair) == set(chosen) for pair in numbers[["task_a", "task_b"]].to_numpy()]
-    return {} if not any(here) else numbers[here].iloc[0].to_dict()
+    return {} if not any(here) else {str(name): value for name, value in numbers[here].iloc[0].items()}

@@ -63,7 +63,8 @@ def merge_pairs(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payl
     found = pair_accuracies(
         zoo, methods, params["split"], params.get("tasks"), pairs=params.get("pairs"), progress=progress
     )
-    return Payload({**found.attrs, "tasks": list(zoo.check_tasks(params.get("tasks"))), "pairs": _records(found)})
+    facts = {str(name): value for name, value in found.attrs.items()}
+    return Payload({**facts, "tasks": list(zoo.check_tasks(params.get("tasks"))), "pairs": _records(found)})
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

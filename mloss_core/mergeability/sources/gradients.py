@@ -140,7 +140,7 @@ def _sketch(parts: Sequence[Tensor]) -> Tensor:
 
 def _compared(sketches: Sequence[Sequence[Arrays]]) -> Arrays:
     """Inner products of the gradients on both tasks' images, from the sketches (model a or b, task a or b)."""
-    facts = {}
+    facts: dict[str, np.floating] = {}
     for kind in _KINDS:
         of_a, of_b = (_on_both(kind, [sketch[kind].astype(np.float64) for sketch in of]) for of in sketches)
         facts |= {f"{kind}_dot": of_a @ of_b, f"{kind}_square_a": of_a @ of_a, f"{kind}_square_b": of_b @ of_b}

@@ -7,7 +7,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from mloss_core.errors import CacheError, ZooError
-from mloss_core.lab.requests import JOB_TYPES
+from mloss_core.lab.job_types import JOB_TYPES
 from tests.ui.fake_card import fake_zoo
 from tests.ui.fake_lab import FakePayload, FakeStore
 from tests.ui.fake_payloads import inside_node, measured

@@ -21,7 +21,7 @@ from ui.state import ASKED, DEVICE, JOBS, RESULTS
 if TYPE_CHECKING:
     from mloss_core.lab.jobs.store import Job
     from mloss_core.lab.jobs.watcher import JobWatcher
-    from mloss_core.lab.requests import Payload
+    from mloss_core.lab.payloads import Payload
 
 PATIENCE = 0.35
 """Seconds a page waits for a quick job before it shows a progress line."""
@@ -195,7 +195,7 @@ def watch(jobs: "Sequence[Job]", labels: Sequence[str]) -> None:
 
 def title(job: "Job") -> str:
     """What a job is, in a few words."""
-    from mloss_core.lab.requests import JOB_TYPES
+    from mloss_core.lab.job_types import JOB_TYPES
 
     # A record may come from another version, with a type of job that this one does not know.
     return JOB_TYPES[job.kind].title if job.kind in JOB_TYPES else job.kind.replace("_", " ").capitalize()

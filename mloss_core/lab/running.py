@@ -4,7 +4,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.lab.requests import JOB_TYPES, Payload, canonical
+from mloss_core.lab.job_types import JOB_TYPES
+from mloss_core.lab.payloads import Payload
+from mloss_core.lab.requests import canonical
 from mloss_core.lab.zoo_identity import zoo_identity
 from mloss_core.types import Progress, part, silent
 

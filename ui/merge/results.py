@@ -18,7 +18,7 @@ from ui.zoo.needs import accuracy_needs
 
 if TYPE_CHECKING:
     from mloss_core.lab.jobs.store import Job
-    from mloss_core.lab.requests import Payload
+    from mloss_core.lab.payloads import Payload
 
 _RECORDED = {
     "zero_shot": "zero_shot",

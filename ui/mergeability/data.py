@@ -15,7 +15,7 @@ from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import image_needs
 
 if TYPE_CHECKING:
-    from mloss_core.lab.requests import Payload
+    from mloss_core.lab.payloads import Payload
 
 EVERYTHING = "_mb_everything"
 MERGES = "_mb_merges"

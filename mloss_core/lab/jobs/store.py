@@ -15,10 +15,12 @@ from typing import Any
 from mloss_core.caching import JOB_RESULTS, Cache, Entry, cache_root
 from mloss_core.errors import CacheError, MLossCoreError
 from mloss_core.lab.devices import device_queue
+from mloss_core.lab.job_types import JOB_TYPES
 from mloss_core.lab.jobs.records import Job, Records, writing
 from mloss_core.lab.jobs.spare import Spare
 from mloss_core.lab.jobs.workers import Workers
-from mloss_core.lab.requests import JOB_TYPES, CacheReference, Payload, canonical, request_key
+from mloss_core.lab.payloads import CacheReference, Payload
+from mloss_core.lab.requests import canonical, request_key
 
 __all__ = ["Job", "JobStore"]
 

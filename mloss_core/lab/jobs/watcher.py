@@ -18,7 +18,7 @@ from mloss_core.errors import CacheError
 from mloss_core.lab.jobs.records import Job
 from mloss_core.lab.jobs.store import JobStore, placed
 from mloss_core.lab.jobs.tending import tend
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 
 QUICK = 0.25
 """Seconds between two looks at the folder while a job waits or runs, or when something has just changed."""

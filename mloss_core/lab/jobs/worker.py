@@ -20,12 +20,14 @@ from filelock import FileLock, Timeout
 
 from mloss_core.errors import CacheError, InvalidOptionError, JobCancelledError, MLossCoreError
 from mloss_core.lab.devices import device_queue
+from mloss_core.lab.job_types import JOB_TYPES
 from mloss_core.lab.jobs.processes import runs, this_process
 from mloss_core.lab.jobs.records import Job
 from mloss_core.lab.jobs.store import GRACE, JobStore, after_death, ended, next_job
 from mloss_core.lab.live.mailbox import Mailbox
 from mloss_core.lab.live.service import LiveService
-from mloss_core.lab.requests import JOB_TYPES, Payload, plugin_of, request_key
+from mloss_core.lab.payloads import Payload
+from mloss_core.lab.requests import plugin_of, request_key
 from mloss_core.lab.running import Zoos, run_now
 from mloss_core.zoo.embedded import DEFAULT_ZOO
 

@@ -10,7 +10,7 @@ from mloss_core.evaluation import EvaluationRow, evaluate_rows, evaluate_weights
 from mloss_core.evaluation.criteria.choice import IMAGES, Choice
 from mloss_core.evaluation.judged import judged_rows, tasks_without_labels, unlabelled_rows
 from mloss_core.evaluation.rows import BASELINE_NAMES
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 from mloss_core.merging import merge
 from mloss_core.merging.remembered import remember
 from mloss_core.outputs import alignment

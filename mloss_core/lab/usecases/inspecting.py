@@ -11,7 +11,7 @@ from mloss_core.caching import THUMBNAILS, Cache, digest_of
 from mloss_core.data.datasets import Dataset, check_split
 from mloss_core.errors import DatasetError, InvalidOptionError
 from mloss_core.evaluation.inspection import inspect_models, projected_features, reliability_curves, similarity_by_block
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 from mloss_core.lab.usecases.opening import MOST
 from mloss_core.types import Progress
 from mloss_core.zoo.model import Zoo

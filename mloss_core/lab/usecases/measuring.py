@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mloss_core.caching import REPORTS
-from mloss_core.lab.requests import CacheReference, Payload
+from mloss_core.lab.payloads import CacheReference, Payload
 from mloss_core.mergeability.pair_merges import pair_accuracies
 from mloss_core.mergeability.pair_names import METHODS
 from mloss_core.mergeability.pairs import pairwise_blocks, pairwise_metrics

@@ -5,7 +5,7 @@ from typing import Any
 
 from mloss_core.caching import MERGED, Cache, cache_root, digest_of
 from mloss_core.lab.jobs.records import writing
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 from mloss_core.merging import merge
 from mloss_core.merging.methods import plugin_digest
 from mloss_core.recipe import Recipe

@@ -5,7 +5,7 @@ from typing import Any
 
 from mloss_core.data.datasets import check_split
 from mloss_core.errors import DatasetError, InvalidOptionError
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 from mloss_core.types import Progress
 from mloss_core.zoo.model import Zoo
 from mloss_core.zoo.summary import zoo_summary

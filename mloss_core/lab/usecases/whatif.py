@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 from mloss_core.recipe import Recipe
 from mloss_core.types import Progress
 from mloss_core.whatif import Workbench, live_states

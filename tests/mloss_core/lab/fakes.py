@@ -9,7 +9,7 @@ import numpy as np
 
 from mloss_core.lab.jobs.processes import process_name
 from mloss_core.lab.jobs.store import JobStore
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 
 SAMPLES = {"zoo": "demo", "task": "signs", "split": "val", "indices": [0, 1]}
 MEASURE = {"zoo": "demo", "mloss": {}}

@@ -12,7 +12,8 @@ from mloss_core.caching import THUMBNAILS, Cache
 from mloss_core.data.unlabelled import UnlabelledDataset
 from mloss_core.errors import DatasetError, InvalidOptionError, ZooError
 from mloss_core.evaluation.inspection import BlockSimilarity, Inspection, Projection, Reliability
-from mloss_core.lab.requests import JOB_TYPES, plugin_of
+from mloss_core.lab.job_types import JOB_TYPES
+from mloss_core.lab.requests import plugin_of
 from mloss_core.lab.usecases.inspecting import SIDE
 from mloss_core.types import silent
 from tests.zoos import tiny_zoo

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from mloss_core.errors import InvalidOptionError, MLossCoreError, UnknownNameError
-from mloss_core.lab.requests import JOB_TYPES, canonical
+from mloss_core.lab.job_types import JOB_TYPES
+from mloss_core.lab.requests import canonical
 from mloss_core.recipe import MLossOptions, Recipe
 from tests.mloss_core.lab.fakes import ABOUT, INSPECT, MEASURE, RECIPE, SAMPLES
 

@@ -10,7 +10,7 @@ import pytest
 from mloss_core import MLossOptions, Recipe
 from mloss_core.errors import CacheError, DatasetError, InvalidOptionError, UnknownNameError, ZooError
 from mloss_core.evaluation.criteria import LABEL_FREE
-from mloss_core.lab.requests import JOB_TYPES
+from mloss_core.lab.job_types import JOB_TYPES
 from mloss_core.types import silent
 from tests.label_free import without_classes, without_labels
 from tests.zoos import tiny_zoo

@@ -7,7 +7,8 @@ import pytest
 from mloss_core.caching import Cache
 from mloss_core.evaluation.paired import difference
 from mloss_core.evaluation.ranking import find
-from mloss_core.lab.requests import JOB_TYPES, Payload
+from mloss_core.lab.job_types import JOB_TYPES
+from mloss_core.lab.payloads import Payload
 from mloss_core.merging.methods import check_recipe
 from mloss_core.mloss.report import MLossReport
 from mloss_core.recipe import MLossOptions, Recipe

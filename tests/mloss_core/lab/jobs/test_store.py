@@ -12,7 +12,8 @@ from mloss_core.errors import CacheError, InvalidOptionError, UnknownNameError
 from mloss_core.lab.jobs import store as jobs
 from mloss_core.lab.jobs.store import JobStore, ended, next_job
 from mloss_core.lab.jobs.worker import Worker
-from mloss_core.lab.requests import Payload, canonical
+from mloss_core.lab.payloads import Payload
+from mloss_core.lab.requests import canonical
 from mloss_core.lab.usecases.measuring import measure
 from mloss_core.mloss import MLossReport, measure_mloss
 from tests.mloss_core.lab.fakes import MEASURE, RECIPE, SAMPLES, QuietStore, answer, dead_worker, started_by

@@ -17,7 +17,7 @@ from mloss_core.lab.jobs.processes import exists, process_id, this_process
 from mloss_core.lab.jobs.spare import Spare
 from mloss_core.lab.jobs.store import JobStore
 from mloss_core.lab.jobs.worker import Reporter, Watchdog, Worker, needed, serve
-from mloss_core.lab.requests import Payload
+from mloss_core.lab.payloads import Payload
 from tests.mloss_core.lab.fakes import SAMPLES, QuietStore, answer, dead_worker, started_by
 
 

@@ -12,6 +12,7 @@ CHECKS = """
 assert zoo.tasks == ("digits", "signs") and len(report.layers) == report.layers["block"].nunique()
 rows = compared.set_index("model")["average"]
 assert rows["Ensemble"] > rows["Zero-shot"] and (compared["kind"] == "merged").sum() == 5
+assert sum(seen.counts.values()) == 200
 update = mine.function(inputs, MedianOptions()).tensor("w").update
 assert update.tolist() == [[2.0, 3.0, 0.0]]
 assert set(table["kind"]) >= {"merged", "ensemble", "individual", "zero_shot"}
@@ -44,4 +45,4 @@ def test_the_tour_is_stored_without_outputs_and_tells_its_story():
     stored = [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in stored)
     words = " ".join(cells("markdown"))
-    assert all(part in words for part in ("M-Loss", "Ensemble", "Controls", "A method of your own", "Test images"))
+    assert all(part in words for part in ("M-Loss", "Ensemble", "Controls", "Which images?", "A method of your own", "Test images"))

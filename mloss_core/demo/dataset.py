@@ -44,6 +44,7 @@ class ProceduralDataset:
         self.sizes = {**(SCANNED_SIZES if task.scanned else SIZES), **(sizes or {})}
         if task.scanned:
             self.sizes = {split: min(size, SCANNED_SIZES[split]) for split, size in self.sizes.items()}
+        self._labels: dict[str, Tensor] = {}
 
     @functools.cached_property
     def digest(self) -> str:
@@ -63,6 +64,11 @@ class ProceduralDataset:
 
     def labels(self, split: str) -> Tensor:
         """Class of every image, int64 (image,); nothing is drawn for it."""
+        if split not in self._labels:
+            self._labels[split] = self._found_labels(split)
+        return self._labels[split].clone()
+
+    def _found_labels(self, split: str) -> Tensor:
         if self._is_scanned(split):
             first = self._first(split)
             return torch.from_numpy(_scans()[1][first : first + self.size(split)].astype(np.int64))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +9,16 @@ import numpy as np
 
 from mloss_core.caching import CODE_VERSION, digest_of
 from mloss_core.errors import InvalidOptionError, unknown_name
-from mloss_core.evaluation.rows import BASELINE_NAMES
+from mloss_core.lab import parameters as read
 from mloss_core.lab.devices import device_queue
+from mloss_core.lab.parameters import Reader
 from mloss_core.lab.zoo_identity import zoo_identity
 from mloss_core.merging.methods import plugin_digest
-from mloss_core.recipe import MLossOptions, Recipe
-from mloss_core.zoo.embedded import EMBEDDED
-from mloss_core.zoo.locating import zoo_folder
+from mloss_core.recipe import Recipe
 
 if TYPE_CHECKING:
     from mloss_core.types import Progress
     from mloss_core.zoo.model import Zoo
-
-Reader = Callable[[str, Any], Any]
-"""Reads a parameter: (its name, the given value) -> the value in its one spelling; refuses any other."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,107 +47,6 @@ class Payload:
     meta: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     stored: CacheReference | None = None
-
-
-def _words(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise InvalidOptionError(f"{name} must be a word; found {value!r}.")
-    return value
-
-
-def _zoo(name: str, value: Any) -> str:
-    return zoo_name(_words(name, value))
-
-
-def _whole(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidOptionError(f"{name} must be a whole number; found {value!r}.")
-    return value
-
-
-def _number(name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise InvalidOptionError(f"{name} must be a number; found {value!r}.")
-    return float(value)
-
-
-def _names(name: str, value: Any) -> list[str]:
-    """A choice of names: their order and repetitions mean nothing, the zoo keeps its own order."""
-    return sorted(set(_texts(name, value)))
-
-
-def _texts(name: str, value: Any) -> list[str]:
-    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
-        raise InvalidOptionError(f"{name} must be a list of names; found {value!r}.")
-    return list(value)
-
-
-def _pairs(name: str, value: Any) -> list[list[str]]:
-    """Pairs of names, each in the order given."""
-    found = [_texts(name, pair) for pair in value] if isinstance(value, (list, tuple)) else []
-    if not found or any(len(pair) != 2 or pair[0] == pair[1] for pair in found):
-        raise InvalidOptionError(f"{name} must be a list of pairs of two names; found {value!r}.")
-    return found
-
-
-def _indices(name: str, value: Any) -> list[int]:
-    if not isinstance(value, (list, tuple)):
-        raise InvalidOptionError(f"{name} must be a list of whole numbers; found {value!r}.")
-    return [_whole(name, one) for one in value]
-
-
-def _criterion(name: str, value: Any) -> str:
-    from mloss_core.evaluation.criteria.records import get_criterion
-
-    return get_criterion(_words(name, value)).name
-
-
-def _mloss(name: str, value: Any) -> dict[str, Any]:
-    return MLossOptions.from_dict(_fields(name, value)).to_dict()
-
-
-def _recipe(name: str, value: Any) -> dict[str, Any]:
-    from mloss_core.merging.methods import check_recipe
-
-    recipe = Recipe.from_dict(_fields(name, value))
-    check_recipe(recipe)
-    return recipe.to_dict()
-
-
-def _model(name: str, value: Any) -> str | dict[str, Any]:
-    """A baseline by its name, or a recipe."""
-    if isinstance(value, Mapping):
-        return _recipe(name, value)
-    if value not in BASELINE_NAMES:
-        raise unknown_name("baseline", value, tuple(BASELINE_NAMES))
-    return str(value)
-
-
-def _models(name: str, value: Any) -> list[str | dict[str, Any]]:
-    if not isinstance(value, (list, tuple)) or not value:
-        raise InvalidOptionError(f"{name} must be a list of baselines and recipes; found {value!r}.")
-    return [_model(name, one) for one in value]
-
-
-def _axes(name: str, value: Any) -> list[dict[str, Any]]:
-    from mloss_core.whatif.axes import Axis
-
-    if not isinstance(value, (list, tuple)):
-        raise InvalidOptionError(f"{name} must be a list; found {value!r}.")
-    return [Axis.from_dict(one).to_dict() for one in value]
-
-
-def _pair(name: str, value: Any) -> list[str]:
-    """Two names; which is first matters."""
-    if len(_names(name, value)) != 2 or len(value) != 2:
-        raise InvalidOptionError(f"{name} must be two different names; found {value!r}.")
-    return list(value)
-
-
-def _fields(name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
-        raise InvalidOptionError(f"{name} must be options by name; found {value!r}.")
-    return value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -186,7 +80,7 @@ class JobType:
     @property
     def readers(self) -> dict[str, Reader]:
         """How each parameter is read, by name."""
-        return {"zoo": _zoo, **self.required, **self.optional}
+        return {"zoo": read.zoo, **self.required, **self.optional}
 
     def load(self) -> "Callable[[Zoo, Mapping[str, Any], Progress], Payload]":
         """The function that does the work."""
@@ -195,7 +89,7 @@ class JobType:
 
 
 _HERE = "mloss_core.lab.usecases"
-_ABOUT: Mapping[str, Reader] = {"task": _words, "models": _models, "split": _words}
+_ABOUT: Mapping[str, Reader] = {"task": read.words, "models": read.models, "split": read.words}
 """Several models on the images of one task."""
 JOB_TYPES: dict[str, JobType] = {
     job_type.name: job_type
@@ -205,42 +99,42 @@ JOB_TYPES: dict[str, JobType] = {
             name="measure",
             title="M-Loss",
             target=f"{_HERE}.measuring:measure",
-            required={"mloss": _mloss},
-            optional={"tasks": _names},
+            required={"mloss": read.mloss},
+            optional={"tasks": read.names},
             refers=True,
         ),
         JobType(
             name="node",
             title="One node",
             target=f"{_HERE}.measuring:measure_node",
-            required={"mloss": _mloss, "block": _whole, "node": _whole},
-            optional={"tasks": _names},
+            required={"mloss": read.mloss, "block": read.whole, "node": read.whole},
+            optional={"tasks": read.names},
         ),
         JobType(
             name="spectra",
             title="Spectra",
             target=f"{_HERE}.measuring:measure_spectra",
-            required={"matrix": _words},
-            optional={"block": _whole, "fraction": _number, "tasks": _names},
+            required={"matrix": read.words},
+            optional={"block": read.whole, "fraction": read.number, "tasks": read.names},
         ),
         JobType(
             name="samples",
             title="Images",
             target=f"{_HERE}.opening:draw_samples",
-            required={"task": _words, "split": _words, "indices": _indices},
+            required={"task": read.words, "split": read.words, "indices": read.indices},
         ),
         JobType(
             name="pictures",
             title="Images",
             target=f"{_HERE}.inspecting:draw_pictures",
-            required={"task": _words, "split": _words, "indices": _indices},
+            required={"task": read.words, "split": read.words, "indices": read.indices},
         ),
         JobType(
             name="inspect",
             title="Answers",
             target=f"{_HERE}.inspecting:inspect_answers",
-            required={"task": _words, "a": _model, "b": _model, "split": _words},
-            optional={"limit": _whole},
+            required={"task": read.words, "a": read.model, "b": read.model, "split": read.words},
+            optional={"limit": read.whole},
             priority=1,
         ),
         JobType(
@@ -248,7 +142,7 @@ JOB_TYPES: dict[str, JobType] = {
             title="Calibration",
             target=f"{_HERE}.inspecting:inspect_calibration",
             required=_ABOUT,
-            optional={"limit": _whole},
+            optional={"limit": read.whole},
             priority=1,
         ),
         JobType(
@@ -256,7 +150,7 @@ JOB_TYPES: dict[str, JobType] = {
             title="Features",
             target=f"{_HERE}.inspecting:inspect_features",
             required=_ABOUT,
-            optional={"limit": _whole},
+            optional={"limit": read.whole},
             priority=1,
         ),
         JobType(
@@ -264,15 +158,15 @@ JOB_TYPES: dict[str, JobType] = {
             title="Blocks",
             target=f"{_HERE}.inspecting:inspect_blocks",
             required=_ABOUT,
-            optional={"images": _whole},
+            optional={"images": read.whole},
             priority=1,
         ),
         JobType(
             name="pairs",
             title="Pairs",
             target=f"{_HERE}.measuring:measure_pairs",
-            required={"mloss": _mloss},
-            optional={"tasks": _names, "metrics": _names},
+            required={"mloss": read.mloss},
+            optional={"tasks": read.names, "metrics": read.names},
             priority=1,
             revision=1,
         ),
@@ -280,15 +174,15 @@ JOB_TYPES: dict[str, JobType] = {
             name="pair_merges",
             title="Merges of pairs",
             target=f"{_HERE}.measuring:merge_pairs",
-            required={"split": _words},
-            optional={"tasks": _names, "methods": _names, "pairs": _pairs},
+            required={"split": read.words},
+            optional={"tasks": read.names, "methods": read.names, "pairs": read.pairs},
             priority=3,
         ),
         JobType(
             name="merged_file",
             title="Merged file",
             target=f"{_HERE}.merged_file:write_merged",
-            required={"recipe": _recipe},
+            required={"recipe": read.recipe},
             priority=1,
             writes_file=True,
         ),
@@ -296,8 +190,8 @@ JOB_TYPES: dict[str, JobType] = {
             name="baselines",
             title="Baselines",
             target=f"{_HERE}.evaluating:evaluate_baselines",
-            required={"split": _words},
-            optional={"tasks": _names, "limit": _whole},
+            required={"split": read.words},
+            optional={"tasks": read.names, "limit": read.whole},
             priority=3,
             revision=1,
         ),
@@ -305,16 +199,16 @@ JOB_TYPES: dict[str, JobType] = {
             name="tune",
             title="Scale",
             target=f"{_HERE}.evaluating:tune_recipe",
-            required={"recipe": _recipe},
-            optional={"limit": _whole, "choose_by": _criterion, "images": _whole, "source": _words},
+            required={"recipe": read.recipe},
+            optional={"limit": read.whole, "choose_by": read.criterion, "images": read.whole, "source": read.words},
             priority=1,
         ),
         JobType(
             name="recipe",
             title="Merge",
             target=f"{_HERE}.evaluating:evaluate_recipe",
-            required={"recipe": _recipe, "split": _words},
-            optional={"tasks": _names, "limit": _whole},
+            required={"recipe": read.recipe, "split": read.words},
+            optional={"tasks": read.names, "limit": read.whole},
             priority=2,
             revision=1,
         ),
@@ -322,17 +216,17 @@ JOB_TYPES: dict[str, JobType] = {
             name="whatif",
             title="What if",
             target=f"{_HERE}.whatif:view",
-            required={"view": _words},
+            required={"view": read.words},
             optional={
-                "recipe": _recipe,
-                "axes": _axes,
-                "pair": _pair,
-                "criterion": _words,
-                "split": _words,
-                "tasks": _names,
-                "limit": _whole,
-                "steps": _whole,
-                "count": _whole,
+                "recipe": read.recipe,
+                "axes": read.axes,
+                "pair": read.pair,
+                "criterion": read.words,
+                "split": read.words,
+                "tasks": read.names,
+                "limit": read.whole,
+                "steps": read.whole,
+                "count": read.whole,
             },
             priority=1,
         ),
@@ -340,8 +234,8 @@ JOB_TYPES: dict[str, JobType] = {
             name="live",
             title="What if, live",
             target=f"{_HERE}.whatif:live",
-            required={"recipe": _recipe, "split": _words},
-            optional={"tasks": _names, "limit": _whole},
+            required={"recipe": read.recipe, "split": read.words},
+            optional={"tasks": read.names, "limit": read.whole},
         ),
     )
 }
@@ -393,11 +287,6 @@ def recipe_request(
 def limited(limit: int | None) -> dict[str, int]:
     """The part of a request that keeps an evaluation to so many images of each task."""
     return {} if limit is None else {"limit": limit}
-
-
-def zoo_name(name: str) -> str:
-    """The name by which every process opens the same zoo: a folder's absolute path, whatever process was asked."""
-    return name if name in EMBEDDED else str(zoo_folder(name).absolute())
 
 
 def request_key(kind: str, params: Mapping[str, Any], device: str) -> str:

@@ -45,4 +45,7 @@ def test_the_tour_is_stored_without_outputs_and_tells_its_story():
     stored = [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in stored)
     words = " ".join(cells("markdown"))
-    assert all(part in words for part in ("M-Loss", "Ensemble", "Controls", "Which images?", "A method of your own", "Test images"))
+    assert all(
+        part in words
+        for part in ("M-Loss", "Ensemble", "Controls", "Which images?", "A method of your own", "Test images")
+    )

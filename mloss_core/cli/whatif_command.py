@@ -20,6 +20,7 @@ from mloss_core.cli.common import (
 )
 from mloss_core.cli.method_help import method_listing
 from mloss_core.errors import InvalidOptionError
+from mloss_core.evaluation.criteria.records import LABEL_FREE
 from mloss_core.merging.presets import get_preset
 from mloss_core.merging.run_files import SPLITS, read_recipe
 from mloss_core.whatif.exports import point_rows, points_csv
@@ -56,9 +57,17 @@ def add(commands: Any) -> None:
     )
     views.add_argument("--seeds", type=int, metavar="N", help="over N seeds of what is drawn at random")
     parser.add_argument(
-        "--criterion", default="validation", metavar="NAME", help="what is measured (default: validation)"
+        "--criterion",
+        default="validation",
+        metavar="NAME",
+        help=f"what is measured (default: validation); without labels: {', '.join(LABEL_FREE)}",
     )
-    parser.add_argument("--split", choices=SPLITS, default="val", help="val (default) or test; a best value wants val")
+    parser.add_argument(
+        "--split",
+        choices=(*SPLITS, "train"),
+        default="val",
+        help="val (default) or test, for a best value val; criteria without labels: val, labels hidden, or train",
+    )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="at most N images of each task, drawn once (default: all)"
     )
@@ -143,9 +152,11 @@ def _measured(
 
 def _print(zoo: "Zoo", found: dict[str, Any], out: Path | None) -> None:
     images = sum(found["counts"].values())
-    print(f"{zoo.name}, {found['title'].lower()}, {images} images of the {found['split']} split, in percent")
+    unit = "percent" if found["unit"] == "fraction" else found["unit"]
+    print(f"{zoo.name}, {found['title'].lower()}, {images} images of the {found['split']} split, in {unit}")
     rows = point_rows(found)
-    shown = {found["criterion"], "standard_error", "kept_fraction", *found["tasks"]}
+    values = {found["criterion"], "standard_error", *found["tasks"]} if unit == "percent" else set()
+    shown = {"kept_fraction", *values}
     heads = [name for name in rows[0] if name != "flat"]
     body = [[percent(row.get(name)) if name in shown else _cell(row[name]) for name in heads] for row in rows]
     print(table(["standard error" if name == "standard_error" else name for name in heads], body))
@@ -156,10 +167,14 @@ def _print(zoo: "Zoo", found: dict[str, Any], out: Path | None) -> None:
         )
         print(f"Best at {best}; {same} more within twice the paired standard error of the difference to it.")
     if "barrier" in found:
-        print(f"Barrier on the line between both models: {percent(found['barrier']['height'])} points.")
+        height = found["barrier"]["height"]
+        words = f"{percent(height)} points" if unit == "percent" else f"{height:g} {unit}"
+        print(f"Barrier on the line between both models: {words}.")
+    if not found["labels"]:
+        print(f"No label was read. {found['weakness']}")
     if out is not None:
         print(f"written: {out}")
 
 
 def _cell(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

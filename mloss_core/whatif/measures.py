@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from mloss_core.errors import InvalidOptionError, unknown_name
+from mloss_core.errors import InvalidOptionError
+from mloss_core.evaluation.criteria import Judge, get_criterion
 from mloss_core.evaluation.verdict import SURE
 from mloss_core.merging import MergeResult
 from mloss_core.recipe import Recipe
 from mloss_core.types import StateDict
-from mloss_core.whatif.criteria import CRITERIA
 from mloss_core.whatif.prefixes import Stop
-from mloss_core.whatif.workbench import Answers, Workbench
+from mloss_core.whatif.workbench import Workbench
+from mloss_core.zoo.model import Encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,16 +22,24 @@ class Point:
     """One model judged.
 
     Args:
-        value: mean over tasks; larger is better. `error` is its standard error from the number of images.
-        tasks: the value by task. right: what it is the mean of, for each image (image,) by task.
+        value: mean over tasks, in the criterion's unit; larger is better. `error` is its standard error from the number
+            of images.
+        tasks: the value by task. each: what it is the mean of, for each image (image,) by task.
         kept: fraction of the moving weights that survives; None where nothing is pruned by a recipe.
     """
 
     value: float
     error: float
     tasks: Mapping[str, float]
-    right: Mapping[str, np.ndarray]
+    each: Mapping[str, np.ndarray]
     kept: float | None = None
+
+    @classmethod
+    def of(cls, each: Mapping[str, np.ndarray], kept: float | None) -> "Point":
+        """The point of these values of images."""
+        tasks = {task: float(np.mean(values)) for task, values in each.items()}
+        variances = sum(float(np.var(values)) / len(values) for values in each.values())
+        return cls(float(np.mean(list(tasks.values()))), float(np.sqrt(variances)) / len(tasks), tasks, each, kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -47,14 +56,16 @@ class Measure:
 
     Args:
         bench: of the zoo.
-        criterion: a name of `CRITERIA`.
-        split: where the images come from. Whoever reads a best value off the result takes `val`.
+        criterion: a name of `mloss_core.evaluation.criteria.CRITERIA`.
+        split: where the images come from. Whoever reads a best value off the result takes `val`; criteria without
+            labels look at `val`, whose labels they do not read, or `train`.
         tasks: those that are judged; all by default.
         limit: images of each task at most.
         stop: asked before each batch of images.
 
     Raises:
-        UnknownNameError: no such criterion. ZooError, DatasetError: a task without images or head.
+        UnknownNameError: no such criterion. InvalidOptionError: a split that it does not look at.
+        ZooError, DatasetError: a task without images or head.
     """
 
     def __init__(
@@ -66,10 +77,15 @@ class Measure:
         limit: int | None = None,
         stop: Stop = lambda: None,
     ) -> None:
-        if criterion not in CRITERIA:
-            raise unknown_name("criterion", criterion, tuple(CRITERIA))
-        self.bench, self.criterion, self.stop = bench, criterion, stop
-        self.images = bench.images(split, tasks, limit)
+        self.bench, self.criterion, self.stop, self.split = bench, get_criterion(criterion), stop, split
+        self.tasks = bench.zoo.check_tasks(tasks)
+        self._images, self._judge = None, None
+        if self.criterion.labels:
+            if split == "train":
+                raise InvalidOptionError("accuracy is measured on val or test images; found train.")
+            self._images = bench.images(split, self.tasks, limit)
+        else:
+            self._judge = Judge(bench.zoo, (criterion,), images=limit, source=split, tasks=self.tasks)
 
     def of(self, recipe: Recipe) -> Point:
         """The point of a recipe."""
@@ -77,38 +93,51 @@ class Measure:
 
     def of_result(self, result: MergeResult) -> Point:
         """The point of a merge."""
-        return self._point(self.bench.answers(result, self.images, self.stop), result.kept_fraction)
+        if self._images is not None:
+            return Point.of(self.bench.answers(result, self._images, self.stop).correct, result.kept_fraction)
+        return self._judged(Encoder(result.name, result.state_dict(), result.digest), result.kept_fraction)
 
     def of_weights(self, weights: StateDict, digest: str, name: str) -> Point:
         """The point of any weights of this architecture, whose digest tells them apart."""
-        return self._point(self.bench.answers_of(weights, digest, self.images, name=name, stop=self.stop), None)
+        if self._images is not None:
+            found = self.bench.answers_of(weights, digest, self._images, name=name, stop=self.stop)
+            return Point.of(found.correct, None)
+        return self._judged(Encoder(name, weights, digest), None)
 
     def facts(self) -> dict[str, Any]:
         """What the values are and rest on, as every result carries it."""
         return {
-            "criterion": self.criterion,
-            "title": CRITERIA[self.criterion],
-            "split": self.images.split,
-            "tasks": list(self.images.tasks),
-            "counts": {task: len(labels) for task, labels in self.images.labels.items()},
-            "images": self.images.manifests(),
+            "criterion": self.criterion.name,
+            "title": self.criterion.title,
+            "unit": self.criterion.unit,
+            "labels": self.criterion.labels,
+            "weakness": self.criterion.weakness,
+            "split": self.split,
+            "tasks": list(self.tasks),
+            "counts": self._counts(),
         }
 
-    def _point(self, answers: Answers, kept: float | None) -> Point:
-        right = answers.correct if self.criterion == "validation" else answers.agrees
-        tasks = {task: float(np.mean(each)) for task, each in right.items()}
-        variances = sum(share * (1 - share) / len(right[task]) for task, share in tasks.items())
-        return Point(float(np.mean(list(tasks.values()))), float(np.sqrt(variances)) / len(tasks), tasks, right, kept)
+    def _counts(self) -> dict[str, int]:
+        if self._judge is not None:
+            return {bench.task: bench.images.count for bench in self._judge.benches}
+        return {} if self._images is None else {task: len(labels) for task, labels in self._images.labels.items()}
+
+    def _judged(self, encoder: Encoder, kept: float | None) -> Point:
+        assert self._judge is not None
+        values = self._judge.values(encoder, lambda fraction, message="": self.stop())
+        name = self.criterion.name
+        each = {bench.task: found[name].numpy() for bench, found in zip(self._judge.benches, values, strict=True)}
+        return Point.of(each, kept)
 
 
 def gap(best: Point, other: Point) -> tuple[float, float]:
     """How far a point lies below the best on the same images, and the paired standard error of that."""
     below, variance = 0.0, 0.0
-    for task, right in best.right.items():
-        each = right.astype(float) - other.right[task].astype(float)
-        below += float(each.mean()) / len(best.right)
+    for task, values in best.each.items():
+        each = values.astype(float) - other.each[task].astype(float)
+        below += float(each.mean()) / len(best.each)
         variance += float(each.var()) / len(each)
-    return below, float(np.sqrt(variance)) / len(best.right)
+    return below, float(np.sqrt(variance)) / len(best.each)
 
 
 def flat_region(points: "list[Point]") -> tuple[int, list[bool]]:

@@ -54,7 +54,7 @@ def live_part(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
     if _is_over():
         _newest(zoo, choices)
     else:
-        here.live()["first"] = True
+        here.live()["first"] = not _is_known(here.live()["state"])
         _going_on(zoo, choices, request)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from ui import formats, state, theme
+from ui import state, theme
 from ui.formats import plain
 from ui.what_if import state as here
 from ui.what_if.measured import Measured, measured, request
+from ui.what_if.values import factor, images, unit, words
 from ui.zoo.facts import ZooFacts
 
 BOTH = "Both"
@@ -65,9 +66,9 @@ def plane_figure(found: Mapping[str, Any], task: str | None, height: int = 440) 
     first, second = found["pair"]
     factors = found["factors"]
     of = "both tasks" if task is None else task
-    cells = np.array([_value(point, task) for point in found["points"]]).reshape(len(factors), len(factors)).T
+    cells = np.array([_value(found, point, task) for point in found["points"]]).reshape(len(factors), len(factors)).T
     fig = theme.figure(
-        f"{found['title']} of {of}, %", x=f"Factor a of {first}", y=f"Factor b of {second}", height=height
+        f"{found['title']} of {of}, {unit(found)}", x=f"Factor a of {first}", y=f"Factor b of {second}", height=height
     )
     fig.add_heatmap(
         z=cells,
@@ -75,7 +76,7 @@ def plane_figure(found: Mapping[str, Any], task: str | None, height: int = 440) 
         y=factors,
         colorscale=theme.SEQUENTIAL,
         colorbar=theme.colourbar(),
-        hovertemplate="a %{x:g}, b %{y:g}: %{z:.1f} %<extra></extra>",
+        hovertemplate="a %{x:g}, b %{y:g}: %{z:.4g}<extra></extra>",
     )
     for ends, name in (([[0, 1], [0, 1]], "Both alike"), ([[1, 0], [0, 1]], "From model to model")):
         dash = "dot" if name == "Both alike" else "solid"
@@ -88,11 +89,11 @@ def plane_figure(found: Mapping[str, Any], task: str | None, height: int = 440) 
         x=[merge["factors"][0] for merge in merges],
         y=[merge["factors"][1] for merge in merges],
         text=[merge["name"] for merge in merges],
-        customdata=[[_value(merge, task), 100 * merge["off_plane"]] for merge in merges],
+        customdata=[[_value(found, merge, task), 100 * merge["off_plane"]] for merge in merges],
         mode="markers+text",
         textposition="bottom right",
         marker={"symbol": "circle", "size": 9, "color": theme.GROUND, "line": {"color": theme.INK, "width": 1.5}},
-        hovertemplate="%{text}: %{customdata[0]:.1f} %, %{customdata[1]:.0f} % of it off this plane<extra></extra>",
+        hovertemplate="%{text}: %{customdata[0]:.4g}, %{customdata[1]:.0f} % of it off this plane<extra></extra>",
     )
     if found["barrier"]["height"] > 0:
         x, y = found["barrier"]["factors"]
@@ -109,22 +110,22 @@ def plane_figure(found: Mapping[str, Any], task: str | None, height: int = 440) 
     return fig
 
 
-def _value(point: Mapping[str, Any], task: str | None) -> float:
-    return 100 * (point["value"] if task is None else point["tasks"][task])
+def _value(found: Mapping[str, Any], point: Mapping[str, Any], task: str | None) -> float:
+    return factor(found) * (point["value"] if task is None else point["tasks"][task])
 
 
 def plane_words(found: Mapping[str, Any]) -> str:
     """The best point, and the barrier between both models."""
     best = max(found["points"], key=lambda point: point["value"])
     a, b = best["factors"]
-    height = 100 * found["barrier"]["height"]
+    height = factor(found) * found["barrier"]["height"]
+    points = "points" if unit(found) == "%" else unit(found)
     dip = (
-        f"Between both models the mean falls up to {height:.1f} points below the straight line"
+        f"Between both models the mean falls up to {height:.3g} {points} below the straight line"
         if height > 0
         else "Between both models the mean never falls below the straight line: there is no barrier"
     )
     return (
-        f"Best for both at a {a:g}, b {b:g}: {formats.percent(best['value'], best['standard_error'])} on "
-        f"{formats.count(sum(found['counts'].values()))} validation images. {dip}. Merges beside the plane lie at "
-        "their nearest point."
+        f"Best for both at a {a:g}, b {b:g}: {words(found, best)} on {images(found)}. {dip}. Merges beside the plane "
+        "lie at their nearest point."
     )

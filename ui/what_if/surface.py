@@ -7,15 +7,16 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from mloss_core.evaluation.criteria.records import CRITERIA
 from mloss_core.merging.methods import METHODS
-from mloss_core.whatif.criteria import CRITERIA
-from ui import formats, state, theme
+from ui import state, theme
 from ui.formats import plain
 from ui.options_form import FormField
 from ui.what_if import state as here
 from ui.what_if.axis_choice import axis_fields, axis_of, value_words, without
 from ui.what_if.controls import Choices
 from ui.what_if.measured import IMAGES, Measured, measured, request
+from ui.what_if.values import factor, images, unit, words
 from ui.zoo.facts import ZooFacts
 
 NAME = "surface"
@@ -88,10 +89,10 @@ def surface_figure(
     first, second = found["axes"]
     xs, ys = ([value_words(value) for value in axis["values"]] for axis in (first, second))
     points = found["points"]
-    cells = np.array([100 * point["value"] for point in points]).reshape(len(xs), len(ys)).T
+    cells = np.array([factor(found) * point["value"] for point in points]).reshape(len(xs), len(ys)).T
     places = [(value_words(point["values"][0]), value_words(point["values"][1])) for point in points]
     names = [labels.get(axis["name"], axis["name"]) for axis in (first, second)]
-    fig = theme.figure(f"{found['title']}, %", x=names[0], y=names[1], height=height)
+    fig = theme.figure(f"{found['title']}, {unit(found)}", x=names[0], y=names[1], height=height)
     fig.add_heatmap(z=cells, x=xs, y=ys, colorscale=theme.SEQUENTIAL, colorbar=theme.colourbar(), hoverinfo="skip")
     flat = [place for place, point in zip(places, points, strict=True) if point["flat"]]
     _mark(fig, flat, "circle", 6, "Not surely worse")
@@ -99,11 +100,11 @@ def surface_figure(
     held = tuple(value_words(now[axis["name"]]) if axis["name"] in now else None for axis in (first, second))
     if held in places:
         _mark(fig, [held], "x", 9, "Sliders")
-    words = [
-        f"{names[0]} {x}, {names[1]} {y}: {formats.percent(p['value'], p['standard_error'])}<br>click to go there"
+    hover = [
+        f"{names[0]} {x}, {names[1]} {y}: {words(found, p)}<br>click to go there"
         for (x, y), p in zip(places, points, strict=True)
     ]
-    fig.add_trace(theme.click_layer([x for x, _ in places], [y for _, y in places], words, range(len(points)), size=36))
+    fig.add_trace(theme.click_layer([x for x, _ in places], [y for _, y in places], hover, range(len(points)), size=36))
     fig.update_layout(margin={"t": theme.TITLE_HEIGHT + 26})
     fig.update_xaxes(type="category", showgrid=False)
     fig.update_yaxes(type="category", showgrid=False)
@@ -128,11 +129,11 @@ def surface_words(found: Mapping[str, Any], labels: Mapping[str, str]) -> str:
         f"{labels.get(axis['name'], axis['name'])} {value_words(value)}"
         for axis, value in zip(found["axes"], best["values"], strict=True)
     )
+    count = len(found["points"])
     same = sum(point["flat"] for point in found["points"]) - 1
     return (
-        f"Best at {where}: {formats.percent(best['value'], best['standard_error'])} on "
-        f"{formats.count(sum(found['counts'].values()))} validation images; {same} of {len(found['points']) - 1} other "
-        "cells are not surely worse (twice the paired standard error)."
+        f"Best at {where}: {words(found, best)} on {images(found)}; {same} of {count - 1} other cells are not surely "
+        "worse (twice the paired standard error)."
     )
 
 
@@ -159,10 +160,13 @@ def _criterion() -> str:
         list(CRITERIA),
         key=here.CRITERION,
         bind=state.BIND,
-        format_func=lambda name: CRITERIA.get(name, name),
-        help="What surfaces, paths and planes show. Agreement with each task's own fine-tuned model reads no label.",
+        format_func=lambda name: CRITERIA[name].title if name in CRITERIA else str(name),
+        help="What surfaces, paths and planes show, on validation images; all but the first read no label.",
     )
-    return name if name in CRITERIA else next(iter(CRITERIA))
+    name = name if name in CRITERIA else next(iter(CRITERIA))
+    if not CRITERIA[name].labels:
+        st.caption(CRITERIA[name].weakness)
+    return name
 
 
 def _images() -> None:

@@ -9,6 +9,7 @@ import pytest
 from mloss_core import Recipe, merge
 from mloss_core.errors import InvalidOptionError, UnknownNameError
 from mloss_core.evaluation import evaluate_weights
+from mloss_core.evaluation.criteria import criterion_scores
 from mloss_core.whatif.ablations import ablation, block_sets
 from mloss_core.whatif.axes import Axis
 from mloss_core.whatif.exports import point_rows, points_csv
@@ -63,21 +64,40 @@ def test_a_path_is_the_merge_at_every_scale_and_marks_each_tasks_own_best(zoo, m
         assert place == along.index(max(along))
 
 
-def test_words_can_be_an_axis_and_agreement_the_criterion(bench, zoo):
-    measure = Measure(bench, "expert_agreement")
+def test_words_can_be_an_axis(zoo, measure):
     found = surface(measure, Recipe(method="ties"), [Axis("scope", ("tensor", "global"))])
-    _, answers = bench.row(Recipe(method="ties", options={"scope": "tensor"}), bench.images("val"))
-    assert found["points"][0]["value"] == pytest.approx(answers.agreement)
-    assert found["points"][0]["standard_error"] == pytest.approx(answers.agreement_error)
+    row = said(zoo, Recipe(method="ties", options={"scope": "tensor"}))
+    assert found["points"][0]["value"] == pytest.approx(row.average, abs=SPOTS)
+
+
+@pytest.mark.parametrize(("criterion", "split"), [("expert_agreement", "val"), ("expert_kl", "train")])
+def test_criteria_without_labels_say_what_criterion_scores_says(zoo, bench, monkeypatch, criterion, split):
+    monkeypatch.setattr(type(zoo.datasets["apples"]), "labels", None)
+    measure = Measure(bench, criterion, split, limit=10)
+    found = surface(measure, Recipe(method="ties"), [Axis("scale", (0.5, 1.0))])
+    expected = criterion_scores(
+        zoo, merge(zoo, Recipe(method="ties", options={"scale": 0.5})), (criterion,), images=10, source=split
+    )[criterion]
+    assert found["points"][0]["value"] == pytest.approx(expected.value, abs=SPOTS)
+    assert found["points"][0]["standard_error"] == pytest.approx(expected.standard_error, abs=SPOTS)
+    assert found["points"][0]["tasks"] == pytest.approx(expected.tasks, abs=SPOTS)
+    assert found["counts"] == dict.fromkeys(zoo.tasks, 10) and found["labels"] is False
+
+
+def test_what_a_measure_does_not_take(bench):
     with pytest.raises(UnknownNameError, match="unknown criterion 'validate': did you mean 'validation'"):
         Measure(bench, "validate")
+    with pytest.raises(InvalidOptionError, match="accuracy is measured on val or test images; found train"):
+        Measure(bench, "validation", "train")
+    with pytest.raises(InvalidOptionError, match="images without labels come from train or val; found 'test'"):
+        Measure(bench, "expert_kl", "test")
 
 
 def test_the_flat_region_is_what_is_not_surely_worse():
     """Of 100 images: 60, 57 (3 lost, none won: 0.03 ± 0.017), 50 (0.10 ± 0.03) are right."""
 
     def point(count):
-        return Point(count / 100, 0.0, {"a": count / 100}, {"a": np.arange(100) < count})
+        return Point.of({"a": np.arange(100) < count}, None)
 
     assert flat_region([point(57), point(60), point(50), point(60)]) == (1, [True, True, False, True])
     with pytest.raises(InvalidOptionError, match="needs points"):

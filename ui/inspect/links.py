@@ -19,6 +19,8 @@ def open_inspect(
     entries: Sequence[Entry],
     split: str,
     limit: str | None = None,
+    *,
+    expert: bool = False,
 ) -> None:
     """Switch to the page: this row as A on a task, against another one.
 
@@ -26,10 +28,12 @@ def open_inspect(
         task: the one on which the row falls furthest behind where none is named.
         against: B; the Ensemble where there is none, and the task's own expert where it is the row itself.
         entries: the merges of the comparison, among which the rows' recipes are found.
+        expert: whether B is the task's own expert instead.
         limit: how many images, as `LIMITS` of the Merge page calls it.
     """
-    b = against if against is not None and against.key != row.key else None
-    other = "individual" if row.key == "ensemble" or (against is not None and b is None) else "ensemble"
+    b = against if against is not None and against.key != row.key and not expert else None
+    itself = row.key == "ensemble" or (against is not None and against.key == row.key)
+    other = "individual" if (expert or itself) and row.key != "individual" else "ensemble"
     chosen = {
         state.A: _text(row, entries),
         state.B: _text(b, entries) if b is not None else other,

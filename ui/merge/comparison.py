@@ -23,7 +23,7 @@ from ui.merge.results import NOTE, Comparison, compare, starting_entries
 from ui.merge.row_actions import row_actions
 from ui.merge.rows import ENSEMBLE, table_frame
 from ui.merge.spectrum import spectrum_tab
-from ui.merge.table import columns, legend, selected_cell, selected_keys, styled, visible_columns
+from ui.merge.table import columns, legend, selected_cell, selected_keys, styled, task_of, visible_columns
 from ui.merge.verdict import verdicts
 from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import accuracy_needs, unlabelled_tasks
@@ -206,9 +206,10 @@ def _table_tab(
         st.info("The baselines are being measured. Add a recipe on the left to compare it.", icon=":material/info:")
         return
 
-    def inspect(row: EvaluationRow, task: str | None = None) -> None:
+    def inspect(row: EvaluationRow, column: str = "average") -> None:
         limit = st.session_state.get(merge_state.LIMIT) if zoo.own else None
-        open_inspect(row, task, baseline, entries, split, limit)
+        expert = column == "expert_agreement" or not row.done
+        open_inspect(row, task_of(row, column), baseline, entries, split, limit, expert=expert)
 
     keys, cell = _table(zoo, rows, baseline)
     if cell is not None:
@@ -225,8 +226,8 @@ def _table_tab(
 
 def _table(
     zoo: ZooFacts, rows: Sequence[EvaluationRow], baseline: EvaluationRow | None
-) -> tuple[tuple[str, ...], tuple[EvaluationRow, str | None] | None]:
-    """Draw the table; keys of the selected rows, and row and task of a clicked figure."""
+) -> tuple[tuple[str, ...], tuple[EvaluationRow, str] | None]:
+    """Draw the table; keys of the selected rows, and row and column of a clicked figure."""
     frame = table_frame(rows, zoo.tasks, baseline)
     before = merge_state.selected()
     places = [place for place, row in enumerate(rows) if row.key in before]

@@ -16,6 +16,8 @@ from ui.merge.rows import ENSEMBLE
 LIMIT = 20.0
 """Differences to the Ensemble of this many points and more have the full shade."""
 _STRONGEST = 0.5
+_OF_ALL_TASKS = ("average", "difference", "normalised", "worst", "expert_agreement")
+"""Columns of figures over all tasks, behind which there are images."""
 _ABOVE = {"light": (33, 113, 181), "dark": (96, 165, 230)}
 _BELOW = {"light": (217, 95, 2), "dark": (240, 140, 60)}
 _SHADED = ("average", "worst", "expert_agreement")
@@ -121,22 +123,22 @@ def selected_keys(event: Any, rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
     return tuple(rows[place].key for place in positions if 0 <= place < len(rows))
 
 
-def selected_cell(
-    event: Any, rows: Sequence[EvaluationRow], tasks: Sequence[str]
-) -> tuple[EvaluationRow, str | None] | None:
-    """The row of a clicked figure with its task, None for a figure over all tasks; None for cells without images."""
+def selected_cell(event: Any, rows: Sequence[EvaluationRow], tasks: Sequence[str]) -> tuple[EvaluationRow, str] | None:
+    """The row and the column of a clicked figure that images stand behind; None for other cells."""
     try:
         (place, column), *_ = event["selection"]["cells"]
     except (KeyError, TypeError, ValueError):
         return None
-    if not 0 <= place < len(rows) or not rows[place].done:
+    if not 0 <= place < len(rows) or not (rows[place].done or rows[place].criteria):
         return None
-    row = rows[place]
+    return (rows[place], column) if column in (*tasks, *_OF_ALL_TASKS) else None
+
+
+def task_of(row: EvaluationRow, column: str) -> str | None:
+    """The task that a figure is of; None for one over all tasks."""
     if column == "worst":
-        return row, min(row.accuracy, key=row.accuracy.__getitem__, default=None)
-    if column in tasks:
-        return row, column
-    return (row, None) if column in ("average", "difference", "normalised") else None
+        return min(row.accuracy, key=row.accuracy.__getitem__, default=None)
+    return None if column in _OF_ALL_TASKS else column
 
 
 def visible_columns(frame: pd.DataFrame) -> list[str]:

@@ -48,6 +48,13 @@ def test_the_baseline_itself_is_held_against_the_expert(arrived):
     assert arrived["in_b"] == "ensemble"
 
 
+def test_agreement_with_the_experts_opens_the_expert(arrived):
+    open_inspect(TIES, "digits", ENSEMBLE, [ENTRY], "val", expert=True)
+    assert arrived["in_b"] == "individual"
+    open_inspect(row("individual", "individual"), "digits", ENSEMBLE, [ENTRY], "val", expert=True)
+    assert (arrived["in_a"], arrived["in_b"]) == ("individual", "ensemble")
+
+
 def test_the_hardest_task():
     assert hardest_task(TIES, None) == "digits" and hardest_task(TIES, ENSEMBLE) == "shapes"
     waiting = EvaluationRow(key="x", model="X", kind="merged", status="waiting")

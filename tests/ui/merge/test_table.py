@@ -5,7 +5,7 @@ from mloss_core.evaluation.ranking import find
 from mloss_core.evaluation.rows import EvaluationRow
 from tests.ui.merge.test_rows import TASKS, row
 from ui.merge.rows import table_frame
-from ui.merge.table import columns, legend, selected_cell, selected_keys, shade, styled, visible_columns
+from ui.merge.table import columns, legend, selected_cell, selected_keys, shade, styled, task_of, visible_columns
 
 
 def test_shades_diverge_around_the_ensemble():
@@ -106,9 +106,15 @@ def test_a_clicked_figure_opens_its_images():
     def clicked(place, column):
         return selected_cell({"selection": {"cells": [(place, column)]}}, rows, TASKS)
 
-    assert clicked(0, "digits") == (rows[0], "digits") and clicked(0, "worst") == (rows[0], "shapes")
-    assert clicked(0, "difference") == (rows[0], None)
+    for column in ("digits", "worst", "difference", "expert_agreement"):
+        assert clicked(0, column) == (rows[0], column)
     for place, column in ((0, "model"), (0, "seconds"), (1, "digits"), (5, "digits"), (-1, "digits")):
         assert clicked(place, column) is None
     for event in (None, {}, {"selection": {"cells": []}}, {"selection": {}}):
         assert selected_cell(event, rows, TASKS) is None
+
+
+def test_the_task_of_a_figure():
+    found = row("m", digits=0.7, shapes=0.6)
+    assert task_of(found, "digits") == "digits" and task_of(found, "worst") == "shapes"
+    assert task_of(found, "average") is None

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "images"
 THEMES = ("light", "dark")
-PAGES = {"overview": ""} | {name: name for name in ("mloss_map", "mergeability", "merge", "predictor", "theory")}
+PAGES = {"overview": ""} | {
+    name: name for name in ("mloss_map", "mergeability", "merge", "what_if", "predictor", "theory")
+}
 SIZE = {"width": 1280, "height": 800}
 _PATIENCE = 600.0
 _CALM_SECONDS = 2.5

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "images"
 THEMES = ("light", "dark")
 PAGES = {"overview": ""} | {
-    name: name for name in ("mloss_map", "mergeability", "merge", "inspect", "predictor", "theory")
+    name: name for name in ("mloss_map", "mergeability", "merge", "what_if", "inspect", "predictor", "theory")
 }
 SIZE = {"width": 1280, "height": 800}
 _PATIENCE = 600.0

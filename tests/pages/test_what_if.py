@@ -52,7 +52,7 @@ def test_the_first_estimate_is_there_with_the_page_and_becomes_final(lab):
     test = page()
     assert not test.exception and test.title[0].value == "What-if"
     assert lab.box.asked == [{"zoo": "demo", "recipe": Recipe(method="m_ties").to_dict(), "split": "val"}]
-    assert [metric.label for metric in test.metric][0] == "Mean"
+    assert test.metric[0].label == "Mean"
     settled(test)
     assert "The M-Loss ranks of M-TIES k 0.8 e 0.1" in texts(test)
     assert "Realised budget:" in texts(test) and "Rows of all blocks keep 75.0 % on average" in texts(test)

@@ -4,7 +4,7 @@
 
 Parts: merging, the first estimate and all images on a warm bench, wall and processor time; and the way to the worker
 and back, by the queue of jobs and by the mailbox of live requests. Loop: the app with a worker of its own, Chromium,
-one press of an arrow key on a slider at a time; a MutationObserver notes when keep rates, budget, the first estimate and
+one press of an arrow key on a slider at a time; a MutationObserver notes when keep rates, budget, first estimate and
 the figures of all images appear. Aims on the demo zoo, two quiet cores: 0.2 s for keep rates and budget, 0.7 s for the
 first estimate, 2 s for all test images.
 """

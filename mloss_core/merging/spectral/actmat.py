@@ -24,13 +24,15 @@ class ActMatOptions(MatrixOptions):
     """The linear maps that are closest to each model's on the inputs that its own task vector tells of."""
 
     cutoff: float = option(
-        1e-10,
+        1e-4,
         label="Cut-off",
         minimum=0.0,
         maximum=0.1,
-        step=1e-10,
+        step=1e-5,
         advanced=True,
-        help="Directions of the summed D^T D whose eigenvalue is below this share of the largest are left out.",
+        help="Directions of the summed D^T D whose eigenvalue is below this share of the largest are left out. Where "
+        "models times outputs is about the number of inputs (four models for the second matrix of an MLP), some are "
+        "only just spanned and the inverse makes much of nothing: without a cut-off such a merge is destroyed.",
     )
     ridge: float = option(
         0.0,
@@ -92,6 +94,11 @@ METHOD = Method(
         formula=r"D = \Big(\sum_i D_i D_i^\top D_i\Big)\Big(\sum_i D_i^\top D_i\Big)^{+}",
         data="None; validation images to choose the scale.",
         cost="One symmetric eigen-decomposition a matrix, of the size of its inputs; two reads of every weight.",
-        faults=("It is WUDI's least-squares solution without the weights 1/|D_i|^2: two names for nearly one rule.",),
+        faults=(
+            "Where the models' task vectors together only just span a matrix's inputs (four models, for an MLP four "
+            "times as wide as its output), the pseudo-inverse blows up: on the first four tasks of demo20 accuracy "
+            "falls from 93.5 to 8 % at a cut-off of 1e-10. Ours is 1e-4, which changes nothing elsewhere.",
+            "It is WUDI's least-squares solution without the weights 1/|D_i|^2: two names for nearly one rule.",
+        ),
     ),
 )

@@ -24,9 +24,7 @@ def answer(pairs: Pairs, tasks: tuple[str, ...], method: str | None) -> str:
     best = _best_published(pairs, tasks, quality)
     interval = "" if math.isnan(found.low) else f", 95 %: {signed(found.low)} to {signed(found.high)}"
     words = f"**{usual.title}** goes with the measured quality of {method_title(method)} by r = {signed(found.pearson)}"
-    rest = (
-        "" if best is None else f"; of the other {best[2]} metrics, **{best[0]}** comes closest, r = {signed(best[1])}"
-    )
+    rest = "" if best is None else f"; the best of {best[2]} published metrics, **{best[0]}**, by r = {signed(best[1])}"
     return f"{words} over {found.pairs} pairs{interval}{rest}. {_spread(quality)}"
 
 

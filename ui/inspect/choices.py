@@ -16,7 +16,7 @@ from ui.zoo.facts import ZooFacts
 
 BASELINES = {
     "ensemble": "Ensemble",
-    "individual": "Individual (the task's own expert)",
+    "individual": "Individual (expert)",
     "zero_shot": "Zero-shot",
     "ensemble_features": "Ensemble (features)",
 }

@@ -13,9 +13,12 @@ def main() -> None:
     """Print everything, table by table."""
     for name, found in json.loads(OUT.read_text(encoding="utf-8")).items():
         print(f"\n### {name}: {found['pairs']} pairs of {found['tasks']} tasks, {found['split']} images\n")
-        print("\n".join(_alone(found["methods"])), "\n")
-        print("\n".join(_fitted(found["methods"], "normacc")), "\n")
-        print("\n".join(_fitted(found["methods"], "residual")))
+        print("\n\n".join("\n".join(table) for table in tables_of(found["methods"])))
+
+
+def tables_of(methods: Mapping[str, Any]) -> list[list[str]]:
+    """The three tables of one record, as lines: each metric alone, fits, and fits on the interaction residual."""
+    return [_alone(methods), _fitted(methods, "normacc"), _fitted(methods, "residual")]
 
 
 def _alone(methods: Mapping[str, Any]) -> list[str]:

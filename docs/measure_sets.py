@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from mloss_core.errors import ZooError
-from mloss_core.mergeability.association import pearson
 from mloss_core.mergeability.metrics.registry import PUBLISHED
 from mloss_core.mergeability.pair_names import QUALITY
 from mloss_core.mergeability.predictor import cross_validate
-from mloss_core.mergeability.predictor.scores import set_mean
+from mloss_core.mergeability.predictor.scores import pearson, set_mean
 from mloss_core.mergeability.set_merges import drawn_sets, set_accuracies
 from mloss_core.mergeability.shipped import shipped_pairs
 from mloss_core.opening import open_zoo

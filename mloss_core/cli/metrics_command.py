@@ -18,6 +18,7 @@ from mloss_core.cli.common import (
     write_out,
     zoo_facts,
 )
+from mloss_core.errors import InvalidOptionError
 from mloss_core.mergeability.metrics.registry import METRIC_SETS, get_metric
 from mloss_core.recipe import MLossOptions
 from mloss_core.types import part
@@ -106,13 +107,15 @@ def chosen_metrics(text: str | None) -> list[str] | None:
     """Names of metrics from names and sets of them; None, the default, for all that the zoo can have.
 
     Raises:
-        UnknownNameError: neither a metric nor a set.
+        UnknownNameError, InvalidOptionError: neither a metric nor a set, or nothing.
     """
     if text is None or text.strip() == "all":
         return None
     found: list[str] = []
     for name in names(text) or ():
         found += METRIC_SETS[name] if name in METRIC_SETS else [name]
+    if not found:
+        raise InvalidOptionError(f"--metrics must name at least one metric, or a set of them; found {text!r}.")
     for name in found:
         get_metric(name)
     return list(dict.fromkeys(found))

@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.cli.common import emit, json_text, names, out_file, table, write_out
+from mloss_core.cli.common import emit, json_text, names, out_file, spare, table, write_out
 from mloss_core.errors import InvalidOptionError
 from mloss_core.mergeability.metrics import METRIC_SETS
 from mloss_core.mergeability.predictor.protocols import PROTOCOLS
@@ -68,6 +68,8 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Cross-validate and print."""
     out = None if options.out is None else out_file(options.out, (".json", ".csv"))
+    if out is not None:
+        spare(out, filter(None, (*options.tables, options.new, options.replay)))
     from mloss_core.mergeability.predictor import cross_validate, join_tables, read_table, report
 
     pairs = join_tables([read_table(path) for path in options.tables])

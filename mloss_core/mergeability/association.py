@@ -5,9 +5,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from mloss_core.mergeability.predictor.scores import pearson, spearman
+
 _NORMAL = 1.959964
 _FEWEST = 5
 """Tasks below which leaving each out in turn says nothing about the spread."""
@@ -44,26 +44,12 @@ def association(tasks: Sequence[tuple[str, str]], metric: Sequence[float], quali
     kept = [pair for pair, counts in zip(tasks, there, strict=True) if counts]
     names = sorted({task for pair in kept for task in pair})
     low, high = _interval(kept, names, x, y)
-    return Association(len(x), pearson(x, y), pearson(_ranks(x), _ranks(y)), low, high)
+    return Association(len(x), pearson(x, y), spearman(x, y), low, high)
 
 
-def pearson(x: Array, y: Array) -> float:
-    """Pearson's r; NaN for fewer than three points or a constant."""
-    if len(x) < 3:
-        return math.nan
-    a, b = x - x.mean(), y - y.mean()
-    lengths = math.sqrt(float(a @ a) * float(b @ b))
-    return float(np.clip(a @ b / lengths, -1, 1)) if lengths > 0 else math.nan
-
-
-def _ranks(x: Array) -> Array:
-    """Ranks, equal numbers sharing their mean rank."""
-    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return ((ends - counts + ends - 1) / 2)[inverse]
-
-
-def _interval(pairs: Sequence[tuple[str, str]], names: Sequence[str], x: Array, y: Array) -> tuple[float, float]:
+def _interval(
+    pairs: Sequence[tuple[str, str]], names: Sequence[str], x: np.ndarray, y: np.ndarray
+) -> tuple[float, float]:
     """From the jackknife over tasks, on Fisher's scale."""
     whole = pearson(x, y)
     if len(names) < _FEWEST or not abs(whole) < 1:
@@ -73,6 +59,7 @@ def _interval(pairs: Sequence[tuple[str, str]], names: Sequence[str], x: Array, 
     if not (np.abs(turns) < 1).all():
         return math.nan, math.nan
     scaled, count = np.arctanh(turns), len(names)
-    # Every pair is left out with either of its tasks, so twice: the variance of the jackknife counts it double.
+    # Every pair is left out with either of its tasks, so what is its own counts double: rather too wide than too
+    # narrow.
     error = math.sqrt((count - 1) / count * float(np.sum((scaled - scaled.mean()) ** 2)))
     return tuple(math.tanh(math.atanh(whole) + side * _NORMAL * error) for side in (-1, 1))  # type: ignore[return-value]

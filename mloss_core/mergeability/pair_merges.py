@@ -43,7 +43,7 @@ def pair_accuracies(
         methods: names of methods with one merged model, or whole recipes, which are known by their method.
         split: `test`, or `val` for whoever chooses by the table.
         tasks: the models to pair, at least two; all by default.
-        pairs: some pairs of them alone.
+        pairs: some pairs of them alone; other tasks are neither needed nor looked at.
         progress: told after each pair.
         cache: where accuracies are kept pair by pair, so that a stopped call goes on where it was.
 
@@ -53,7 +53,8 @@ def pair_accuracies(
         are fractions. `attrs` has zoo, split, recipes (by name) and counts (images by task).
 
     Raises:
-        UnknownNameError, InvalidOptionError: a method that does not exist or gives one model a task, or one twice.
+        UnknownNameError, InvalidOptionError: a task or method that does not exist, a method that gives one model a
+            task, or one twice.
         ZooError, DatasetError: no images, labels or head for a task.
     """
     import pandas
@@ -63,6 +64,7 @@ def pair_accuracies(
     cache, recipes = cache or Cache(), checked_recipes(methods)
     chosen = zoo.subset(tasks)
     wanted = all_pairs(chosen.tasks) if pairs is None else list(pairs)
+    chosen = chosen.subset(list(dict.fromkeys(task for pair in wanted for task in pair)))
     baselines = rows_of(chosen, [zero_shot(chosen), individual(chosen)], split, progress=silent, cache=cache)
     named = dict(zip(BASELINES, (row.accuracy for row in baselines), strict=True))
     records = []

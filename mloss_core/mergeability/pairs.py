@@ -88,7 +88,8 @@ def _available(
     zoo: Zoo, source: str, pairs: Sequence[Pair], options: MLossOptions | None, progress: Progress, cache: Cache | None
 ) -> dict[Pair, Facts | Undefined]:
     """Facts of the pairs that can have them, and why the others cannot."""
-    why = {task: lacking(zoo, task, SOURCES[source].needs) for task in dict.fromkeys(itertools.chain(*pairs))}
+    needs, samples = SOURCES[source].needs, (options or MLossOptions()).samples_per_task
+    why = {task: lacking(zoo, task, needs, samples) for task in dict.fromkeys(itertools.chain(*pairs))}
     missing = {pair: next(filter(None, (why[task] for task in pair)), None) for pair in pairs}
     there = [pair for pair in pairs if missing[pair] is None]
     found = facts_of_pairs(zoo, source, there, options, progress=progress, cache=cache) if there else {}

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mloss_core.caching import Cache, digest_of
+from mloss_core.errors import InvalidOptionError
 from mloss_core.mergeability.metrics.record import Undefined, cosine, distance
 from mloss_core.mergeability.metrics.registry import PUBLISHED, get_metric
 from mloss_core.mergeability.pairs import all_pairs, pairwise_metrics
@@ -44,11 +45,14 @@ def reference_metrics(
     """The published 28 as the published code computes them; arguments and form as in `pairwise_metrics`.
 
     Raises:
-        UnknownNameError: no such metric or task. ZooError, DatasetError: no labelled test images for a task.
+        UnknownNameError, InvalidOptionError: no such metric or task, or a metric that was not published.
+        ZooError, DatasetError: no labelled test images for a task.
     """
     chosen = zoo.subset(tasks)
     wanted = [get_metric(name).name for name in (PUBLISHED if names is None else names)]
-    wanted = [name for name in wanted if name in PUBLISHED]
+    ours = [name for name in wanted if name not in PUBLISHED]
+    if ours:
+        raise InvalidOptionError(f"the reference mode has the published 28 metrics alone; {ours[0]} is none of them.")
     same = [name for name in wanted if get_metric(name).category not in {"activation", "gradient"}]
     frame = pairwise_metrics(chosen, same or ["task_vector_dot_product"], progress=part(progress, 0, 0.5), cache=cache)
     pairs = all_pairs(chosen.tasks)

@@ -1,9 +1,12 @@
+import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.merge_lab import TASKS, FakeLab
+from mloss_core.mergeability.pair_names import METHODS
+from tests.pages.merge_lab import TASKS, FakeLab, zoo
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "mergeability.py")
 
@@ -147,3 +150,80 @@ def test_the_table_is_sorted_by_the_chosen_number(lab):
     names = ("task_vector_cosine_similarity", "task_vector_l2_distance", "mloss", "mloss_normalised", "sign_conflict")
     assert tuple(frame.columns) == ("task_a", "task_b", *names)
     assert len(frame) == len(TASKS) * (len(TASKS) - 1) // 2
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        (("digits", "letters"), "The one merged pair keeps 97.0 % of its individual accuracy. Nothing tells whether"),
+        (("digits", "letters", "shapes"), "by r = −1.00 over 3 pairs"),
+    ],
+)
+def test_merges_of_few_models_are_told_as_measured(monkeypatch, tasks, words):
+    lab = FakeLab()
+    lab.tasks = tasks
+    lab.install(monkeypatch)
+    test = page(mb_size="99")
+    next(button for button in test.button if button.label == "Merge and measure all pairs").click().run()
+    assert not test.exception and words in texts(test) and "promise" not in texts(test).split("M-Loss")[0]
+
+
+def test_the_only_pair_is_not_called_best_and_worst(monkeypatch):
+    lab = FakeLab()
+    lab.tasks = ("digits", "letters")
+    lab.install(monkeypatch)
+    assert "**digits** and **letters** are the only pair with a number for Pairwise M-Loss." in texts(page())
+
+
+def test_a_merge_whose_quality_is_undefined_has_none(monkeypatch):
+    """Where an individual model is never right there is nothing to relate a merge to."""
+    lab = FakeLab().install(monkeypatch)
+    measured = lab._pair_merges
+    nothing = {f"normacc_{name}": None for name in METHODS}
+    monkeypatch.setattr(
+        lab,
+        "_pair_merges",
+        lambda params: SimpleNamespace(
+            meta={"pairs": [row | nothing for row in measured(params).meta["pairs"]], "split": "val"}, arrays={}
+        ),
+    )
+    test = page(mb_pair="digits|shapes")
+    next(button for button in test.button if button.label == "Merge and measure this pair").click().run()
+    assert not test.exception and "Measured, " not in texts(test)
+    next(button for button in test.button if button.label == "Merge and measure all pairs").click().run()
+    assert not test.exception and "No merge of a pair of these models has a measured quality." in texts(test)
+
+
+@pytest.mark.parametrize("lacks", [{"head": None}, {"classes": 0}])
+def test_merges_are_offered_only_where_they_can_be_evaluated(monkeypatch, lacks):
+    """Without heads or labels the job could only fail."""
+    lab = FakeLab().install(monkeypatch)
+    images = {"train": 100, "val": 20, "test": 20}
+    models = [{"name": name, "images": images, "classes": 4, "head": [4, 8]} for name in lab.tasks]
+    about = {"models": [{"name": "pretrained"}, *models[:-1], models[-1] | lacks]}
+    monkeypatch.setattr("ui.frame.zoo_facts", lambda name: dataclasses.replace(zoo(lab.tasks), card={}, about=about))
+    test = page(mb_pair="digits|signs")
+    assert not test.exception and [button.label for button in test.button] == ["Measure all metrics"]
+    assert "Merge and measure this pair" in [button.label for button in page(mb_pair="digits|letters").button]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {
+            "mb_metric": "nope",
+            "mb_block": "99",
+            "mb_method": "nix",
+            "mb_size": "99",
+            "mb_order": "zz",
+            "mb_pair": "a|b",
+        },
+        {"mb_metric": "", "mb_block": "-1", "mb_method": "", "mb_size": "-3", "mb_order": "", "mb_pair": "||"},
+        {"mb_size": "x", "mb_models": ["digits", "nope", "signs"], "mb_pair": ["a", "b"]},
+    ],
+)
+def test_links_with_odd_parameters_open_the_page(lab, params):
+    test = page(**params)
+    next(button for button in test.button if button.label == "Merge and measure all pairs").click().run()
+    assert not test.exception and test.selectbox(key="mb_metric").value == "mloss"
+    assert len(test.get("plotly_chart")) == 3

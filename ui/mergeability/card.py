@@ -5,16 +5,15 @@ import pandas as pd
 import streamlit as st
 
 from mloss_core.mergeability.metrics.registry import CATEGORIES, METRICS
-from mloss_core.mergeability.pair_names import METHODS
+from mloss_core.mergeability.pair_names import METHODS, QUALITY
 from ui import formats, jobs, theme
 from ui.formats import plain
 from ui.mergeability.choices import DEFAULT, Choice, Pairs, by_block, method_title, number_text, pair_view, quality_view
-from ui.mergeability.data import merges_request
+from ui.mergeability.data import measurable, merges_request
 from ui.mergeability.figures import profile_figure
 from ui.mergeability.foretold import Foretold, predicted_view
 from ui.mergeability.matrices import View, block_profile, mean_profile, pair_sentence, rank
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import image_needs
 
 _MEASURE = "_mb_measure"
 _CLOSE = "merged_agreement"
@@ -28,7 +27,7 @@ def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: t
     profile, mean = block_profile(blocks, first, second, column), mean_profile(blocks, column)
     title = choice.metric.title + ("" if choice.block is None else f" in block {choice.block}")
     with st.container(border=True):
-        st.markdown(pair_sentence(view, first, second, title, profile, mean))
+        st.markdown(pair_sentence(view, first, second, title, profile, mean, _profiled(column)))
         left, right = st.columns([0.5, 0.5], gap="medium")
         with left:
             st.table(_metric_table(pairs, choice.tasks, first, second), border="horizontal", hide_index=True)
@@ -42,6 +41,12 @@ def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: t
             _quality(zoo, pairs, choice, chosen)
         with st.expander("All metrics of this pair"):
             st.dataframe(_all_metrics(pairs, choice.tasks, first, second), hide_index=True, height=340)
+
+
+def _profiled(column: str) -> str:
+    """The profile's number, inside a sentence."""
+    title = METRICS[column].title
+    return "M-Loss" if column == DEFAULT else f"{title[:1].lower()}{title[1:]}"
 
 
 def _metric_table(pairs: Pairs, tasks: tuple[str, ...], first: str, second: str) -> pd.DataFrame:
@@ -112,7 +117,7 @@ def _foretold_line(foretold: Foretold, chosen: tuple[str, str]) -> list[str]:
 
 def _measured_now(zoo: ZooFacts, method: str, chosen: tuple[str, str]) -> float | None:
     """The pair's merge, measured when the button was pressed; progress in its place."""
-    if image_needs(zoo, ""):
+    if not measurable(zoo, chosen):
         return None
     params = merges_request(zoo, chosen)
     payload = jobs.known("pair_merges", params)
@@ -128,7 +133,8 @@ def _measured_now(zoo: ZooFacts, method: str, chosen: tuple[str, str]) -> float 
                 help=f"On validation images, by {len(METHODS)} methods with their default options.",
             )
         return None
-    return float(payload.meta["pairs"][0][f"normacc_{method}"])
+    value = payload.meta["pairs"][0][f"{QUALITY}{method}"]
+    return float("nan") if value is None else float(value)
 
 
 def _row_of(pairs: Pairs, chosen: tuple[str, str]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from mloss_core.recipe import MLossOptions
 from ui import jobs
 from ui.mergeability.choices import Pairs
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import image_needs
+from ui.zoo.needs import accuracy_needs, image_needs, unlabelled_tasks
 
 if TYPE_CHECKING:
     from mloss_core.lab.payloads import Payload
@@ -61,7 +61,13 @@ def lacks(zoo: ZooFacts, pairs: Pairs) -> tuple[bool, bool]:
     """Whether metrics are left to be measured, and whether merges are."""
     asked = set(pairs.numbers.columns)
     metrics = any(name not in asked for name in offered_metrics(zoo))
-    return metrics, not pairs.measured and not image_needs(zoo, "")
+    return metrics, not pairs.measured and measurable(zoo)
+
+
+def measurable(zoo: ZooFacts, tasks: Sequence[str] | None = None) -> bool:
+    """Whether merges of the tasks, all by default, can be evaluated: they need images, labels and heads."""
+    chosen = zoo.tasks if tasks is None else tasks
+    return not accuracy_needs(zoo, chosen) and not set(unlabelled_tasks(zoo)).intersection(chosen)
 
 
 def ask(flag: str, zoo: ZooFacts) -> None:

@@ -126,8 +126,10 @@ def mean_profile(blocks: pd.DataFrame, column: str) -> pd.Series:
     return blocks.groupby("block")[column].mean()
 
 
-def pair_sentence(view: View, first: str, second: str, title: str, profile: pd.Series, mean: pd.Series) -> str:
-    """What the numbers say about one pair, in words, as Markdown."""
+def pair_sentence(
+    view: View, first: str, second: str, title: str, profile: pd.Series, mean: pd.Series, profiled: str = "M-Loss"
+) -> str:
+    """What the numbers say about one pair, in words, as Markdown; `profiled` names what the profile is of."""
     place = rank(view, first, second)
     first, second = plain(first), plain(second)
     if place is None:
@@ -136,7 +138,7 @@ def pair_sentence(view: View, first: str, second: str, title: str, profile: pd.S
     parts = [f"**{first}** and **{second}** {_place_words(position, count)} by {title}."]
     if len(profile) and float(mean.sum()) > 0 and profile.sum() > 0:
         ratio = float(profile.sum() / mean.sum())
-        parts.append(f"Their M-Loss is {ratio:.2g} times that of the mean pair{_where(profile, mean)}.")
+        parts.append(f"Their {profiled} is {ratio:.2g} times that of the mean pair{_where(profile, mean)}.")
     return " ".join(parts)
 
 

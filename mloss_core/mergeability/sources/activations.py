@@ -104,8 +104,8 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     """
     grams = [centred @ centred.T for centred in (features - features.mean(0) for features in (a, b))]
     lengths = [float(np.linalg.norm(gram)) for gram in grams]
-    scale = max(float(np.abs(features).max()) for features in (a, b)) ** 2 * len(a)
-    if min(lengths) <= 1e-12 * scale:
+    scales = [float(np.abs(features).max()) ** 2 * len(features) for features in (a, b)]
+    if any(found <= 1e-12 * scale for found, scale in zip(lengths, scales, strict=True)):
         return float("nan")
     return float(np.clip(np.sum(grams[0] * grams[1]) / (lengths[0] * lengths[1]), 0.0, 1.0))
 

@@ -12,7 +12,7 @@ from mloss_core.mergeability.sources.gaps import gaps_of_pairs
 from mloss_core.mergeability.sources.geometry import geometry
 from mloss_core.mergeability.sources.gradients import gradient_identity, gradients
 from mloss_core.mergeability.sources.moments import expected_mloss_of_pairs
-from mloss_core.mergeability.sources.needs import HEAD, IMAGES, TRAINING_LABELS, VALIDATION_LABELS
+from mloss_core.mergeability.sources.needs import CALIBRATION, HEAD, IMAGES, TRAINING_LABELS, VALIDATION_LABELS
 from mloss_core.mergeability.sources.outcomes import agreement, head_identity, zero_shot
 from mloss_core.mergeability.sources.pair_mloss import mloss_identity, mloss_of_pairs
 from mloss_core.mergeability.sources.spectra import overlaps
@@ -42,7 +42,7 @@ class FactSource:
     revision: int = 0
 
 
-_SEEN = frozenset({IMAGES})
+_SEEN = frozenset({CALIBRATION})
 
 
 def _weights_alone(zoo: Zoo, pair: Pair, options: MLossOptions) -> None:
@@ -71,10 +71,7 @@ SOURCES: Mapping[str, FactSource] = MappingProxyType(
             FactSource(name="moments", compute=expected_mloss_of_pairs, identity=mloss_identity, needs=_SEEN),
             FactSource(name="gaps", compute=gaps_of_pairs, identity=mloss_identity, needs=_SEEN),
             FactSource(
-                name="zero_shot",
-                compute=zero_shot,
-                identity=head_identity,
-                needs=frozenset({IMAGES, HEAD, VALIDATION_LABELS}),
+                name="zero_shot", compute=zero_shot, identity=head_identity, needs=frozenset({HEAD, VALIDATION_LABELS})
             ),
             FactSource(name="agreement", compute=agreement, identity=head_identity, needs=frozenset({IMAGES, HEAD})),
         )

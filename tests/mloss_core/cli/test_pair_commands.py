@@ -58,6 +58,8 @@ def test_pairs_writes_accuracies_by_method(capsys, tmp_path):
         (["metrics", "--out", "table.txt"], "--out must end in .csv"),
         (["metrics", "--tasks", "apples"], "a pair needs two models"),
         (["metrics", "--workers", "0"], "at least one worker"),
+        (["metrics", "--metrics", ","], "--metrics must name at least one metric"),
+        (["metrics", "--mode", "reference", "--metrics", "ours"], "the published 28 metrics alone; mloss is none"),
         (["pairs", "--methods", "emr"], "emr gives one a task"),
         (["pairs", "--split", "train"], "the test or the val split"),
     ],

@@ -91,3 +91,9 @@ def test_the_references_table(capsys):
     found = json.loads(printed(capsys, path, *words))
     assert found["mean_pearson"] == pytest.approx(0.6917, abs=2e-3) and found["rows"] == 185
     assert len(found["metrics"]) == 28 and len(found["folds"]) == 20
+
+
+def test_a_table_that_is_read_is_not_replaced(capsys, path):
+    before = path.read_bytes()
+    assert main(["predict", str(path), "--out", str(path.parent / "." / path.name)]) == 2
+    assert "--out must not replace a file that is read" in capsys.readouterr().err and path.read_bytes() == before

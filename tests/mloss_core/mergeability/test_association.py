@@ -48,7 +48,7 @@ def test_pairs_that_share_tasks_are_not_independent():
     assert np.median(widths) > 1.3 * np.median(naive)
 
 
-@pytest.mark.parametrize("values", [[1.0] * 28, [math.nan] * 28])
+@pytest.mark.parametrize("values", [[1.0] * 28, [0.1] * 28, [0.3 + 1e-16 * i for i in range(28)], [math.nan] * 28])
 def test_a_constant_or_nothing_has_no_correlation(values):
     found = association(PAIRS, values, list(range(28)))
     assert math.isnan(found.pearson) and math.isnan(found.low)

@@ -9,7 +9,7 @@ from mloss_core.mergeability import METRICS, all_pairs, pairs, pairwise_metrics,
 from mloss_core.mergeability.sources.table import SOURCES
 from mloss_core.recipe import MLossOptions
 from mloss_core.zoo.model import Encoder
-from tests.zoos import tiny_zoo
+from tests.zoos import NoiseDataset, tiny_zoo
 
 FEW = MLossOptions(samples_per_task=4)
 
@@ -89,6 +89,27 @@ def test_a_task_without_images_or_labels_has_the_other_metrics(zoo, cache):
     headless = dataclasses.replace(zoo, heads={})
     with pytest.raises(ZooError, match=r"merged_agreement exists for no pair .* no zero-shot head for apples"):
         pairwise_metrics(headless, ["merged_agreement"], options=FEW, cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("images", "lost", "reason"),
+    [
+        (3, "mloss", "boats has 3 training images where 4 are drawn"),
+        (0, "merged_agreement", "boats has no training images"),
+    ],
+)
+def test_a_task_with_too_few_images_has_the_metrics_that_it_can_have(zoo, cache, images, lost, reason):
+    """One small dataset must not cost the others their numbers."""
+    few = NoiseDataset("boats", 4, 16, {"train": images, "val": 20, "test": 40}, 0)
+    names = ["task_vector_cosine", "mloss", "activation_l2_distance", "merged_agreement", "zero_shot_strength"]
+    frame = pairwise_metrics(
+        dataclasses.replace(zoo, datasets={**zoo.datasets, "boats": few}), names, options=FEW, cache=cache
+    )
+    with_boats = frame["task_a"].eq("boats") | frame["task_b"].eq("boats")
+    assert frame["mloss"].isna().equals(with_boats) and frame["activation_l2_distance"].isna().equals(with_boats)
+    assert frame["merged_agreement"].isna().equals(with_boats & (images == 0))
+    assert frame[["task_vector_cosine", "zero_shot_strength"]].notna().all(axis=None)
+    assert {item["reason"] for item in frame.attrs["undefined"] if item["metric"] == lost} == {reason}
 
 
 def test_permuting_the_tasks_permutes_the_table(zoo, cache, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mloss_core.caching import Cache
+from mloss_core.errors import InvalidOptionError
 from mloss_core.mergeability import pairwise_metrics
 from mloss_core.mergeability.metrics.registry import PUBLISHED
 from mloss_core.mergeability.reference_mode import reference_metrics
@@ -68,3 +69,8 @@ def test_batches_count_alike_whatever_their_size(zoo, monkeypatch):
     two = reference_metrics(zoo, ["activation_dot_product"])
     assert not np.allclose(one["activation_dot_product"], two["activation_dot_product"], rtol=1e-7)
     assert torch.get_num_threads() >= 1
+
+
+def test_metrics_that_were_not_published_are_refused(zoo):
+    with pytest.raises(InvalidOptionError, match="published 28 metrics alone; mloss is none of them"):
+        reference_metrics(zoo, ["effective_rank", "mloss"])

@@ -98,6 +98,8 @@ def test_the_sentence_says_place_ratio_and_where():
     )
     profile = block_profile(BLOCKS, "a", "c", "mloss")
     assert "spread over the blocks as in other pairs" in pair_sentence(view(), "a", "c", "M-Loss", profile, mean)
+    words = pair_sentence(view(), "a", "c", "Linear CKA", profile, mean, "linear CKA")
+    assert "Their linear CKA is" in words and "M-Loss" not in words
 
 
 def test_a_pair_without_a_number_is_not_given_one():

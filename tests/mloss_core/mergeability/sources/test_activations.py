@@ -12,6 +12,7 @@ def test_cka_is_the_feature_formula_whatever_turns_scales_and_shifts():
     assert linear_cka(a, b) == pytest.approx(expected)
     turned = 3 * a @ np.linalg.qr(draw.normal(size=(4, 4)))[0] + 5
     assert linear_cka(a, turned) == pytest.approx(1.0)
+    assert linear_cka(a, 1e-8 * turned) == pytest.approx(1.0)
 
 
 def test_a_constant_has_no_similarity():

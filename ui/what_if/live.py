@@ -22,8 +22,8 @@ QUIET, SILENT = 10.0, 120.0
 """Seconds without a new state after which the worker is looked after, and after which the page says that it is mute."""
 FIRST = 1.0
 """Seconds that a run waits for a first estimate, which is then on the screen at once."""
-EVERY = 0.3
-"""Seconds between two runs that draw what has come since."""
+EVERY, CALM = 0.3, 5.0
+"""Seconds between two runs that draw what has come since, and without news after which they become fewer."""
 HEIGHT = 350
 State = Mapping[str, Any]
 
@@ -51,23 +51,32 @@ def ask(zoo: ZooFacts, choices: Choices) -> LiveRequest | None:
 
 def live_part(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
     """Draw what is known of the recipe, wait a moment for a first estimate, and leave the rest to a fragment."""
+    held = here.live()
     if _is_over():
         _newest(zoo, choices)
-    else:
-        here.live()["first"] = not _is_known(here.live()["state"])
-        _going_on(zoo, choices, request)
+        return
+    held["first"] = not _is_known(held["state"])
+    pace = _pace()
+    st.fragment(_going_on, run_every=pace)(zoo, choices, request, pace)
 
 
-@st.fragment(run_every=EVERY)
-def _going_on(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
-    """The live figures until the last of them is there; then the page is drawn without this, and nothing runs."""
+def _going_on(zoo: ZooFacts, choices: Choices, request: LiveRequest, pace: float) -> None:
+    """The live figures until the last of them is there; then the page is drawn without this, and nothing runs.
+
+    A fragment cannot change its own pace: the page is drawn anew for that too.
+    """
     if here.live().pop("first", False):
         _first(zoo, choices, request)
         return
     _take_news(request)
     _newest(zoo, choices)
-    if _is_over():
+    if _is_over() or pace != _pace():
         st.rerun()
+
+
+def _pace() -> float:
+    """Seconds to the next look: few while news come, more when the worker has long been silent."""
+    return EVERY if time.monotonic() - here.live()["news"] < CALM else jobs.SLOW
 
 
 def _asked(params: dict[str, Any]) -> LiveRequest:

@@ -2,9 +2,10 @@
 
 import argparse
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mloss_core.cli.common import emit, json_text, names, out_file, spare, table, write_out
+from mloss_core.cli.common import emit, json_text, names, out_file, table, write_out
 from mloss_core.errors import InvalidOptionError
 from mloss_core.mergeability.metrics import METRIC_SETS
 from mloss_core.mergeability.predictor.protocols import PROTOCOLS
@@ -68,8 +69,9 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Cross-validate and print."""
     out = None if options.out is None else out_file(options.out, (".json", ".csv"))
-    if out is not None:
-        spare(out, filter(None, (*options.tables, options.new, options.replay)))
+    read = [Path(path).resolve() for path in (*options.tables, options.new, options.replay) if path is not None]
+    if out is not None and out.resolve() in read:
+        raise InvalidOptionError(f"--out must not replace a file that is read; {out} is one.")
     from mloss_core.mergeability.predictor import cross_validate, join_tables, read_table, report
 
     pairs = join_tables([read_table(path) for path in options.tables])

@@ -59,10 +59,10 @@ def _column(place: object, title: str, view: View | None, size: int, measured: V
 def _held_against(members: tuple[int, ...], measured: View | None, size: int, words: str) -> str:
     if measured is None:
         return f"{words[:1].upper()}{words[1:]}."
-    value, best = set_mean(measured.values, members), best_set(measured.values, size)
+    value = set_mean(measured.values, members)
     if not np.isfinite(value):
-        return f"{words[:1].upper()}{words[1:]}. Not all of its pairs were measured."
-    lost = 100 * (set_mean(measured.values, best) - value)
+        return f"{words[:1].upper()}{words[1:]}. None of its pairs has a measured quality."
+    lost = 100 * (set_mean(measured.values, best_set(measured.values, size)) - value)
     gap = "the best there is" if lost < 0.005 else f"{lost:.1f} points below the best set"
     return f"Measured: {100 * value:.1f} % of the individual models, {gap}. Chosen because {words}."
 

@@ -16,6 +16,7 @@ TITLES = {
     "mloss_map": "M-Loss map",
     "mergeability": "Mergeability",
     "merge": "Merge",
+    "what_if": "What-if",
     "inspect": "Inspect",
     "predictor": "Predictor",
     "theory": "Theory",

@@ -1,5 +1,6 @@
 """Merging the encoders of a zoo by a recipe: measure what guides, merge tensor by tensor, keep or stream the result."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +25,7 @@ from mloss_core.merging.results import MergedWeights, MergeResult, UpdateOnDeman
 from mloss_core.merging.sound_values import check_merged
 from mloss_core.merging.sparsifiers.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.tensor_memo import TensorMemo
-from mloss_core.placement import in_order, resolve_device
+from mloss_core.placement import in_order, one_thread, resolve_device
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
 from mloss_core.types import Progress, part, silent
@@ -103,7 +104,8 @@ def merge(
         rule = memo.kept(rule, digest_of(input_digests(chosen)))
     rule = finish(inputs, rule, recipe.post)
     run = _Run(inputs, rule, part(rest, 0.5, 1.0))
-    update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
+    with _few_threads(where, inputs.threads, data=statistics is not None):
+        update = run.keep() if out is None else run.stream(Path(out), chosen, recipe, format)
     return MergeResult(
         name=describe(recipe),
         recipe=recipe,
@@ -129,6 +131,14 @@ def _threads(zoo: Zoo, device: torch.device) -> int:
     """As many tensors at once as torch would use threads for one of them."""
     large = zoo.pretrained.parameters * len(zoo.tasks) >= _AT_ONCE
     return torch.get_num_threads() if large and device.type == "cpu" else 1
+
+
+def _few_threads(device: torch.device, threads: int, *, data: bool) -> contextlib.AbstractContextManager[None]:
+    """One thread for tensors so small that several gain nothing and only wait for each other on a busy machine.
+
+    Methods that measure on images while they merge keep the threads that encoding is worth.
+    """
+    return one_thread() if threads == 1 and device.type == "cpu" and not data else contextlib.nullcontext()
 
 
 def _check_order(recipe: Recipe, zoo: Zoo) -> None:

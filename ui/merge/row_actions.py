@@ -16,6 +16,7 @@ from ui.formats import plain, short_digest, size
 from ui.merge import state as merge_state
 from ui.merge.entries import MAX_NAME, Entry, row_key
 from ui.merge.processors import editable, open_processors
+from ui.what_if.links import can_move, open_what_if
 from ui.zoo.facts import ZooFacts
 
 HINT = "Select rows to chart them; select one merge to rename it, repeat it from the command line or download it."
@@ -106,6 +107,17 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
         if known
         else "The builder holds each processor once, in a fixed order: edit this recipe as a command.",
     )
+    movable = can_move(recipe)
+    if st.button(
+        "What if",
+        key="mg_what_if",
+        icon=":material/tune:",
+        disabled=not movable,
+        help="Moves k, e, blocks and scale of this recipe and shows at once what changes."
+        if movable
+        else "What-if moves recipes of one model, without processors.",
+    ):
+        open_what_if(recipe)
     with st.popover("Rename", icon=":material/label:"):
         widget = f"mg_name_{row_key(recipe)}"
         st.text_input(

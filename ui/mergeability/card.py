@@ -13,6 +13,7 @@ from ui.mergeability.data import measurable, merges_request
 from ui.mergeability.figures import profile_figure
 from ui.mergeability.foretold import Foretold, predicted_view
 from ui.mergeability.matrices import View, block_profile, mean_profile, pair_sentence, rank
+from ui.what_if.links import open_plane
 from ui.zoo.facts import ZooFacts
 
 _MEASURE = "_mb_measure"
@@ -39,6 +40,13 @@ def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: t
                     alt=f"{METRICS[column].title} of {first} and {second} by block against the mean pair.",
                 )
             _quality(zoo, pairs, choice, chosen)
+        if measurable(zoo, chosen) and st.button(
+            "Plane of this pair",
+            key="mb_plane",
+            icon=":material/tune:",
+            help="Accuracy over both models' factors, with the usual merges as points and the barrier between the two.",
+        ):
+            open_plane(first, second)
         with st.expander("All metrics of this pair"):
             st.dataframe(_all_metrics(pairs, choice.tasks, first, second), hide_index=True, height=340)
 
@@ -82,7 +90,7 @@ def _rows(pairs: Pairs, tasks: tuple[str, ...], first: str, second: str) -> dict
 def _quality(zoo: ZooFacts, pairs: Pairs, choice: Choice, chosen: tuple[str, str]) -> None:
     """What was foretold and measured of the pair's merge, and a button that measures it."""
     method = choice.method or "average"
-    foretold = predicted_view(zoo, pairs, choice.tasks, choice.method)
+    foretold = predicted_view(pairs, choice.tasks, choice.method)
     lines = _foretold_line(foretold, chosen)
     measured = None if choice.method is None else quality_view(pairs, choice.tasks, method).value(*chosen)
     if measured is None or not np.isfinite(measured):

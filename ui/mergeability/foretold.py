@@ -11,7 +11,6 @@ from mloss_core.errors import MLossCoreError
 from mloss_core.mergeability.pair_names import QUALITY
 from ui.mergeability.choices import Pairs, method_title
 from ui.mergeability.matrices import View, matrix
-from ui.zoo.facts import ZooFacts
 
 if TYPE_CHECKING:
     from mloss_core.mergeability.predictor import Prediction
@@ -37,21 +36,24 @@ class Foretold:
     predictions: "dict[frozenset[str], Prediction]"
 
 
-def predicted_view(zoo: ZooFacts, pairs: Pairs, tasks: tuple[str, ...], method: str | None) -> Foretold:
+def predicted_view(pairs: Pairs, tasks: tuple[str, ...], method: str | None) -> Foretold:
     """The predictions for all pairs of the chosen tasks."""
     try:
-        values, words, found = _predicted(zoo.name, zoo.digest, method or "average", len(pairs.numbers.columns), pairs)
+        values, words, found = _predicted(_content(pairs.numbers), method or "average", pairs)
     except MLossCoreError as error:
         return Foretold(None, str(error).rstrip("."), {})
     frame = pairs.numbers[["task_a", "task_b"]].assign(predicted=values)
     return Foretold(View(tasks, matrix(frame, tasks, "predicted"), True), words, found)
 
 
+def _content(numbers: pd.DataFrame) -> str:
+    """What predictions follow from: all numbers, and what they are called."""
+    return f"{list(numbers.columns)} {int(pd.util.hash_pandas_object(numbers, index=False).sum())} {len(numbers)}"
+
+
 @st.cache_data(max_entries=16, show_spinner=False)
-def _predicted(
-    zoo: str, digest: str, method: str, columns: int, _pairs: Pairs
-) -> "tuple[np.ndarray, str, dict[frozenset[str], Prediction]]":
-    """Kept by zoo, method and number of columns: measuring more makes another request."""
+def _predicted(content: str, method: str, _pairs: Pairs) -> "tuple[np.ndarray, str, dict[frozenset[str], Prediction]]":
+    """Kept by the pairs' content and the method."""
     from mloss_core.mergeability.predictor import cross_validate, fit_predictor
 
     target, numbers = f"{QUALITY}{method}", _pairs.numbers

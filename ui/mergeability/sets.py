@@ -28,7 +28,7 @@ def which_to_merge(zoo: ZooFacts, pairs: Pairs, tasks: tuple[str, ...], method: 
     measured = None if method is None else quality_view(pairs, tasks, method)
     usual = METRICS[DEFAULT] if DEFAULT in pairs.numbers else pairs.metrics[0]
     by_metric = pair_view(pairs, tasks, usual, None)
-    foretold = predicted_view(zoo, pairs, tasks, method)
+    foretold = predicted_view(pairs, tasks, method)
     columns = st.columns(3, gap="medium")
     _column(columns[0], f"By {usual.title}", by_metric, size, measured, "the mean of its pairs is lowest of all sets")
     _column(columns[1], "By prediction", foretold.view, size, measured, foretold.words)

@@ -1,0 +1,27 @@
+"""The way to the What-if page from others: a recipe to move, or the plane of a pair."""
+
+import streamlit as st
+
+from mloss_core.merging.methods import METHODS
+from mloss_core.recipe import Recipe
+from ui.what_if import state as here
+
+PAGE = "pages/what_if.py"
+
+
+def can_move(recipe: Recipe) -> bool:
+    """Whether the page can show a recipe: one merged model, without steps before or after the method."""
+    return METHODS[recipe.method].output == "single" and not recipe.pre and not recipe.post
+
+
+def open_what_if(recipe: Recipe) -> None:
+    """Switch to the page with all controls set to a recipe."""
+    here.open_recipe(recipe)
+    st.switch_page(PAGE)
+
+
+def open_plane(first: str, second: str) -> None:
+    """Switch to the page at the plane of two models."""
+    st.session_state[here.VIEW] = "plane"
+    st.session_state[f"{here.PAIR}_a"], st.session_state[f"{here.PAIR}_b"] = first, second
+    st.switch_page(PAGE)

@@ -1,19 +1,17 @@
 """The left column of the Merge page: choose a method, its options and blocks, see the keep rates, add the recipe."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
 from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
-from mloss_core.mloss.report import MLossReport
 from mloss_core.recipe import MLossOptions
-from ui import jobs, state, theme
+from ui import state, theme
 from ui.formats import plain
+from ui.guided_blocks import Scores, block_choice, node_scores
 from ui.merge import state as merge_state
-from ui.merge.draft import ALL, CUSTOM, Draft, block_choices, block_means, chosen_blocks, is_guided, make_draft
+from ui.merge.draft import Draft, block_means, is_guided, make_draft
 from ui.merge.entries import Entry
-from ui.merge.figures import block_strip, toggled
 from ui.merge.keep import KeepProfile, budget_sentence, keep_bars, keep_profile
 from ui.merge.method_card import card
 from ui.merge.presets import leave_preset, preset_choice, preset_note, upload, upload_problem
@@ -21,12 +19,9 @@ from ui.merge.processors import processor_choice
 from ui.merge.tuning import tuning_section
 from ui.options_form import options_form
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import image_needs
 
 DEFAULT_METHOD = "m_ties"
-_STRIP = state.key(merge_state.PAGE, "strip")
 _PRESET_WORDS = {"paper": "Paper", "reference": "Code"}
-Scores = Mapping[int, np.ndarray]
 
 
 def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile | None]:
@@ -54,9 +49,16 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     scores = None
     if guided:
         with preview:
-            scores = _scores(zoo, tasks, mloss)
+            scores = node_scores(zoo, tasks, mloss)
         with blocks_slot:
-            blocks = _block_choice(zoo, None if scores is None else block_means(scores))
+            blocks = block_choice(
+                merge_state.PAGE,
+                zoo,
+                None if scores is None else block_means(scores),
+                help="Where the keep rate follows M-Loss. The other blocks keep k in every row. The numbered sets are "
+                "the papers'.",
+                pills=True,
+            )
     else:
         blocks = None
     draft = make_draft(
@@ -146,72 +148,6 @@ def _seed(wanted: bool) -> int:
             help="Keys the random choices; another seed shows how much they matter.",
         )
     return int(seed or 0)
-
-
-def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores | None:
-    """Node M-Loss by block of the chosen models, measured when it is not yet known."""
-    if len(tasks) < 2:
-        return None
-    sentence = image_needs(zoo, "M-Loss needs", tasks)
-    if sentence:
-        st.info(sentence, icon=":material/info:")
-        return None
-    params = {"zoo": zoo.name, "tasks": None if tuple(tasks) == zoo.tasks else list(tasks), "mloss": mloss.to_dict()}
-    payload = jobs.job_payload("measure", params, label="Measuring M-Loss")
-    if payload is None:
-        return None
-    report = MLossReport.from_entry(payload.meta, payload.arrays)
-    return dict(zip(report.blocks, report.values, strict=True))
-
-
-def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int, ...] | None:
-    choices = block_choices(zoo.layers)
-    choice = st.segmented_control(
-        "Blocks",
-        list(choices),
-        default=ALL,
-        required=True,
-        key=merge_state.BLOCKS,
-        bind=state.BIND,
-        wrap=True,
-        format_func=lambda word: choices.get(word, word),
-        help="Where the keep rate follows M-Loss. The other blocks keep k in every row. The numbered sets are the "
-        "papers'.",
-    )
-    choice = choice if choice in choices else ALL
-    merge_state.restore_custom_blocks(zoo.layers)
-    custom = merge_state.held(merge_state.CUSTOM_BLOCKS) or []
-    picked = chosen_blocks(choice, custom, zoo.layers, mloss)
-    shown = tuple(range(zoo.layers)) if picked is None else picked
-    theme.show(
-        block_strip(zoo.layers, shown, mloss),
-        key=_STRIP,
-        on_select=_strip_clicked(shown, zoo.layers),
-        alt=f"Blocks whose keep rate follows M-Loss: {', '.join(map(str, shown)) or 'none'}.",
-    )
-    if choice == CUSTOM:
-        custom = st.pills(
-            "Custom blocks",
-            range(zoo.layers),
-            selection_mode="multi",
-            key=merge_state.CUSTOM_BLOCKS,
-            persist_state="session",
-            wrap=True,
-            label_visibility="collapsed",
-        )
-        picked = chosen_blocks(CUSTOM, custom or [], zoo.layers, mloss)
-    merge_state.mirror_custom_blocks(choice == CUSTOM)
-    return picked
-
-
-def _strip_clicked(shown: Sequence[int], layers: int) -> Callable[[], None]:
-    def clicked() -> None:
-        block = theme.selected_id(st.session_state.get(_STRIP))
-        if isinstance(block, int):
-            st.session_state[merge_state.BLOCKS] = CUSTOM
-            st.session_state[merge_state.CUSTOM_BLOCKS] = toggled(shown, block, layers)
-
-    return clicked
 
 
 def _profile(draft: Draft, scores: Scores | None, seed: int) -> KeepProfile | None:

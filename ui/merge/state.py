@@ -8,7 +8,7 @@ import streamlit as st
 from mloss_core.errors import MLossCoreError
 from mloss_core.recipe import MLossOptions, Recipe
 from ui import state
-from ui.merge.draft import ALL, CUSTOM
+from ui.guided_blocks import set_blocks
 from ui.merge.entries import MAX_TEXT, Entry, add_entries, entries_from_text, entries_to_text, remove, rename
 from ui.merge.results import starting_entries
 from ui.options_form import fill_form
@@ -91,30 +91,11 @@ def open_in_builder(recipe: Recipe, options_type: type) -> None:
     """Set the builder to a recipe. A callback."""
     st.session_state[METHOD] = recipe.method
     fill_form(options_type, form_key(recipe.method), recipe.options)
-    st.session_state[BLOCKS] = ALL if recipe.blocks is None else CUSTOM
-    if recipe.blocks is not None:
-        st.session_state[CUSTOM_BLOCKS] = list(recipe.blocks)
+    set_blocks(PAGE, recipe.blocks)
     if recipe.tasks is not None:
         st.session_state[MODELS] = list(recipe.tasks)
     st.session_state[SEED] = recipe.seed
     st.session_state[PRESET] = "reference" if recipe.mloss == MLossOptions.preset("reference") else "paper"
-
-
-def restore_custom_blocks(layers: int) -> None:
-    """Give the custom blocks' widget the link's value before it is first drawn, and only blocks that exist.
-
-    The widget is not bound to the address: clicks on the strip set it before it is there, which a bound one loses.
-    """
-    if CUSTOM_BLOCKS not in st.session_state:
-        words = st.query_params.get(CUSTOM_BLOCKS, "")[:200].split(",")
-        st.session_state[CUSTOM_BLOCKS] = sorted({int(word) for word in words if word.isascii() and word.isdigit()})
-    state.prune(CUSTOM_BLOCKS, range(layers))
-
-
-def mirror_custom_blocks(used: bool) -> None:
-    """Write the custom blocks to the URL while they are in use."""
-    held = ",".join(map(str, st.session_state.get(CUSTOM_BLOCKS) or ()))
-    state.write(CUSTOM_BLOCKS, held if used and held else None)
 
 
 def use_as_baseline(key: str) -> None:

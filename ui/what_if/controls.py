@@ -1,29 +1,23 @@
 """The left column: method, its options, blocks, seed and images. Every choice is in the address."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import streamlit as st
 
 from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
-from mloss_core.mloss.report import MLossReport
 from mloss_core.recipe import MLossOptions
-from ui import jobs, state, theme
+from ui import state
 from ui.formats import plain
-from ui.merge.draft import ALL, CUSTOM, Draft, block_choices, block_means, chosen_blocks, is_guided, make_draft
-from ui.merge.figures import block_strip, toggled
+from ui.guided_blocks import Scores, block_choice, node_scores
+from ui.merge.draft import Draft, block_means, is_guided, make_draft
 from ui.options_form import options_form
 from ui.what_if import state as here
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import image_needs
 
 DEFAULT_METHOD = "m_ties"
 SPLITS = {"val": "Validation", "test": "Test"}
 LIMITS = {"100": 100, "500": 500, "2000": 2000, "All": None}
 """Images of each task that count as all on a folder of checkpoints."""
-_STRIP = state.key(here.PAGE, "strip")
-Scores = Mapping[int, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +52,15 @@ def controls(zoo: ZooFacts) -> Choices:
     if guided:
         with blocks_slot:
             slot = st.container()
-            scores = _scores(zoo, tasks, mloss)
+            scores = node_scores(zoo, tasks, mloss)
             with slot:
-                blocks = _block_choice(zoo, None if scores is None else block_means(scores))
+                blocks = block_choice(
+                    here.PAGE,
+                    zoo,
+                    None if scores is None else block_means(scores),
+                    help="Where the keep rate follows M-Loss; the other blocks keep k in every row. Click the strip to "
+                    "choose.",
+                )
     draft = make_draft(name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
     if draft.problem:
         st.caption(f":material/info: {plain(draft.problem)}")
@@ -133,55 +133,3 @@ def _seed(wanted: bool) -> int:
         "Seed", 0, 2**31 - 1, 0, key=here.SEED, bind=state.BIND, help="Keys the random choices of this method."
     )
     return int(seed or 0)
-
-
-def _scores(zoo: ZooFacts, tasks: Sequence[str], mloss: MLossOptions) -> Scores | None:
-    """Node M-Loss by block of the chosen models, measured when it is not yet known."""
-    if len(tasks) < 2:
-        return None
-    sentence = image_needs(zoo, "M-Loss needs", tasks)
-    if sentence:
-        st.info(sentence, icon=":material/info:")
-        return None
-    params = {"zoo": zoo.name, "tasks": None if tuple(tasks) == zoo.tasks else list(tasks), "mloss": mloss.to_dict()}
-    payload = jobs.job_payload("measure", params, label="Measuring M-Loss")
-    if payload is None:
-        return None
-    report = MLossReport.from_entry(payload.meta, payload.arrays)
-    return dict(zip(report.blocks, report.values, strict=True))
-
-
-def _block_choice(zoo: ZooFacts, mloss: Mapping[int, float] | None) -> tuple[int, ...] | None:
-    choices = block_choices(zoo.layers)
-    choice = st.segmented_control(
-        "Blocks",
-        list(choices),
-        default=ALL,
-        required=True,
-        key=here.BLOCKS,
-        bind=state.BIND,
-        wrap=True,
-        format_func=lambda word: choices.get(word, word),
-        help="Where the keep rate follows M-Loss; the other blocks keep k in every row. Click the strip to choose.",
-    )
-    choice = choice if choice in choices else ALL
-    custom = here.restore_custom_blocks(zoo.layers)
-    picked = chosen_blocks(choice, custom, zoo.layers, mloss)
-    shown = tuple(range(zoo.layers)) if picked is None else picked
-    theme.show(
-        block_strip(zoo.layers, shown, mloss),
-        key=_STRIP,
-        on_select=_strip_clicked(shown, zoo.layers),
-        alt=f"Blocks whose keep rate follows M-Loss: {', '.join(map(str, shown)) or 'none'}.",
-    )
-    here.mirror_custom_blocks(choice == CUSTOM)
-    return picked
-
-
-def _strip_clicked(shown: Sequence[int], layers: int) -> Callable[[], None]:
-    def clicked() -> None:
-        block = theme.selected_id(st.session_state.get(_STRIP))
-        if isinstance(block, int):
-            here.jump_to_blocks(tuple(toggled(shown, block, layers)))
-
-    return clicked

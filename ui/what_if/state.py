@@ -8,7 +8,7 @@ import streamlit as st
 from mloss_core.merging.methods import METHODS
 from mloss_core.recipe import Recipe
 from ui import state
-from ui.merge.draft import ALL, CUSTOM
+from ui.guided_blocks import set_blocks
 from ui.options_form import fill_form, widget_key
 
 PAGE = "wi"
@@ -40,35 +40,17 @@ def jump(recipe: Recipe, values: Mapping[str, Any]) -> None:
 
 def jump_to_blocks(blocks: tuple[int, ...]) -> None:
     """Let M-Loss keep rates apply in these blocks alone. A callback."""
-    st.session_state[BLOCKS] = CUSTOM
-    st.session_state[CUSTOM_BLOCKS] = list(blocks)
+    set_blocks(PAGE, blocks)
 
 
 def open_recipe(recipe: Recipe) -> None:
     """Set all controls to a recipe. A callback, or before the page is drawn."""
     st.session_state[METHOD] = recipe.method
     fill_form(METHODS[recipe.method].options_type, form_key(recipe.method), recipe.options)
-    st.session_state[BLOCKS] = ALL if recipe.blocks is None else CUSTOM
-    if recipe.blocks is not None:
-        st.session_state[CUSTOM_BLOCKS] = list(recipe.blocks)
+    set_blocks(PAGE, recipe.blocks)
     if recipe.tasks is not None:
         st.session_state[MODELS] = list(recipe.tasks)
     st.session_state[SEED] = recipe.seed
-
-
-def restore_custom_blocks(layers: int) -> list[int]:
-    """The custom blocks: of this session, else of the link, and only those that exist."""
-    if CUSTOM_BLOCKS not in st.session_state:
-        words = st.query_params.get(CUSTOM_BLOCKS, "")[:200].split(",")
-        st.session_state[CUSTOM_BLOCKS] = sorted({int(word) for word in words if word.isascii() and word.isdigit()})
-    state.prune(CUSTOM_BLOCKS, range(layers))
-    return list(st.session_state[CUSTOM_BLOCKS] or ())
-
-
-def mirror_custom_blocks(used: bool) -> None:
-    """Write the custom blocks to the URL while they are in use."""
-    held = ",".join(map(str, st.session_state.get(CUSTOM_BLOCKS) or ()))
-    state.write(CUSTOM_BLOCKS, held if used and held else None)
 
 
 def shown() -> tuple[str, ...]:

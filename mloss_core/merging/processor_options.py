@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from mloss_core.merging.sparsifiers.keep_rates import RANKINGS, SCHEDULES
+from mloss_core.merging.flat.options import keep_rate_option, ranking_option, schedule_option, span_option
 from mloss_core.merging.sparsifiers.steps import Drop, RowGuide
 from mloss_core.options import check_options, option
 
@@ -13,14 +13,8 @@ RULES = ("magnitude", "bernoulli")
 class DropOptions:
     """Drop at random and rescale."""
 
-    keep_rate: float = option(
-        0.7,
-        label="Keep rate",
-        letter="k",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        help="Chance that an entry of a task vector stays; what stays is divided by it.",
+    keep_rate: float = keep_rate_option(
+        0.7, "Chance that an entry of a task vector stays; what stays is divided by it."
     )
 
     def __post_init__(self) -> None:
@@ -35,37 +29,10 @@ class DropOptions:
 class GuideOptions:
     """Keep rates from M-Loss for the rows of the scored weights; all else stays as it is."""
 
-    keep_rate: float = option(
-        0.8,
-        label="Keep rate",
-        letter="k",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        help="Fraction kept in the least conflicted row.",
-    )
-    span: float = option(
-        0.1,
-        label="Span",
-        letter="e",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.025,
-        help="How far the keep rate falls from the least to the most conflicted row; 0 is the control without M-Loss.",
-    )
-    ranking: str = option(
-        "rank",
-        label="Ranking",
-        choices=RANKINGS,
-        help="How M-Loss becomes a place in the span. reversed, random, uniform (same budget) and none are controls.",
-    )
-    schedule: str = option(
-        "one_sided",
-        label="Schedule",
-        choices=tuple(SCHEDULES),
-        advanced=True,
-        help="Where the span lies: below the keep rate, on both sides of it, or around it with the mean kept.",
-    )
+    keep_rate: float = keep_rate_option(0.8, "Fraction kept in the least conflicted row.")
+    span: float = span_option()
+    ranking: str = ranking_option()
+    schedule: str = schedule_option()
     rule: str = option(
         "magnitude",
         label="Scored rows",

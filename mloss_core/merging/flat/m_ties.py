@@ -2,10 +2,16 @@
 
 import dataclasses
 
-from mloss_core.merging.flat.options import FlatOptions, keep_rate_option, scale_option
+from mloss_core.merging.flat.options import (
+    FlatOptions,
+    keep_rate_option,
+    ranking_option,
+    scale_option,
+    schedule_option,
+    span_option,
+)
 from mloss_core.merging.flat.plan import FlatPlan
 from mloss_core.merging.record import Method, MethodCard
-from mloss_core.merging.sparsifiers.keep_rates import RANKINGS, SCHEDULES
 from mloss_core.merging.sparsifiers.steps import RowGuide, Trim
 from mloss_core.options import option
 
@@ -15,28 +21,9 @@ class MTiesOptions(FlatOptions):
     """TIES whose trim keeps less of the rows where M-Loss says that the models conflict."""
 
     keep_rate: float = keep_rate_option(0.8, "Fraction kept in the least conflicted row, and in the other tensors.")
-    span: float = option(
-        0.1,
-        label="Span",
-        letter="e",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.025,
-        help="How far the keep rate falls from the least to the most conflicted row; 0 is the control without M-Loss.",
-    )
-    ranking: str = option(
-        "rank",
-        label="Ranking",
-        choices=RANKINGS,
-        help="How M-Loss becomes a place in the span. reversed, random, uniform (same budget) and none are controls.",
-    )
-    schedule: str = option(
-        "one_sided",
-        label="Schedule",
-        choices=tuple(SCHEDULES),
-        advanced=True,
-        help="Where the span lies: below the keep rate, on both sides of it, or around it with the mean kept.",
-    )
+    span: float = span_option()
+    ranking: str = ranking_option()
+    schedule: str = schedule_option()
     others: str = option(
         "tensor",
         label="Other tensors",

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from mloss_core.merging.flat.plan import FlatPlan
+from mloss_core.merging.sparsifiers.keep_rates import RANKINGS, SCHEDULES
 from mloss_core.options import check_options, option
 
 
@@ -28,6 +29,40 @@ def scale_option(default: float, letter: str = "λ", more: str = "") -> Any:
         maximum=5.0,
         step=0.05,
         help=f"Factor of the merged update; 0 gives the pretrained model back, below 0 makes it forget. {more}".strip(),
+    )
+
+
+def span_option() -> Any:
+    """How far keep rates fall by M-Loss: papers' e."""
+    return option(
+        0.1,
+        label="Span",
+        letter="e",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.025,
+        help="How far the keep rate falls from the least to the most conflicted row; 0 is the control without M-Loss.",
+    )
+
+
+def ranking_option() -> Any:
+    """How M-Loss orders rows."""
+    return option(
+        "rank",
+        label="Ranking",
+        choices=RANKINGS,
+        help="How M-Loss becomes a place in the span. reversed, random, uniform (same budget) and none are controls.",
+    )
+
+
+def schedule_option() -> Any:
+    """Where the span lies around the keep rate."""
+    return option(
+        "one_sided",
+        label="Schedule",
+        choices=tuple(SCHEDULES),
+        advanced=True,
+        help="Where the span lies: below the keep rate, on both sides of it, or around it with the mean kept.",
     )
 
 

@@ -14,7 +14,7 @@ from mloss_core.evaluation.tables import rows_of
 from mloss_core.mergeability.pair_names import BASELINES, METHODS
 from mloss_core.mergeability.pairs import all_pairs
 from mloss_core.mergeability.sources.table import Pair
-from mloss_core.merging.methods import check_recipe
+from mloss_core.merging.methods import check_recipe, spelt_out
 from mloss_core.merging.zoo_merge import merge
 from mloss_core.recipe import Recipe
 from mloss_core.state_dicts import tensor_digest
@@ -86,7 +86,7 @@ def pair_accuracies(
 
 
 def checked_recipes(methods: Sequence[str | Recipe]) -> dict[str, Recipe]:
-    """Recipes by method, each with one merged model and named once.
+    """Recipes by method, each with one merged model, named once, and with all its options: tables outlive defaults.
 
     Raises:
         UnknownNameError, InvalidOptionError: a method that does not exist, gives one model a task, or comes twice.
@@ -101,7 +101,7 @@ def checked_recipes(methods: Sequence[str | Recipe]) -> dict[str, Recipe]:
             )
         if recipe.method in recipes:
             raise InvalidOptionError(f"each method must be named once; found {recipe.method} twice.")
-        recipes[recipe.method] = recipe
+        recipes[recipe.method] = spelt_out(recipe)
     return recipes
 
 

@@ -68,6 +68,16 @@ def check_recipe(recipe: Recipe) -> tuple[Method, Any]:
     return _checked(recipe, method)
 
 
+def spelt_out(recipe: Recipe) -> Recipe:
+    """The recipe with every option of its method written out, so that it means the same should a default change.
+
+    Raises:
+        UnknownNameError, InvalidOptionError: as in `check_recipe`.
+    """
+    _, options = check_recipe(recipe)
+    return recipe.replace(options=dataclasses.asdict(options))
+
+
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _checked(recipe: Recipe, method: Method) -> tuple[Method, Any]:
     options: Any = build_options(method.options_type, recipe.options)

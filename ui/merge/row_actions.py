@@ -1,6 +1,5 @@
 """What can be done with the selected rows of the comparison."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import streamlit as st
 from mloss_core.evaluation.controls import is_guided, missing_controls
 from mloss_core.evaluation.rows import EvaluationRow
 from mloss_core.merging.labels import command
-from mloss_core.merging.methods import METHODS, check_recipe
+from mloss_core.merging.methods import METHODS, spelt_out
 from mloss_core.recipe import Recipe
 from ui import jobs
 from ui.formats import plain, short_digest, size
@@ -136,7 +135,7 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
     with st.popover("Download", icon=":material/download:"):
         st.download_button(
             "Recipe (JSON)",
-            full_json(recipe),
+            spelt_out(recipe).to_json(),
             f"{file_stem(entry)}.json",
             "application/json",
             key="mg_get_recipe",
@@ -192,9 +191,3 @@ def file_stem(entry: Entry) -> str:
     kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter == ".") else "-" for letter in words)
     parts = (part.strip(".") for part in kept.split("-"))
     return "-".join(part for part in parts if part) or entry.recipe.method
-
-
-def full_json(recipe: Recipe) -> str:
-    """The recipe with every option written out, so that it means the same should a default change."""
-    _, options = check_recipe(recipe)
-    return recipe.replace(options=dataclasses.asdict(options)).to_json()

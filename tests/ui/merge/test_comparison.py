@@ -1,12 +1,12 @@
 import pytest
 
 from mloss_core.evaluation.rows import EvaluationRow
-from mloss_core.merging.methods import tidy
+from mloss_core.merging.methods import spelt_out, tidy
 from mloss_core.recipe import Recipe
 from tests.ui.merge.test_rows import row
 from ui.merge.comparison import shown_rows
 from ui.merge.entries import Entry
-from ui.merge.row_actions import file_stem, full_json
+from ui.merge.row_actions import file_stem
 
 ROWS = [
     row("zero_shot", "zero_shot"),
@@ -48,7 +48,7 @@ def test_file_names_are_plain_letters():
 
 def test_a_downloaded_recipe_writes_every_option_out():
     recipe = tidy(Recipe(method="ties", options={"keep_rate": 0.2, "scale": 0.5}))
-    read = Recipe.from_json(full_json(recipe))
+    read = Recipe.from_json(spelt_out(recipe).to_json())
     assert dict(read.options) == {
         "keep_rate": 0.2,
         "scope": "global",

@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--zoo", required=True)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--title", help="for people, where the zoo has none of its own")
     parser.add_argument("--split", default="test")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=FOLDER)
@@ -46,6 +47,7 @@ def main() -> None:
     metrics = pairwise_metrics(zoo, options=mloss)
     merges = pair_accuracies(zoo, recipes, chosen.split)
     facts = {
+        **({} if chosen.title is None else {"title": chosen.title}),
         "tasks": list(zoo.tasks),
         **merges.attrs,
         "mloss": mloss.to_dict(),

@@ -62,11 +62,7 @@ def pairwise_metrics(
 
     asked = {name: get_metric(name) for name in (METRICS if names is None else names)}
     pairs = all_pairs(zoo.check_tasks(tasks))
-    wanted = list(dict.fromkeys(metric.facts for metric in asked.values()))
-    facts: dict[str, dict[Pair, Facts | Undefined]] = {}
-    for position, name in enumerate(wanted):
-        step = part(progress, position / len(wanted), (position + 1) / len(wanted))
-        facts[name] = _available(zoo, name, pairs, options, step, cache)
+    facts = _of_sources(zoo, list(asked.values()), pairs, options, progress, cache)
     _refuse_empty(asked, facts, names is not None)
     frame = pandas.DataFrame(pairs, columns=["task_a", "task_b"])
     undefined: list[dict[str, str]] = []
@@ -80,8 +76,8 @@ def fill_facts(
     zoo: Zoo, names: Sequence[str] | None, pairs: Sequence[Pair], options: MLossOptions, cache: Cache | None = None
 ) -> None:
     """Compute the facts of some pairs that these metrics need, where they can be had, and leave them in the cache."""
-    for source in dict.fromkeys(get_metric(name).facts for name in (METRICS if names is None else names)):
-        _available(zoo, source, pairs, options, silent, cache)
+    metrics = [get_metric(name) for name in (METRICS if names is None else names)]
+    _of_sources(zoo, metrics, pairs, options, silent, cache)
 
 
 def _available(
@@ -118,16 +114,8 @@ def pairwise_mloss(
     Returns:
         One row a pair and block: task_a, task_b, block, mloss (mean over nodes), normalised.
     """
-    import pandas
-
-    pairs = all_pairs(zoo.check_tasks(tasks))
-    facts = facts_of_pairs(zoo, "mloss", pairs, options, progress=progress, cache=cache)
-    rows = [
-        (*pair, block, float(facts[pair]["mloss"][block]), float(facts[pair]["normalised"][block]))
-        for pair in pairs
-        for block in range(zoo.architecture.layers)
-    ]
-    return pandas.DataFrame(rows, columns=["task_a", "task_b", "block", "mloss", "normalised"])
+    frame = pairwise_blocks(zoo, ("mloss", "mloss_normalised"), tasks, options, progress, cache)
+    return frame.rename(columns={"mloss_normalised": "normalised"})
 
 
 def pairwise_blocks(
@@ -149,13 +137,28 @@ def pairwise_blocks(
     pairs, count = all_pairs(zoo.check_tasks(tasks)), zoo.architecture.layers
     rows = [(*pair, block) for pair in pairs for block in range(count)]
     frame = pandas.DataFrame(rows, columns=["task_a", "task_b", "block"])
-    for position, metric in enumerate(metrics):
-        step = part(progress, position / len(metrics), (position + 1) / len(metrics))
-        facts = _available(zoo, metric.facts, pairs, options, step, cache)
-        found = [facts[pair] for pair in pairs]
+    facts = _of_sources(zoo, metrics, pairs, options, progress, cache)
+    for metric in metrics:
+        found = [facts[metric.facts][pair] for pair in pairs]
         values = [[math.nan] * count if isinstance(one, Undefined) else one[str(metric.blocks)] for one in found]
         frame[metric.name] = [float(value) for row in values for value in row]
     return frame
+
+
+def _of_sources(
+    zoo: Zoo,
+    metrics: Sequence[Metric],
+    pairs: Sequence[Pair],
+    options: MLossOptions | None,
+    progress: Progress,
+    cache: Cache | None,
+) -> dict[str, dict[Pair, Facts | Undefined]]:
+    """Facts of the pairs from every source that the metrics need, each asked once."""
+    wanted = list(dict.fromkeys(metric.facts for metric in metrics))
+    return {
+        name: _available(zoo, name, pairs, options, part(progress, at / len(wanted), (at + 1) / len(wanted)), cache)
+        for at, name in enumerate(wanted)
+    }
 
 
 def facts_of_pairs(

@@ -65,7 +65,7 @@ def _predicted(content: str, method: str, _pairs: Pairs) -> "tuple[np.ndarray, s
         words = "the prediction, by folds that left out one of the two tasks, is highest"
         return values.to_numpy(float), words, {}
     teacher = _teacher(target, metrics)
-    found = fit_predictor(teacher, metrics, target).predict(_finite(numbers, metrics))
+    found = fit_predictor(teacher, metrics, target).predict(numbers[["task_a", "task_b", *metrics]])
     words = f"the prediction is highest; it was learnt on the twenty drawn tasks of the lab ({method_title(method)})"
     beyond = sum(bool(one.outside) for one in found)
     if beyond:
@@ -85,7 +85,3 @@ def _teacher(target: str, metrics: list[str]) -> pd.DataFrame:
     if lacking:
         raise ZooError(f"the lab's own pairs lack {', '.join(lacking)}.")
     return found.numbers
-
-
-def _finite(numbers: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    return numbers[["task_a", "task_b", *metrics]]

@@ -10,12 +10,11 @@ from ui.formats import plain
 from ui.mergeability.choices import DEFAULT, Pairs, method_title, pair_view, quality_view
 from ui.mergeability.foretold import predicted_view
 from ui.mergeability.matrices import View
-from ui.zoo.facts import ZooFacts
 
 SIZE = state.key("mb", "size")
 
 
-def which_to_merge(zoo: ZooFacts, pairs: Pairs, tasks: tuple[str, ...], method: str | None) -> None:
+def which_to_merge(pairs: Pairs, tasks: tuple[str, ...], method: str | None) -> None:
     """The three answers side by side, each held against what was measured."""
     st.subheader("Which of these should I merge?", anchor=False)
     if len(tasks) < 3:

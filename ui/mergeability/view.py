@@ -63,7 +63,7 @@ def _show(zoo: ZooFacts, pairs: Pairs, choice: Choice) -> None:
             pair_card(zoo, pairs, view, choice, chosen)
     if choice.method is not None and chosen is not None:
         pair_card(zoo, pairs, view, choice, chosen)
-    which_to_merge(zoo, pairs, choice.tasks, choice.method)
+    which_to_merge(pairs, choice.tasks, choice.method)
     _table(pairs, choice)
 
 

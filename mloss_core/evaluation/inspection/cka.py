@@ -4,6 +4,9 @@ import numpy as np
 
 from mloss_core.errors import InvalidOptionError
 
+FEWEST = 4
+"""Images that the unbiased form needs."""
+_ROUNDING = 1e-12
 GROUPS = 16
 """Parts of the images that are left out in turn for the standard error."""
 
@@ -25,17 +28,21 @@ def linear_cka(first: np.ndarray, second: np.ndarray) -> float:
     Raises:
         InvalidOptionError: fewer than 4 images, or different numbers of them.
     """
-    if len(first) != len(second) or len(first) < 4:
+    if len(first) != len(second) or len(first) < FEWEST:
         raise InvalidOptionError(
-            f"CKA compares features of the same images, at least 4; found {len(first)} and {len(second)}."
+            f"CKA compares features of the same images, at least {FEWEST}; found {len(first)} and {len(second)}."
         )
     return _alignment(gram_of(first), gram_of(second))
 
 
 def gram_of(features: np.ndarray) -> np.ndarray:
     """Products of the features (image, image), around their mean, which takes rounding away and changes nothing."""
-    centred = np.asarray(features, float) - np.mean(features, axis=0, dtype=float)
-    return centred @ centred.T
+    exact = np.asarray(features, float)
+    centred = exact - exact.mean(axis=0)
+    gram = centred @ centred.T
+    # What rounding leaves of features that are the same for all images is no pattern of images.
+    constant = np.linalg.norm(gram) <= _ROUNDING * len(exact) * float(np.abs(exact).max(initial=0.0)) ** 2
+    return np.zeros_like(gram) if constant else gram
 
 
 def _u_centred(gram: np.ndarray) -> np.ndarray:

@@ -28,7 +28,9 @@ def _ratio(facts: Facts) -> Value:
 def _similarity(facts: Facts) -> Value:
     found = facts["cka"]
     if not np.isfinite(found).all():
-        return Undefined("a model gives every image the same activation in a block")
+        return Undefined(
+            "a model gives every image the same activation in a block, or there are fewer than four images"
+        )
     return float(np.mean(found))
 
 
@@ -96,15 +98,15 @@ SIMILARITY = (
         name="linear_cka",
         title="Linear CKA",
         category="activation",
-        formula="‖X(a)ᵀ X(b)‖² / (‖X(a)ᵀ X(a)‖ ‖X(b)ᵀ X(b)‖), X centred",
+        formula="⟨K, L⟩ / √(⟨K, K⟩ ⟨L, L⟩), K = X(a) X(a)ᵀ and L likewise, U-centred",
         unit="similarity",
-        range=FRACTION,
+        range=SIGNED,
         higher_is_better=True,
         needs_data="unlabeled",
         facts="activations",
         function=_similarity,
         blocks="cka",
-        summary="Centred kernel alignment of the two models' token means on the same images of both tasks; mean over "
-        "blocks. With few images and wide blocks it lies near 1 for all pairs: compare pairs, not values.",
+        summary="Centred kernel alignment, without the bias of few images, of the two models' token means on the same "
+        "images of both tasks: 1 the same geometry, 0 unrelated; mean over blocks.",
     ),
 )

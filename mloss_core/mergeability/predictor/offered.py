@@ -1,6 +1,7 @@
 """Tables of pairs that need no upload: those that come with the package, and the reference's where it lies."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def offered_tables() -> list[OfferedTable]:
     """The package's tables in the order of its zoos, then the reference's."""
     order = {name: place for place, name in enumerate(EMBEDDED)}
     ours = sorted(_files(FOLDER, ""), key=lambda path: (order.get(path.stem, len(order)), path.stem))
-    found = [OfferedTable(path.stem, _title(path.stem), path, False) for path in ours]
+    found = [OfferedTable(path.stem, _title(path), path, False) for path in ours]
     folder = os.environ.get(VARIABLE)
     theirs = _files(Path(folder), _REFERENCE) if folder else []
     return found + [OfferedTable(path.stem, _reference_title(path.stem), path, True) for path in theirs]
@@ -54,8 +55,14 @@ def _files(folder: Path, start: str) -> list[Path]:
         return []
 
 
-def _title(name: str) -> str:
-    return EMBEDDED[name].title if name in EMBEDDED else name.replace("_", " ")
+def _title(path: Path) -> str:
+    """What the table's facts call it, else the zoo's title, else the file's name."""
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        facts = {}
+    known = EMBEDDED[path.stem].title if path.stem in EMBEDDED else path.stem
+    return str(facts.get("title") or known) if isinstance(facts, dict) else known
 
 
 def _reference_title(name: str) -> str:

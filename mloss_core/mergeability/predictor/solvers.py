@@ -23,11 +23,9 @@ class Fit(Protocol):
     @property
     def coefficients(self) -> np.ndarray | None:
         """One a column, or None where a fit has none."""
-        raise NotImplementedError
 
     def predict(self, columns: np.ndarray) -> np.ndarray:
         """Standardised predictions, (row, column) -> (row,)."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mloss_core.caching import Cache
+from mloss_core.evaluation.inspection.cka import FEWEST, linear_cka
 from mloss_core.mergeability.sources.model_facts import Arrays, on_images, remembered
 from mloss_core.mloss.inputs import batch_size
 from mloss_core.outputs.calibration import draw_calibration
@@ -28,7 +29,8 @@ def activations(
 
     Yields:
         the pair, and as float64: `dot`, `square_a`, `square_b` of the mean activations (last block, mean over tokens,
-        then over images); `cka` (block,), linear CKA of the token means; NaN where a model gives a constant.
+        then over images); `cka` (block,), linear CKA of the token means; NaN where a model gives
+        a constant, or for fewer than four images.
     """
     means, wanted = {}, models_by_task(pairs)
     drawn = functools.lru_cache(maxsize=1)(functools.partial(_images, zoo, options))
@@ -97,24 +99,16 @@ def token_means(zoo: Zoo, weights: StateDict, images: Tensor) -> Tensor:
     return torch.stack(found)
 
 
-def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
-    """‖A^T B‖² / (‖A^T A‖ ‖B^T B‖) of centred features (image, width), in [0, 1]; NaN for a constant.
-
-    From the Gram matrices of the images, which are few. Kornblith et al., arXiv 1905.00414.
-    """
-    grams = [centred @ centred.T for centred in (features - features.mean(0) for features in (a, b))]
-    lengths = [float(np.linalg.norm(gram)) for gram in grams]
-    scales = [float(np.abs(features).max()) ** 2 * len(features) for features in (a, b)]
-    if any(found <= 1e-12 * scale for found, scale in zip(lengths, scales, strict=True)):
-        return float("nan")
-    return float(np.clip(np.sum(grams[0] * grams[1]) / (lengths[0] * lengths[1]), 0.0, 1.0))
-
-
 def _compared(of_a: np.ndarray, of_b: np.ndarray) -> Arrays:
     last_a, last_b = of_a[-1].mean(0), of_b[-1].mean(0)
     return {
         "dot": np.asarray(last_a @ last_b),
         "square_a": np.asarray(last_a @ last_a),
         "square_b": np.asarray(last_b @ last_b),
-        "cka": np.array([linear_cka(*blocks) for blocks in zip(of_a, of_b, strict=True)]),
+        "cka": np.array([_similarity(*blocks) for blocks in zip(of_a, of_b, strict=True)]),
     }
+
+
+def _similarity(a: np.ndarray, b: np.ndarray) -> float:
+    """Linear CKA, NaN for fewer images than it needs."""
+    return linear_cka(a, b) if len(a) >= FEWEST else float("nan")

@@ -60,7 +60,7 @@ SOURCES: Mapping[str, FactSource] = MappingProxyType(
                 revision=1,
             ),
             FactSource(name="spectra", compute=overlaps, identity=_weights_alone),
-            FactSource(name="activations", compute=activations, identity=draw_identity, needs=_SEEN),
+            FactSource(name="activations", compute=activations, identity=draw_identity, needs=_SEEN, revision=1),
             FactSource(
                 name="gradients",
                 compute=gradients,

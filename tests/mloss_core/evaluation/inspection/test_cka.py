@@ -41,8 +41,18 @@ def test_unrelated_features_come_out_near_zero_however_many_they_are():
     assert plain > 0.8 and abs(linear_cka(x, y)) < 0.1
 
 
-def test_constant_features_have_no_similarity():
-    assert np.isnan(linear_cka(np.ones((6, 2)), np.arange(12.0).reshape(6, 2)))
+def test_constant_features_have_no_similarity_also_with_rounding():
+    other = np.arange(12.0).reshape(6, 2) ** 2
+    assert np.isnan(linear_cka(np.ones((6, 2)), other))
+    assert np.isnan(linear_cka(0.1 + 1e-17 * other, other))
+    almost = 0.1 + np.random.default_rng(0).choice([0.0, 1.4e-17], (6, 2))
+    assert np.isnan(linear_cka(almost, other))
+
+
+def test_each_side_has_a_scale_of_its_own():
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(9, 4))
+    assert linear_cka(x, 1e-8 * x) == pytest.approx(1)
 
 
 def test_images_must_be_enough_and_the_same():

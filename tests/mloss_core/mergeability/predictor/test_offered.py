@@ -7,6 +7,8 @@ def test_tables_of_the_package_come_in_the_order_of_its_zoos_and_the_references_
     for path in (ours / "wide.csv", ours / "demo20.csv", ours / "demo.csv", ours / "notes.txt"):
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
+    (ours / "wide.json").write_text('{"title": "A wider encoder"}')
+    (ours / "demo20.json").write_text("no facts")
     theirs.mkdir()
     for name in ("mergeability_ViT-B-16_AdamW.csv", "published.csv"):
         (theirs / name).write_text("")
@@ -15,6 +17,7 @@ def test_tables_of_the_package_come_in_the_order_of_its_zoos_and_the_references_
     found = offered_tables()
     assert [table.name for table in found] == ["demo", "demo20", "wide", "mergeability_ViT-B-16_AdamW"]
     assert [table.reference for table in found] == [False, False, False, True]
+    assert [table.title for table in found[1:3]] == ["Demo zoo, 20 tasks", "A wider encoder"]
     assert found[0].title == "Demo zoo" and found[-1].title == "Zhou et al., ViT-B-16 AdamW"
     monkeypatch.setattr(offered, "FOLDER", tmp_path / "nowhere")
     monkeypatch.delenv(offered.VARIABLE)

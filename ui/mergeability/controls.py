@@ -32,7 +32,7 @@ def controls(zoo: ZooFacts, pairs: Pairs | None) -> Choice:
             index=offered.index(usual),
             key=METRIC,
             bind=state.BIND,
-            width=330,
+            width=290,
             format_func=lambda name: option_text(name) if name in METRICS else name,
             help="Type to search by name or category.",
         )
@@ -82,7 +82,7 @@ def _method_choice(pairs: Pairs) -> str | None:
         pairs.measured,
         key=METHOD,
         bind=state.BIND,
-        width=170,
+        width=160,
         format_func=method_title,
         help="Every pair was merged by this method with its default options and evaluated on its own two tasks.",
     )
@@ -96,7 +96,7 @@ def _block_choice(zoo: ZooFacts, enabled: bool) -> int | None:
         options,
         key=BLOCK,
         bind=state.BIND,
-        width=120,
+        width=110,
         disabled=not enabled,
         format_func=lambda word: "All blocks" if word == _WHOLE else f"Block {word}",
         help="M-Loss, the expert gap and CKA exist for each block; the other metrics for the whole model only.",

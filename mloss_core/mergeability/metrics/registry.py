@@ -17,7 +17,7 @@ from mloss_core.mergeability.metrics.task_vectors import EFFECTIVE_RANK, SIGNS, 
 
 CATEGORIES: Mapping[str, str] = MappingProxyType(
     {
-        "disagreement": "Disagreement of activations (M-Loss)",
+        "disagreement": "Disagreement (M-Loss)",
         "task_vector": "Geometry of task vectors",
         "effective_rank": "Effective rank",
         "subspace": "Singular subspaces",

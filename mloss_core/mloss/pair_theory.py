@@ -66,5 +66,6 @@ def _pair_moment(mu: Array, three: Array, product: Product) -> Array:
     for i, first in enumerate((1.0, -0.5, -0.5)):
         for j, second in enumerate((1.0, -0.5, -0.5)):
             va, vb = np.clip(spread[:, i, i], 0, None), np.clip(spread[:, j, j], 0, None)
-            total += first * second * product(mean[:, i], mean[:, j], va, vb, spread[:, i, j])
+            with np.errstate(over="ignore", under="ignore"):
+                total += first * second * product(mean[:, i], mean[:, j], va, vb, spread[:, i, j])
     return np.clip(total, 0, None)

@@ -14,6 +14,7 @@ from mloss_core.data.datasets import Dataset, check_split
 from mloss_core.errors import DatasetError, ZooError
 from mloss_core.state_dicts import check_same_structure, state_digest
 from mloss_core.types import StateDict
+from mloss_core.vision.towers import for_features
 from mloss_core.zoo.model import Encoder, Zoo
 
 TOWER_BYTES = 2**30
@@ -95,7 +96,7 @@ def running_tower(zoo: Zoo, encoder: Encoder) -> torch.nn.Module:
             return _towers[key][0]
     weights = dict(encoder.weights)
     check_same_structure(zoo.pretrained.weights, [weights], [encoder.name])
-    tower = zoo.tower(weights)
+    tower = for_features(zoo.tower(weights), zoo.architecture)
     with _TOWERS_LOCK:
         _towers[key] = (tower, tower_bytes(zoo))
         while len(_towers) > 1 and sum(size for _, size in _towers.values()) > TOWER_BYTES:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -111,10 +112,14 @@ def _entry_of(images: "Images", found: np.ndarray) -> tuple[Mapping[str, Any], d
     return images.identity, {"features": found}
 
 
-def batch_size(zoo: Zoo) -> int:
-    """Images a batch: 128 (256 on a GPU), fewer for large towers, so that one hidden layer takes at most 128 MiB."""
+def batch_size(zoo: Zoo, count: int | None = None) -> int:
+    """Images a batch: 128 (256 on a GPU), fewer for large towers, so that one hidden layer takes at most 128 MiB.
+
+    So many images as `count` are cut into an even number of equal batches, whatever the number of threads.
+    """
     architecture, most = zoo.architecture, 128 if zoo.device.type == "cpu" else 256
-    return max(8, min(most, 2**25 // (architecture.tokens * architecture.mlp_width)))
+    size = max(8, min(most, 2**25 // (architecture.tokens * architecture.mlp_width)))
+    return size if count is None or count <= 8 else math.ceil(count / (2 * math.ceil(count / (2 * size))))
 
 
 def _key(zoo: Zoo, encoder: Encoder, images: Images) -> str:
@@ -140,7 +145,7 @@ def _encode(zoo: Zoo, encoders: list[Encoder], images: Images, progress: Progres
 
     by_batch: list[list[Tensor]] = []
     done = 0
-    for found in in_order(encode, images.batches(batch_size(zoo)), _batches_at_once(zoo)):
+    for found in in_order(encode, images.batches(batch_size(zoo, images.count)), _batches_at_once(zoo)):
         progress(done / images.count, f"encoding {images.label}")
         by_batch.append(found)
         done += len(found[0])

@@ -1,6 +1,7 @@
 """The CLIP vision transformer: its architecture read from shapes, the tower that runs it, its blocks and sites."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,6 +66,26 @@ def build_tower(
     return tower.eval().requires_grad_(trainable)
 
 
+def for_features(tower: Any, architecture: Architecture) -> torch.nn.Module:
+    """Make a tower that gives its class token run the last block for that token alone; nothing else reaches features.
+
+    Args:
+        tower: of `build_tower`, which is changed and given back. Its last block gives (image, 1, width) then.
+        architecture: of its weights.
+    """
+    if architecture.pool == "class" and not architecture.pooler_queries:
+        last = tower.transformer.resblocks[-1]
+        last.forward = partial(_class_token, last)
+    return tower
+
+
+def _class_token(block: Any, tokens: Tensor, attn_mask: None = None) -> Tensor:
+    """What a block of open_clip makes of the class token: (image, token, width) to (image, 1, width)."""
+    inputs = block.ln_1(tokens)
+    attended = tokens[:, :1] + block.ls_1(block.attention(inputs[:, :1], inputs, inputs))
+    return attended + block.ls_2(block.mlp(block.ln_2(attended)))
+
+
 def _kind_options(architecture: Architecture) -> dict[str, Any]:
     """What open_clip's tower must be told of the kinds that differ from OpenAI's."""
     patches, queries = architecture.pool == "patches", architecture.pooler_queries
@@ -80,8 +101,6 @@ def _kind_options(architecture: Architecture) -> dict[str, Any]:
 
 def activation_layer(name: str) -> Callable[[], torch.nn.Module]:
     """The module class open_clip builds its MLPs with, for an activation name."""
-    from functools import partial
-
     from open_clip.transformer import QuickGELU
 
     layers: dict[str, Callable[[], torch.nn.Module]] = {

@@ -45,7 +45,8 @@ class ImageSet:
 
     def batches(self, task: str) -> list[Tensor]:
         """The task's images in the batches of `mloss_core.outputs.encoding`, so that features are the same."""
-        return list(STORE.batches(self.zoo.datasets[task], self.split, batch_size(self.zoo)))
+        dataset = self.zoo.datasets[task]
+        return list(STORE.batches(dataset, self.split, batch_size(self.zoo, dataset.size(self.split))))
 
     def manifests(self) -> dict[str, dict[str, Json]]:
         """Which images these are, as results carry it."""

@@ -20,6 +20,7 @@ from mloss_core.outputs.ensembles import ensemble_logits
 from mloss_core.placement import one_thread_pool
 from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.types import StateDict
+from mloss_core.vision.towers import for_features
 from mloss_core.whatif.held import held
 from mloss_core.whatif.image_sets import ImageSet, image_set
 from mloss_core.whatif.prefixes import Prefixes, Stop, prefix_digest, run_tower
@@ -212,7 +213,8 @@ class Workbench:
 
     def _built(self, model: "_Model") -> tuple[torch.nn.Module, str]:
         weights = {key: model.weights[key] for key in model.weights}
-        return self.zoo.tower(weights), prefix_digest(weights, model.block) if model.block else ""
+        tower = for_features(self.zoo.tower(weights), self.zoo.architecture)
+        return tower, prefix_digest(weights, model.block) if model.block else ""
 
 
 def _without_scale(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from mloss_core.errors import CheckpointError, InvalidOptionError
 from mloss_core.merging.data_driven.tower_inputs import linear_inputs, projection_inputs
 from mloss_core.vision.architecture import infer_architecture
 from mloss_core.vision.blocks import build_block, image_embedder
-from mloss_core.vision.towers import build_tower
+from mloss_core.vision.towers import build_tower, for_features
 from tests.zoos import KINDS, tiny_weights, tiny_zoo
 
 
@@ -95,3 +95,16 @@ def test_a_folder_of_another_kind_says_what_was_taken_for_granted(tmp_path):
         torch.save({f"visual.{key}": value + shift for key, value in base.items()}, path)
     zoo = open_zoo(tmp_path)
     assert zoo.architecture.pool == "patches" and any("CLIPA" in note for note in zoo.notes)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_for_features_the_last_block_runs_what_reaches_them_alone(kind):
+    zoo = tiny_zoo(1, kind=kind)
+    whole, quick = (zoo.tower(zoo.pretrained.weights) for _ in range(2))
+    images = torch.randn(5, 3, zoo.architecture.image_size, zoo.architecture.image_size)
+    tokens = []
+    quick = for_features(quick, zoo.architecture)
+    quick.transformer.resblocks[-1].register_forward_hook(lambda module, _, out: tokens.append(out.shape[1]))
+    torch.testing.assert_close(quick(images), whole(images), rtol=1e-5, atol=1e-5)
+    alone = zoo.architecture.pool == "class" and not zoo.architecture.pooler_queries
+    assert tokens == [1 if alone else zoo.architecture.tokens]

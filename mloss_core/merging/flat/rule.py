@@ -1,9 +1,9 @@
 """The flat family as one function: guide x sparsifier x consensus x scale, one tensor at a time."""
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from torch import Tensor
 from mloss_core.caching import digest_of
 from mloss_core.merging.flat.options import FlatOptions
 from mloss_core.merging.flat.plan import FlatPlan
-from mloss_core.merging.flat.stacked_trims import CutTrim, RowTrim, StackTrim, stacked_cuts
-from mloss_core.merging.flat.stacks import ModelStack, UnfitError
+from mloss_core.merging.flat.small_tensors import SmallTensors
+from mloss_core.merging.flat.stacked_trims import CutTrim, CutTrims, RowTrim, StackTrim, stacked_cuts
+from mloss_core.merging.flat.stacks import ModelStack, UnfitError, stackable
 from mloss_core.merging.inputs import CountedVectors, MergedTensor, MergeInputs, MergeRule
 from mloss_core.merging.sparsifiers.order_statistics import GlobalCut, global_cut
 from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
@@ -70,11 +71,37 @@ class SparseVectors:
     def tensor(self, key: str) -> MergedTensor:
         """The merged update of one tensor."""
         consensus = CONSENSUS[self.plan.consensus]
+        together = self._small.take(key)
+        if together is not None:
+            return together
         try:
             return self._banded(key, consensus)
         except UnfitError:
             vectors = CountedVectors(self.inputs, key, self.vector)
             return MergedTensor.of(consensus(vectors), vectors)
+
+    @functools.cached_property
+    def _small(self) -> SmallTensors:
+        keys = [key for key in self.inputs.moving if key not in self._rows] if stackable(self.inputs) else []
+        return SmallTensors(self.inputs, keys, self._small_trim, CONSENSUS[self.plan.consensus])
+
+    def _small_trim(self, keys: Sequence[str]) -> StackTrim | None:
+        """What trims small tensors of one shape; None where nothing does.
+
+        Raises:
+            UnfitError: each must be trimmed on its own.
+        """
+        trim = self._only_step(keys[0])
+        if trim is None:
+            return None
+        position, step = trim
+        if isinstance(step, ScoredRows):
+            raise UnfitError
+        if step.scope == "global":
+            return CutTrims([self._cuts[position, model] for model in self.inputs.models], keys)
+        if step.scope == "row" and self.inputs.pretrained[keys[0]].ndim > 1:
+            raise UnfitError
+        return RowTrim(torch.full((len(keys),), step.keep_rate, dtype=torch.float64))
 
     def identity(self, key: str) -> str:
         """Digest of all that the tensor's update depends on beside the models, where nothing goes before the plan."""
@@ -104,9 +131,9 @@ class SparseVectors:
     def _stacked_cuts(self, sizes: Mapping[str, int], count: int, progress: Progress) -> list[GlobalCut] | None:
         """The cuts of all models in one pass over their tensors, or None where one model must come after the other."""
         inputs = self.inputs
-        tell = partial(progress, message="finding what is trimmed")
+        tell = functools.partial(progress, message="finding what is trimmed")
         try:
-            stack = partial(ModelStack, inputs)
+            stack = functools.partial(ModelStack, inputs)
             return stacked_cuts(stack, sizes, len(inputs.models), count, inputs.threads, tell)
         except UnfitError:
             return None
@@ -145,15 +172,11 @@ class SparseVectors:
 
     def _stack_trim(self, key: str, stack: ModelStack) -> StackTrim | None:
         """What trims a band of a tensor; None where nothing does."""
-        steps = {place: step for place, step in enumerate(self._steps(key)) if not _keeps_all(step)}
-        if not steps:
+        trim = self._only_step(key)
+        if trim is None:
             return None
-        (position, step), *others = steps.items()
-        if others or not isinstance(step, Trim | ScoredRows):
-            raise UnfitError
+        position, step = trim
         if isinstance(step, ScoredRows):
-            if step.rule == "bernoulli":
-                raise UnfitError
             return RowTrim(step.keep_rates)
         if step.scope == "row" and len(stack.shape) > 1:
             return RowTrim(torch.full((stack.rows,), step.keep_rate, dtype=torch.float64))
@@ -161,6 +184,22 @@ class SparseVectors:
             return CutTrim([self._cuts[position, model] for model in self.inputs.models], key)
         count = kept_count(step.keep_rate, stack.size)
         return CutTrim(stacked_cuts(lambda key: stack, {key: stack.size}, stack.models, count), key)
+
+    def _only_step(self, key: str) -> "tuple[int, Trim | ScoredRows] | None":
+        """The one step that drops anything of a tensor, and its place; None where nothing does.
+
+        Raises:
+            UnfitError: several do, or one by chance.
+        """
+        steps = {place: step for place, step in enumerate(self._steps(key)) if not _keeps_all(step)}
+        if not steps:
+            return None
+        (position, step), *others = steps.items()
+        if others or not isinstance(step, Trim | ScoredRows):
+            raise UnfitError
+        if isinstance(step, ScoredRows) and step.rule == "bernoulli":
+            raise UnfitError
+        return position, step
 
     def vector(self, model: int, key: str, until: int | None = None) -> Tensor:
         """One model's task vector after the pre-processors and its sparsifiers, or after the first `until` of these."""

@@ -97,11 +97,8 @@ class CutTrim:
     def __init__(self, cuts: Sequence[GlobalCut], key: str) -> None:
         if any(cut.dtype != torch.float32 for cut in cuts):
             raise UnfitError
-        thresholds = np.array([cut.threshold for cut in cuts], dtype=np.float32)
-        whole = np.array([key != cut.partial and cut.keeps_equal(key) for cut in cuts])
-        # Above the number just below it lies what equals a threshold too.
-        limits = np.where(whole, np.nextafter(thresholds, np.float32(-np.inf)), thresholds)
-        self._limits, self._thresholds = limits.reshape(-1, 1, 1), thresholds
+        self._thresholds = np.array([cut.threshold for cut in cuts], dtype=np.float32)
+        self._limits = _limits(cuts, [key])
         self._room = {
             model: (cut.equal or {})[key] for model, cut in enumerate(cuts) if key == cut.partial and cut.equal
         }
@@ -112,10 +109,34 @@ class CutTrim:
         for model, room in self._room.items():
             if room:
                 self._room[model] -= _keep_first(magnitude[model], self._thresholds[model], room, keep[model])
-        bits = band.view(np.int32)
-        # Bit patterns times 0 or 1 are exact, and what goes is +0.0.
-        np.multiply(bits, keep, out=bits)
-        return band
+        return _masked(band, keep)
+
+
+class CutTrims:
+    """`CutTrim` of several tensors at once, (model, tensor, entries), whose equal entries no cut keeps in part."""
+
+    def __init__(self, cuts: Sequence[GlobalCut], keys: Sequence[str]) -> None:
+        if any(cut.dtype != torch.float32 or cut.partial in keys for cut in cuts):
+            raise UnfitError
+        self._limits = _limits(cuts, keys)
+
+    def __call__(self, rows: slice, band: np.ndarray) -> np.ndarray:
+        return _masked(band, np.abs(band) > self._limits[:, rows])
+
+
+def _limits(cuts: Sequence[GlobalCut], keys: Sequence[str]) -> np.ndarray:
+    """What a magnitude must be above to be kept in any case, (model, tensor, 1)."""
+    thresholds = np.array([[cut.threshold] for cut in cuts], dtype=np.float32)
+    whole = np.array([[key != cut.partial and cut.keeps_equal(key) for key in keys] for cut in cuts])
+    # Above the number just below it lies what equals a threshold too.
+    return np.where(whole, np.nextafter(thresholds, np.float32(-np.inf)), thresholds)[:, :, np.newaxis]
+
+
+def _masked(band: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """What is kept of a band, in its memory. Bit patterns times 0 or 1 are exact, and what goes is +0.0."""
+    bits = band.view(np.int32)
+    np.multiply(bits, keep, out=bits)
+    return band
 
 
 def _keep_first(magnitude: np.ndarray, threshold: np.float32, room: int, keep: np.ndarray) -> int:

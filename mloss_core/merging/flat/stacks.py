@@ -33,7 +33,7 @@ class ModelStack:
     """
 
     def __init__(self, inputs: MergeInputs, key: str) -> None:
-        if inputs.pre or torch.device(inputs.device).type != "cpu":
+        if not stackable(inputs):
             raise UnfitError
         parts = [state[key].detach() for state in (inputs.pretrained, *inputs.finetuned)]
         if not all(map(_fits, parts)):
@@ -87,6 +87,22 @@ class ModelStack:
                 np.subtract(numbers, base, out=vector)
         self._inputs.check_finite(self._key, torch.from_numpy(out))
         return out
+
+
+def stackable(inputs: MergeInputs) -> bool:
+    """Whether a merge's tensors of all models can be worked on at once at all: on the CPU, and not pre-processed."""
+    return not inputs.pre and torch.device(inputs.device).type == "cpu"
+
+
+def numbers_of(weights: Tensor) -> np.ndarray:
+    """A tensor as float32.
+
+    Raises:
+        UnfitError: weights that are not in float32 or less on the CPU.
+    """
+    if not _fits(weights):
+        raise UnfitError
+    return _numbers(weights.detach())
 
 
 def _fits(part: Tensor) -> bool:

@@ -13,7 +13,22 @@ from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.sparsifiers import sampled_cuts
 
 State = dict[str, Tensor]
-SHAPES = {"matrix": (30, 400), "bias": (7,), "kernel": (4, 3, 5, 5), "scale": (), "empty": (0, 3), "still": (2, 2)}
+SHAPES = {
+    "matrix": (30, 400),
+    "bias": (7,),
+    "kernel": (4, 3, 5, 5),
+    "scale": (),
+    "empty": (0, 3),
+    "still": (2, 2),
+    # Of one shape, so that they are merged together.
+    "other bias": (7,),
+    "last bias": (7,),
+    "square": (3, 3),
+    "other square": (3, 3),
+    "one": (1,),
+    "other one": (1,),
+    "other scale": (),
+}
 SCORES = {"matrix": torch.arange(30.0)}
 CASES: dict[str, Mapping] = {
     "ties, global": {"method": "ties", "keep_rate": 0.3, "scope": "global"},
@@ -53,6 +68,7 @@ def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
         raise stacks.UnfitError
 
     monkeypatch.setattr(rule, "ModelStack", refuse)
+    monkeypatch.setattr(rule, "stackable", lambda inputs: False)
 
 
 @pytest.mark.parametrize("case", CASES)

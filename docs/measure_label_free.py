@@ -1,6 +1,6 @@
 """How well criteria without labels stand in for validation accuracy, over recipes of many methods.
 
-    python -m docs.measure_label_free [--zoos demo,weak,demo20] [--draws 5]      # twenty minutes a zoo of eight
+    python -m docs.measure_label_free [--zoos demo,weak,demo20] [--draws 5]      # five processor minutes a zoo of eight
     python -m docs.measure_label_free --tables                                   # what is recorded, as Markdown
 
 Writes mloss_core/evaluation/criteria/measured.json, which docs/label_free.md describes and the app draws. `weak` is the

@@ -38,7 +38,9 @@ def check_choice(options: argparse.Namespace) -> None:
     if options.choose_by is not None:
         get_criterion(options.choose_by)
         if not options.tune:
-            raise InvalidOptionError("--choose-by says how --tune chooses; give --tune as well.")
+            raise InvalidOptionError(
+                "--choose-by says how --tune chooses; give --tune as well, or tune: true in a run file."
+            )
     check_images(options.images, options.source or "train")
 
 

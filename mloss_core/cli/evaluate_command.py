@@ -56,7 +56,9 @@ def run(options: argparse.Namespace) -> None:
     """Merge what was asked for, evaluate, and print the table."""
     started = time.perf_counter()
     asked = requested(options)
-    options.zoo, options.split, options.tune, recipes = asked.zoo, asked.split, asked.tune, list(asked.recipes)
+    recipes = list(asked.recipes)
+    for name in ("zoo", "split", "tune", "choose_by", "images", "source"):
+        setattr(options, name, getattr(asked, name))
     from mloss_core.data.manifests import split_manifests
     from mloss_core.evaluation import evaluate_rows
     from mloss_core.evaluation.criteria.choice import IMAGES

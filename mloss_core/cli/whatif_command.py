@@ -82,7 +82,8 @@ def run(options: argparse.Namespace) -> None:
     """Measure, then print, write or emit the points."""
     out = None if options.out is None else out_file(options.out, (".csv",))
     recipe = _recipe(options)
-    view = next(name for name in VIEWS if getattr(options, name) not in (None, False))
+    # 0 seeds are a view that cannot be, and equal to False.
+    view = next(name for name in VIEWS if getattr(options, name) is not None and getattr(options, name) is not False)
     _check(options, view, recipe)
     zoo = opened_zoo(options)
     with progress_bar() as progress:
@@ -109,6 +110,8 @@ def _check(options: argparse.Namespace, view: str, recipe: "Recipe | None") -> N
     if view == "plane":
         if recipe is not None:
             raise InvalidOptionError("a plane is of two models and takes no recipe; leave the method out.")
+        if options.tasks is not None:
+            raise InvalidOptionError("a plane is judged on the tasks of its two models; leave --tasks out.")
         return
     if recipe is None:
         raise InvalidOptionError(f"--{view} varies a recipe; say which with --method NAME or --recipe FILE.")

@@ -20,6 +20,9 @@ _TYPES = {
     "split": (str, "test or val"),
     "recipes": (list, "a list of recipes"),
     "tune": (bool, "true or false"),
+    "choose_by": (str, "the name of a criterion"),
+    "images": (int, "a whole number"),
+    "source": (str, "train or val"),
 }
 
 
@@ -32,7 +35,9 @@ class RunFile:
         tasks: whose accuracy is measured; None for those of the recipes. A recipe without tasks merges these.
         split: test or val.
         recipes: what is merged, one or more.
-        tune: whether each recipe's scale is chosen on validation images first.
+        tune: whether each recipe's scale is chosen first.
+        choose_by: by which criterion; its name is checked where criteria are known. images, source: how many unlabeled
+            images of each task criteria look at, and where they come from. None where the file does not say.
     """
 
     zoo: str | None = None
@@ -40,6 +45,9 @@ class RunFile:
     split: str = "test"
     recipes: tuple[Recipe, ...]
     tune: bool = False
+    choose_by: str | None = None
+    images: int | None = None
+    source: str | None = None
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunFile":
@@ -55,7 +63,7 @@ class RunFile:
         given = {name: value for name, value in values.items() if value is not None}
         for name, value in given.items():
             kind, words = _TYPES[name]
-            if not isinstance(value, kind):
+            if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
                 raise InvalidOptionError(f"{name} of a run must be {words}; found {quoted(value)}.")
         if given.get("split", "test") not in SPLITS:
             raise InvalidOptionError(f"split of a run must be test or val; found {quoted(given['split'])}.")

@@ -1,6 +1,7 @@
 """Axes of surfaces and paths: an option of a recipe's method and the values that it takes. Imports no torch."""
 
 import dataclasses
+import math
 import re
 import typing
 from collections.abc import Mapping, Sequence
@@ -81,11 +82,13 @@ def parse_axis(text: str, method: str) -> Axis:
             f"an axis is OPTION=FROM:TO:COUNT, such as keep_rate=0.2:0.9:5, or OPTION=A|B; found {quoted(text)}."
         )
     if found is None:
-        return Axis(name, tuple(_value(method, name, word.strip()) for word in rest.split("|")))
+        return Axis(name, tuple(dict.fromkeys(_value(method, name, word.strip()) for word in rest.split("|"))))
     try:
         low, high, count = float(found[1]), float(found[2]), int(found[3])
     except ValueError as error:
         raise InvalidOptionError(f"FROM and TO of an axis must be numbers; found {quoted(rest)}.") from error
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InvalidOptionError(f"FROM and TO of an axis must be finite numbers; found {quoted(rest)}.")
     return spread(name, low, high, count, whole=_is_whole(method, name))
 
 

@@ -55,7 +55,7 @@ def measure_view(
         raise unknown_name("view", view, VIEWS)
     if view != "plane" and recipe is None:
         raise InvalidOptionError(f"{view} varies a recipe; none was given.")
-    if not 2 <= steps <= _MOST_STEPS or not 1 <= (count or 1) <= _MOST_SEEDS:
+    if not 2 <= steps <= _MOST_STEPS or not 1 <= (1 if count is None else count) <= _MOST_SEEDS:
         raise InvalidOptionError(f"a plane has 2 to {_MOST_STEPS} steps and a spread 1 to {_MOST_SEEDS} seeds.")
     chosen = zoo.check_tasks(tasks or pair)
     latest = [0.0]
@@ -89,5 +89,5 @@ def _view(
     if view == "samples":
         return sample_curve(measure, recipe, progress)
     if view == "seeds":
-        return seed_spread(measure, recipe, count or SEEDS, progress)
+        return seed_spread(measure, recipe, SEEDS if count is None else count, progress)
     return surface(measure, recipe, [Axis.from_dict(axis) for axis in axes or ()], progress)

@@ -65,8 +65,10 @@ def gap_figure(found: BlockSimilarity, choice: Choice) -> go.Figure:
 
 def cka_sentence(found: BlockSimilarity, choice: Choice) -> str:
     """How far each model ends from the expert."""
-    if not found.models or not np.isfinite(found.cka).all():
+    if not found.models:
         return "There is no model with blocks of its own to compare with the expert."
+    if not np.isfinite(found.cka).all():
+        return "Similarity to the expert is undefined in blocks that all images enter alike."
     ends = [
         f"{name} from {found.cka[place][0]:.2f} in block {found.blocks[0]} to {found.cka[place][-1]:.2f} in block "
         f"{found.blocks[-1]}"

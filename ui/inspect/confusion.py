@@ -16,19 +16,26 @@ from ui.inspect.choices import Choice
 from ui.inspect.gallery import download, gallery
 from ui.zoo.facts import ZooFacts
 
-MOST = 40
-"""Classes that are shown; of more, those with the most confusions."""
+MOST = 30
+"""Classes that are shown; of more, those with the most confusions and those that are spoken of."""
+_LONGEST_NAME = 18
 _WRITTEN = 14
 _CHART = "in_confusion"
-_NOTHING = "No two classes are taken for each other."
+_NOTHING = {
+    "a": "A takes no class for another.",
+    "b": "B takes no class for another.",
+    "difference": "Both take the same classes for each other as often.",
+    "agreement": "Both give the same answer to every image.",
+}
 VIEWS = {"a": "A", "b": "B", "difference": "A minus B", "agreement": "A against B"}
 
 
 def confusion_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: bool) -> None:
     """Draw the matrix, and the images of the clicked cell beside it."""
     view = _view(inspection)
-    order = class_order(inspection, MOST)
     cell = _cell(len(inspection.classes)) or largest(inspection, view)
+    spoken_of = [cell, *(largest(inspection, each) for each in views_of(inspection))]
+    order = class_order(inspection, MOST, [place for each in spoken_of if each for place in each])
     left, right = st.columns([0.56, 0.44], gap="medium")
     with left:
         counted = confusion(inspection, view)
@@ -41,7 +48,9 @@ def confusion_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: 
         )
         st.caption(plain(sentence(inspection, view)))
         if len(order) < len(counted):
-            st.caption(f"Shown: the {len(order)} of {len(counted)} classes with the most confusions.")
+            st.caption(
+                f"Shown: {len(order)} of {len(counted)} classes, those with the most confusions and those named here."
+            )
     with right:
         if cell is None:
             st.caption("Click a cell to see its images.")
@@ -82,7 +91,8 @@ def confusion_figure(inspection: Inspection, view: str, order: np.ndarray, cell:
     ticks: dict[str, Any] = {
         "tickmode": "array",
         "tickvals": list(places),
-        "ticktext": names,
+        "ticktext": [_short(name) for name in names],
+        "tickfont": {"size": min(12, size - 5)} if len(order) > _WRITTEN else {},
         "showgrid": False,
         "ticks": "",
     }
@@ -96,14 +106,15 @@ def sentence(inspection: Inspection, view: str) -> str:
     """What stands out in the matrix, in plain words."""
     cell = largest(inspection, view)
     if cell is None:
-        return "Both take the same classes for each other as often." if view == "difference" else _NOTHING
+        return _NOTHING[view]
     counted = confusion(inspection, view)
     (row, column), number = (inspection.classes[place] for place in cell), int(counted[cell])
     if view == "agreement":
         return f"Most often they differ where B answers {row} and A {column}: {number} of {counted.sum()} images."
     if view == "difference":
         more, other = ("A", "B") if number > 0 else ("B", "A")
-        return f"The largest difference: {more} takes {row} for {column} on {abs(number)} more images than {other}."
+        images = "1 more image" if abs(number) == 1 else f"{abs(number)} more images"
+        return f"The largest difference: {more} takes {row} for {column} on {images} than {other}."
     return f"{VIEWS[view]} takes {row} for {column} most often: {number} of {int(counted[cell[0]].sum())} images."
 
 
@@ -219,3 +230,7 @@ def _title(view: str) -> str:
         "difference": "Where A and B take classes for others unlike each other",
         "agreement": "What A and B answer to the same images",
     }[view]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

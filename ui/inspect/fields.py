@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mloss_core.evaluation.inspection.answers import Inspection
+from mloss_core.evaluation.verdict import SURE
 from ui import theme
 from ui.formats import count, percent, plain, points
 from ui.inspect import state
@@ -28,6 +29,8 @@ _LINES = {
 }
 _FIRST = ("only_b", "only_a", "both_wrong", "both_right", "disagree", "agree")
 """The first of these with images opens first: what A lacks."""
+CHANCE = 0.05
+"""By McNemar's exact test: of few images a standard error promises too much."""
 _CHART = "in_fields"
 _PLACES = {
     "both_right": (0, 0),
@@ -133,13 +136,18 @@ def headline(inspection: Inspection, a: str, b: str) -> str:
         )
     right, other, gap = inspection.accuracy("a"), inspection.accuracy("b"), inspection.difference
     error = gap.standard_error or 0.0
-    if not inspection.counts["only_a"] + inspection.counts["only_b"]:
+    alone = inspection.counts["only_a"] + inspection.counts["only_b"]
+    if not alone:
         return (
             f"{plain(a)} and {plain(b)} are right on the same images: **{percent(right.value, right.standard_error)}** "
             f"of {images}."
         )
-    within = abs(gap.value) < 2 * error
-    verdict = "within sampling error: other images could turn it around" if within else "more than twice its error"
+    verdict = "more than twice its error"
+    if abs(gap.value) < SURE * error:
+        verdict = "within sampling error: other images could turn it around"
+    elif inspection.chance > CHANCE:
+        differ = "they differ on 1 image" if alone == 1 else f"they differ on {alone} images"
+        verdict = f"but {differ} only, and chance does that in {100 * inspection.chance:.0f} % of cases"
     return (
         f"{plain(a)} is right on **{percent(right.value, right.standard_error)}** of {images}, {plain(b)} on "
         f"**{percent(other.value, other.standard_error)}**: {points(gap.value)} ± {100 * error:.1f} (paired), "

@@ -133,6 +133,22 @@ class Inspection:
         return found
 
     @property
+    def chance(self) -> float:
+        """How likely the images that one model alone gets right split at least as unevenly, were neither better.
+
+        McNemar's exact test, two-sided: with m such images of which A has k, min(1, 2 P(Binomial(m, 1/2) <= min(k, m -
+        k))); 1 where there is none. It also holds for few images, of which a standard error says too little or nothing.
+
+        Raises:
+            DatasetError: the images have no labels.
+        """
+        from scipy.special import bdtr
+
+        self._row(self.a)  # Refuses images without labels.
+        alone = self.counts["only_a"], self.counts["only_b"]
+        return min(1.0, 2 * float(bdtr(min(alone), sum(alone), 0.5)))
+
+    @property
     def agreement(self) -> Difference:
         """Share of images to which both give the same answer, with its binomial standard error."""
         share, count = float((self.a.predicted == self.b.predicted).mean()), len(self.index)

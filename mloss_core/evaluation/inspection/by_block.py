@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mloss_core.errors import InvalidOptionError
+from mloss_core.errors import CheckpointError, InvalidOptionError
 from mloss_core.evaluation.contenders import Contender
 from mloss_core.evaluation.inspection.block_similarity import BlockSimilarity
 from mloss_core.evaluation.inspection.cka import aligned, gram_of
@@ -49,8 +49,10 @@ def similarity_by_block(
         progress: told after each block.
 
     Raises:
-        InvalidOptionError: fewer than 4 images.
+        InvalidOptionError: fewer than 4 images, or no such tokens.
+        CheckpointError: weights of which some activation is not finite.
     """
+    MLossOptions(tokens=tokens)  # Refuses what is none.
     few = with_images(zoo, task, split, images)
     count = few.datasets[task].size(split)
     if count < 4:
@@ -59,7 +61,13 @@ def similarity_by_block(
     encoders = [few.finetuned[task], *(encoder for _, encoder in compared)]
     run = _Run(few, encoders, tokens)
     run.through(few.datasets[task].images(split, range(count)), part(progress, 0.5, 1))
-    cka, gap = run.cka(), run.gaps()
+    gap = run.gaps()
+    if not np.isfinite(gap[..., 0]).all():
+        raise CheckpointError(
+            f"activations on the images of {task} must be finite; some are not. Weights of the expert or of a model "
+            "are damaged or too large: lower the scale of the merge, or check the file."
+        )
+    cka = run.cka()
     return BlockSimilarity(
         models=tuple({"key": one.key, "model": one.model, "kind": one.kind} for one, _ in compared),
         blocks=tuple(range(zoo.architecture.layers)),

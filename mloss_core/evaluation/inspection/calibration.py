@@ -125,7 +125,7 @@ def reliability_curves(
     from mloss_core.evaluation.inspection.models import task_contenders
 
     few = with_images(zoo, task, split, limit)
-    truth = truth_of(few.datasets[task], split)
+    truth = truth_of(few, task, split)
     if truth is None:
         raise DatasetError(f"calibration needs labels; the {split} images of {task} have none.")
     contenders = task_contenders(zoo, task, models, part(progress, 0, 0.6))

@@ -57,8 +57,8 @@ def inspect_models(
     sides = [task_contender(zoo, task, model, step) for model, step in zip((a, b), merging, strict=True)]
     scores = task_logits(few, task, split, sides, part(progress, 0.6, 1), cache)
     dataset = few.datasets[task]
-    truth = truth_of(dataset, split)
-    first, second = (_answers(side, found, truth, zoo.name) for side, found in zip(sides, scores, strict=True))
+    truth = truth_of(few, task, split)
+    first, second = (_answers(side, found, truth) for side, found in zip(sides, scores, strict=True))
     index = origin(dataset, split)
     return Inspection(
         task=task,
@@ -125,12 +125,23 @@ def _features(
     return [[features[encoder.digest] for encoder in one.encoders[task]] for one in contenders]
 
 
-def truth_of(dataset: Dataset, split: str) -> Tensor | None:
-    """The labels of a split that is known to hold images; None where it has none."""
+def truth_of(zoo: Zoo, task: str, split: str) -> Tensor | None:
+    """The labels of a split that is known to hold images; None where it has none.
+
+    Raises:
+        DatasetError: a label for which the head has no row.
+    """
     try:
-        return dataset.labels(split)
+        truth = zoo.datasets[task].labels(split)
     except DatasetError:
         return None
+    rows = len(head_of(zoo, task))
+    if int(truth.max()) >= rows:
+        raise DatasetError(
+            f"the head must have a row for every class; the images are of {int(truth.max()) + 1} classes and the head "
+            f"of {task} in {zoo.name} has {rows} rows."
+        )
+    return truth
 
 
 def class_names(dataset: Dataset, count: int) -> tuple[str, ...]:
@@ -162,12 +173,7 @@ def margins(logits: Tensor, truth: Tensor | None) -> Tensor:
     return own[:, 0] - others.max(dim=1).values
 
 
-def _answers(contender: Contender, logits: Tensor, truth: Tensor | None, zoo: str) -> Answers:
-    if truth is not None and int(truth.max()) >= logits.shape[1]:
-        raise DatasetError(
-            f"the head must have a row for every class; the images are of {int(truth.max()) + 1} classes and the head "
-            f"of {zoo} has {logits.shape[1]} rows."
-        )
+def _answers(contender: Contender, logits: Tensor, truth: Tensor | None) -> Answers:
     return Answers(
         key=contender.key,
         model=contender.model,

@@ -1,5 +1,7 @@
 """Which classes a model takes for which: confusion matrices of two models, their difference, an order of classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mloss_core.errors import unknown_name
@@ -48,14 +50,15 @@ def cell_images(inspection: Inspection, view: str, row: int, column: int) -> np.
     return inspection.by_decisiveness(np.flatnonzero((rows == row) & (columns == column)))
 
 
-def class_order(inspection: Inspection, most: int | None = None) -> np.ndarray:
+def class_order(inspection: Inspection, most: int | None = None, keep: Sequence[int] = ()) -> np.ndarray:
     """Classes in an order that puts those side by side that the models take for each other.
 
     Average linkage with optimal leaf order on 1 - (confusions of the pair, both ways and by both models) / (the largest
     such number).
 
     Args:
-        most: keep only so many classes, those with the most confusions.
+        most: only so many classes, those with the most confusions.
+        keep: classes that are among them in any case.
     """
     mixed = np.zeros((len(inspection.classes),) * 2)
     for view in ("a", "b") if inspection.labelled else ("agreement",):
@@ -64,7 +67,9 @@ def class_order(inspection: Inspection, most: int | None = None) -> np.ndarray:
     np.fill_diagonal(mixed, 0)
     chosen = np.arange(len(mixed))
     if most is not None and len(mixed) > most:
-        chosen = np.sort(np.argsort(-mixed.sum(axis=1), kind="stable")[:most])
+        weight = mixed.sum(axis=1)
+        weight[list(keep)] = np.inf
+        chosen = np.sort(np.argsort(-weight, kind="stable")[:most])
     return chosen[_leaves(mixed[np.ix_(chosen, chosen)])]
 
 

@@ -7,9 +7,14 @@ import numpy as np
 
 from mloss_core.evaluation.inspection.answers import Inspection
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that spreadsheets compute."""
+
 
 def answers_csv(inspection: Inspection, images: "Sequence[int] | np.ndarray | None" = None) -> str:
     """One line an image: its place in the split, file, truth, and what both models answer; margins in nats.
+
+    Names come from folders and files: one that a spreadsheet would compute, as `=1+1`, has an apostrophe before it.
 
     Args:
         inspection: the answers.
@@ -18,9 +23,22 @@ def answers_csv(inspection: Inspection, images: "Sequence[int] | np.ndarray | No
     import pandas
 
     chosen = np.arange(len(inspection.index)) if images is None else np.asarray(images, int)
-    return pandas.DataFrame([image_record(inspection, place) for place in chosen], columns=_columns(inspection)).to_csv(
-        index=False
-    )
+    records = [
+        {name: _inert(value) if isinstance(value, str) else value for name, value in record.items()}
+        for record in (image_record(inspection, place) for place in chosen)
+    ]
+    return pandas.DataFrame(records, columns=_columns(inspection)).to_csv(index=False)
+
+
+def _inert(text: str) -> str:
+    """The text, which no spreadsheet takes for a formula. Numbers stay."""
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def image_record(inspection: Inspection, place: int) -> dict[str, Any]:

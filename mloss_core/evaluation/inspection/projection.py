@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mloss_core.caching import Cache
+from mloss_core.errors import InvalidOptionError
 from mloss_core.types import Progress, part, silent
 
 if TYPE_CHECKING:
@@ -77,26 +78,26 @@ def projected_features(
 
     Args:
         zoo, task, split, limit, progress, cache: as in `inspect_models`.
-        models: as its `a` and `b`; the same model twice is one picture.
-    """
-    from sklearn.decomposition import PCA
+        models: as its `a` and `b`, at least one; the same model twice is one picture.
 
+    Raises:
+        InvalidOptionError: no model.
+    """
     from mloss_core.evaluation.inspection.comparing import task_features, truth_of, with_images
     from mloss_core.evaluation.inspection.models import task_contenders
     from mloss_core.outputs.encoders import head_of
 
+    if not models:
+        raise InvalidOptionError("features are projected through at least one model; found none.")
     few = with_images(zoo, task, split, limit)
     contenders = task_contenders(zoo, task, models, part(progress, 0, 0.6))
     seen = task_features(few, task, split, contenders, part(progress, 0.6, 0.95), cache)
     shown = np.stack([found.numpy() for found in seen])
     count = shown.shape[1]
-    plane = PCA(n_components=min(2, count, shown.shape[2]), svd_solver="covariance_eigh").fit(
-        shown.reshape(-1, shown.shape[2])
-    )
-    points = np.stack([plane.transform(found) for found in shown])
+    points = _in_plane(shown)
     variance = points.var(axis=1).sum(axis=1) / np.maximum(shown.var(axis=1).sum(axis=1), 1e-12)
     places = _spread(count)
-    truth, head = truth_of(few.datasets[task], split), head_of(zoo, task)
+    truth, head = truth_of(few, task, split), head_of(zoo, task)
     answers = np.stack([(found @ head.to(found.dtype).T).argmax(dim=1).numpy() for found in seen])
     progress(1.0, "projected")
     return Projection(
@@ -108,6 +109,17 @@ def projected_features(
         predicted=answers[:, places].astype(np.int32),
         images=count,
     )
+
+
+def _in_plane(features: np.ndarray) -> np.ndarray:
+    """Features (model, image, embed_dim) along the two main directions of all of them, (model, image, 2)."""
+    from sklearn.decomposition import PCA
+
+    rows = features.reshape(-1, features.shape[2])
+    if len(rows) < 2:  # Of one point there is no direction.
+        return np.zeros((*features.shape[:2], 2))
+    plane = PCA(n_components=2, svd_solver="covariance_eigh").fit(rows)
+    return np.stack([plane.transform(found) for found in features])
 
 
 def _spread(count: int) -> np.ndarray:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mloss_core.cli.main import main
+from tests.zoos import tiny_zoo
 
 
 def evaluated(capsys, *words):
@@ -40,6 +41,29 @@ def test_a_run_file_stands_alone(capsys, tmp_path):
         flag = words[0]
         assert f"leave out {flag}, or change the file" in refused(capsys, "evaluate", "--run", str(run), *words)
     assert "--seed belongs to a method" in refused(capsys, "evaluate", "--run", str(run), "--seed", "1")
+
+
+def test_a_run_file_says_how_it_chooses(capsys, tmp_path, monkeypatch):
+    zoo = tiny_zoo(3, 16, 2, spread=1.0)
+    monkeypatch.setattr("mloss_core.opening.open_zoo", lambda source="demo", **options: zoo)
+    run = tmp_path / "run.yaml"
+    said = "tune: true\nrecipes: [{method: ties}]\nchoose_by: expert_kl\n"
+    run.write_text(f"{said}images: 4\nsource: val\n")
+    flags = ["--method", "ties", "--tune", "--choose-by", "expert_kl", "--images", "4", "--source", "val"]
+    by_run, by_flags = evaluated(capsys, "--run", str(run)), evaluated(capsys, *flags)
+    (found,), (other,) = by_run["tuning"], by_flags["tuning"]
+    assert found["curve"] == other["curve"] and found["choose_by"] == "expert_kl" and found["split"] == "val"
+    assert [row["criteria"] for row in by_run["rows"]] == [row["criteria"] for row in by_flags["rows"]]
+    run.write_text(said)
+    (found,) = evaluated(capsys, "--run", str(run), "--images", "8")["tuning"]
+    assert (found["choose_by"], found["images_per_task"], found["split"]) == ("expert_kl", 8, "train")
+    assert "leave out --choose-by" in refused(capsys, "evaluate", "--run", str(run), "--choose-by", "entropy")
+    run.write_text("recipes: [{method: ties}]\nchoose_by: expert_kl\n")
+    assert "or tune: true in a run file" in refused(capsys, "evaluate", "--run", str(run))
+    run.write_text("recipes: [{method: ties}]\ntune: true\nchoose_by: kl\n")
+    assert "unknown criterion 'kl'" in refused(capsys, "evaluate", "--run", str(run))
+    run.write_text("recipes: [{method: ties}]\nsource: test\n")
+    assert "come from train or val; found 'test'" in refused(capsys, "evaluate", "--run", str(run))
 
 
 def test_merge_takes_a_preset(capsys, tmp_path):

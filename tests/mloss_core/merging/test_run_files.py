@@ -10,11 +10,13 @@ from mloss_core.recipe import Recipe
 def test_a_run_says_everything(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(
-        "zoo: demo\ntasks: [digits, signs]\nsplit: val\ntune: false\nrecipes:\n- preset: ties@adamerging\n"
+        "zoo: demo\ntasks: [digits, signs]\nsplit: val\ntune: false\nchoose_by: expert_kl\nimages: 16\nsource: val\n"
+        "recipes:\n- preset: ties@adamerging\n"
         "- {method: average, tasks: [digits]}\n- method: average\n"
     )
     run = read_run(path)
     assert (run.zoo, run.tasks, run.split, run.tune) == ("demo", ("digits", "signs"), "val", False)
+    assert (run.choose_by, run.images, run.source) == ("expert_kl", 16, "val")
     assert [recipe.tasks for recipe in run.recipes] == [("digits", "signs"), ("digits",), ("digits", "signs")]
     assert run.recipes[0].options["merge"] == "sum"
     path = tmp_path / "run.json"
@@ -25,11 +27,13 @@ def test_a_run_says_everything(tmp_path):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({}, "a run holds zoo, tasks, split, recipes, tune; found no 'recipes'"),
+        ({}, "a run holds zoo, tasks, split, recipes, tune, choose_by, images, source; found no 'recipes'"),
         ({"recipes": []}, "found no 'recipes'"),
         ({"recipes": [{"method": "ties"}], "seed": 1}, "found unknown 'seed'"),
         ({"recipes": {"method": "ties"}}, "recipes of a run must be a list of recipes"),
         ({"recipes": [{"method": "ties"}], "tune": 1}, "tune of a run must be true or false; found 1"),
+        ({"recipes": [{"method": "ties"}], "choose_by": 1}, "choose_by of a run must be the name of a criterion"),
+        ({"recipes": [{"method": "ties"}], "images": True}, "images of a run must be a whole number; found True"),
         ({"recipes": [{"method": "ties"}], "split": "train"}, "split of a run must be test or val; found 'train'"),
         ({"recipes": [{"method": "ties"}], "tasks": [1]}, "tasks of a run must be a list of names"),
         ({"recipes": [{"method": "ties"}], "tasks": []}, "tasks of a run must be a list of names"),

@@ -16,7 +16,7 @@ def test_ranges_and_lists():
     assert parse_axis("ranking=rank|random", "m_ties").values == ("rank", "random")
     assert parse_axis("seed=0:4:3", "dare").values == (0, 2, 4)
     assert parse_axis("seed=0:1:5", "dare").values == (0, 1)
-    assert parse_axis("seed=3|5", "dare").values == (3, 5)
+    assert parse_axis("seed=3|5|3", "dare").values == (3, 5)
     assert Axis.from_dict(first.to_dict()) == first
     assert first.apply(M_TIES, 0.2).options["keep_rate"] == 0.2 and Axis("seed", (1,)).apply(M_TIES, 1).seed == 1
 
@@ -27,6 +27,7 @@ def test_ranges_and_lists():
         ("keep_rate", "an axis is OPTION=FROM:TO:COUNT"),
         ("keep_rate=", "an axis is OPTION=FROM:TO:COUNT"),
         ("keep_rate=a:b:3", "FROM and TO of an axis must be numbers"),
+        ("seed=nan:3:3", "FROM and TO of an axis must be finite numbers"),
         ("keep_rate=0:1:99", "an axis has 1 to 64 values; found 99"),
         ("keep_rate=few", "keep_rate must be a number"),
         ("seed=-1", "seed must be a whole number"),

@@ -33,6 +33,9 @@ def test_the_sentence():
     )
     assert "no model with blocks of its own" in cka_sentence(similarity([]), CHOICE)
     assert not cka_figure(similarity([]), CHOICE).data
+    same = similarity([MERGED])
+    same.cka[0, 0] = np.nan
+    assert "undefined in blocks that all images enter alike" in cka_sentence(same, CHOICE)
 
 
 def test_gaps_stand_at_their_exponent():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -32,8 +34,14 @@ def test_the_open_cell_is_framed_if_its_classes_are_shown():
 
 
 def test_many_classes_have_no_numbers_in_their_cells():
-    found = inspection("0", "0", "0", classes=20)
-    assert confusion_figure(found, "a", np.arange(20), None).data[0].texttemplate is None
+    found = inspection("0", "0", "0", classes=30)
+    fig = confusion_figure(found, "a", np.arange(30), None)
+    assert fig.data[0].texttemplate is None and fig.layout.xaxis.tickfont.size == 9
+
+
+def test_long_names_leave_room_for_the_cells():
+    found = dataclasses.replace(inspection("0", "0", "0"), classes=("c0", "n" * 40, "c2"))
+    assert list(confusion_figure(found, "a", np.arange(3), None).layout.yaxis.ticktext) == ["c0", "n" * 17 + "…", "c2"]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +49,7 @@ def test_many_classes_have_no_numbers_in_their_cells():
     [
         ("a", "A takes c0 for c1 most often: 1 of 2 images."),
         ("b", "B takes c1 for c2 most often: 1 of 2 images."),
-        ("difference", "The largest difference: A takes c0 for c1 on 1 more images than B."),
+        ("difference", "The largest difference: A takes c0 for c1 on 1 more image than B."),
     ],
 )
 def test_what_stands_out(view, words):
@@ -50,8 +58,9 @@ def test_what_stands_out(view, words):
 
 def test_nothing_stands_out():
     same = inspection("012", "012", "012")
-    assert largest(same, "a") is None and sentence(same, "a") == "No two classes are taken for each other."
+    assert largest(same, "a") is None and sentence(same, "a") == "A takes no class for another."
     assert sentence(same, "difference") == "Both take the same classes for each other as often."
+    assert sentence(inspection(None, "01", "01"), "agreement") == "Both give the same answer to every image."
     blind = sentence(inspection(None, "011", "000"), "agreement")
     assert blind == "Most often they differ where B answers c0 and A c1: 2 of 3 images."
 

@@ -47,6 +47,12 @@ def test_the_sentence():
     )
     truth = "0" * 100
     assert headline(inspection(truth, truth, "1" * 50 + "0" * 50), "A", "B").endswith("more than twice its error.")
+    assert headline(inspection("0", "0", "1"), "A", "B").endswith(
+        "+100.0 points ± 0.0 (paired), but they differ on 1 image only, and chance does that in 100 % of cases."
+    )
+    assert headline(inspection("00000", "00000", "11100"), "A", "B").endswith(
+        "they differ on 3 images only, and chance does that in 25 % of cases."
+    )
     assert "are right on the same images: **50.0" in headline(inspection("01", "02", "02"), "A", "B")
     assert "have no labels. A and B give the same answer to **50.0 ±" in headline(
         inspection(None, "01", "00"), "A", "B"

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from mloss_core.errors import DatasetError, UnknownNameError
 from mloss_core.evaluation.inspection.answers import Inspection
@@ -17,6 +18,22 @@ def test_a_hand_worked_inspection():
     assert found.difference.standard_error == pytest.approx(math.sqrt((1 / 4 - 1 / 16) / 4))
     assert found.accuracy("a").value == 0.75 and found.accuracy("b").value == 0.5
     assert found.accuracy("a").standard_error == pytest.approx(math.sqrt(0.75 * 0.25 / 4))
+
+
+def test_chance_is_mcnemar_s_exact_test():
+    """Of 4 images that one alone gets right A has 1: 2 (1 + 4) / 16; of 3 it has all: 2 / 8; of 2 one each: 1."""
+    assert inspection("0000", "1110", "0001").chance == pytest.approx(2 * 5 / 16)
+    assert inspection("00000", "00000", "11100").chance == pytest.approx(0.25)
+    assert inspection("00", "01", "10").chance == 1.0
+    assert inspection("00", "01", "01").chance == 1.0
+    for only_a, only_b in ((3, 11), (40, 40), (0, 9)):
+        found = inspection(
+            "0" * 80, "0" * only_a + "1" * (80 - only_a), "1" * only_a + "0" * only_b + "1" * (80 - only_a - only_b)
+        )
+        assert found.counts["only_a"] == only_a
+        assert found.chance == pytest.approx(binomtest(only_a, only_a + only_b).pvalue)
+    with pytest.raises(DatasetError, match="accuracy needs labels"):
+        _ = inspection(None, "01", "10").chance
 
 
 def test_fields_cover_all_images_once():

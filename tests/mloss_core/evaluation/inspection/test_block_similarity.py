@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mloss_core import Recipe, merge
-from mloss_core.errors import InvalidOptionError
+from mloss_core.errors import CheckpointError, InvalidOptionError
 from mloss_core.evaluation.inspection.block_similarity import BlockSimilarity
 from mloss_core.evaluation.inspection.by_block import similarity_by_block
 from mloss_core.evaluation.inspection.cka import linear_cka
@@ -78,3 +78,11 @@ def test_nothing_to_compare_is_an_empty_table(zoo):
 def test_too_few_images(zoo):
     with pytest.raises(InvalidOptionError, match="CKA needs at least 4 images; the test split of boats has 3"):
         similarity_by_block(zoo, "boats", ["zero_shot"], images=3)
+    with pytest.raises(InvalidOptionError, match="tokens must be one of all, class, patches; found 'some'"):
+        similarity_by_block(zoo, "boats", ["zero_shot"], tokens="some")
+
+
+def test_damaged_weights_have_no_figures(zoo):
+    weights = {key: value * float("nan") for key, value in zoo.pretrained.weights.items()}
+    with pytest.raises(CheckpointError, match="activations on the images of boats must be finite"):
+        similarity_by_block(zoo, "boats", [weights], images=8)

@@ -56,6 +56,6 @@ def test_models_of_a_zoo_have_the_accuracies_of_the_table(tmp_path):
 
 def test_labels_are_needed(tmp_path, monkeypatch):
     zoo = tiny_zoo(2, 16, 2)
-    monkeypatch.setattr("mloss_core.evaluation.inspection.comparing.truth_of", lambda dataset, split: None)
+    monkeypatch.setattr("mloss_core.evaluation.inspection.comparing.truth_of", lambda zoo, task, split: None)
     with pytest.raises(DatasetError, match="calibration needs labels; the test images of boats have none"):
         reliability_curves(zoo, "boats", ["zero_shot"], cache=Cache(tmp_path))

@@ -9,7 +9,7 @@ from mloss_core.caching import Cache
 from mloss_core.data.unlabelled import UnlabelledDataset
 from mloss_core.errors import DatasetError, UnknownNameError, ZooError
 from mloss_core.evaluation import evaluate_rows, paired_difference
-from mloss_core.evaluation.inspection import inspect_models
+from mloss_core.evaluation.inspection import inspect_models, projected_features, reliability_curves
 from mloss_core.evaluation.inspection.comparing import margins
 from tests.field_files import picture
 from tests.zoos import tiny_zoo
@@ -112,8 +112,10 @@ def test_what_is_missing_is_said(zoo, cache):
     with pytest.raises(ZooError, match="no dataset for boats"):
         inspect_models(dataclasses.replace(zoo, datasets={}), "boats", "zero_shot", cache=cache)
     short = {**zoo.heads, "boats": zoo.heads["boats"][:2]}
-    with pytest.raises(DatasetError, match="images are of 4 classes and the head of tiny has 2 rows"):
-        inspect_models(dataclasses.replace(zoo, heads=short), "boats", "zero_shot", cache=cache)
+    for look in (inspect_models, reliability_curves, projected_features):
+        models = "zero_shot" if look is inspect_models else ["zero_shot"]
+        with pytest.raises(DatasetError, match="are of 4 classes and the head of boats in tiny has 2 rows"):
+            look(dataclasses.replace(zoo, heads=short), "boats", models, cache=cache)
 
 
 def test_a_limit_changes_no_merge(zoo, cache, tmp_path, monkeypatch):

@@ -55,6 +55,7 @@ def test_classes_that_are_taken_for_each_other_stand_side_by_side():
 def test_few_classes_are_those_with_most_confusions():
     found = inspection("0033114422", "3003411422", "0033114422", classes=5)
     assert sorted(class_order(found, 4).tolist()) == [0, 1, 3, 4]
+    assert 2 in class_order(found, 4, keep=(2,)) and len(class_order(found, 4, keep=(2,))) == 4
     assert class_order(inspection("012", "012", "012"), 2).tolist() == [0, 1]
 
 

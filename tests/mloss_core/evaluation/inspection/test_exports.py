@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 
 from mloss_core.evaluation.inspection.exports import answers_csv
@@ -32,3 +33,11 @@ def test_some_images_in_their_own_order_and_none():
     assert [line["image"] for line in lines(answers_csv(found, [3, 0]))] == ["13", "10"]
     assert "truth" not in lines(answers_csv(found))[0] and "file" not in lines(answers_csv(found))[0]
     assert answers_csv(found, []).startswith("image,field,a_answer,a_margin")
+
+
+def test_no_spreadsheet_computes_a_name():
+    found = inspection("01", "01", "01", files=("=1+1, é.png", "-2"))
+    found = dataclasses.replace(found, classes=("@SUM(A1)", "+1-1", "c"))
+    first, second = lines(answers_csv(found))
+    assert (first["file"], first["truth"], first["a_answer"]) == ("'=1+1, é.png", "'@SUM(A1)", "'@SUM(A1)")
+    assert (second["file"], second["truth"]) == ("-2", "'+1-1")

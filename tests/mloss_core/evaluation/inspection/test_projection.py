@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mloss_core.caching import Cache
+from mloss_core.errors import InvalidOptionError
 from mloss_core.evaluation.inspection import inspect_models, projected_features
 from mloss_core.evaluation.inspection.projection import Projection
 from mloss_core.outputs.encoding import features
@@ -47,3 +48,11 @@ def test_many_images_are_shown_by_some(zoo, tmp_path, monkeypatch):
     monkeypatch.setattr("mloss_core.evaluation.inspection.projection.MOST", 12)
     found = projected_features(zoo, "boats", MODELS, cache=Cache(tmp_path))
     assert found.points.shape == (3, 12, 2) and found.images == 40 and (np.diff(found.image) > 0).all()
+
+
+def test_one_image_and_no_model(zoo, tmp_path):
+    cache = Cache(tmp_path)
+    assert projected_features(zoo, "boats", MODELS, limit=1, cache=cache).points.shape == (3, 1, 2)
+    assert projected_features(zoo, "boats", ["zero_shot"], limit=1, cache=cache).points.tolist() == [[[0, 0]]]
+    with pytest.raises(InvalidOptionError, match="at least one model; found none"):
+        projected_features(zoo, "boats", [], cache=cache)

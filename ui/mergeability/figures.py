@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mloss_core.mergeability.pair_names import pair_text, read_pair
 from ui import formats, theme
 from ui.mergeability.matrices import View, branches
 
@@ -42,7 +43,7 @@ def matrix_figure(
     text: Callable[[float], str] = formats.engineering,
     height: int = 470,
 ) -> go.Figure:
-    """The matrix of one metric; a click on a cell gives back `first|second`.
+    """The matrix of one metric; a click on a cell gives back the `pair_text` of its two tasks.
 
     Args:
         view: the numbers, in the order of the tree's leaves.
@@ -98,9 +99,9 @@ def profile_figure(
         x=list(profile.index),
         y=profile.to_numpy(float) * factor,
         marker_color=theme.ACCENT,
-        text=[formats.engineering(value) for value in profile],
+        text=[f"{pair} {formats.engineering(value)}" for value in profile],
         textposition="none",
-        hovertemplate=f"Block %{{x}}: {pair} %{{text}}<extra></extra>",
+        hovertemplate="Block %{x}: %{text}<extra></extra>",
     )
     fig.add_scatter(
         name="mean pair",
@@ -119,11 +120,9 @@ def profile_figure(
 
 
 def pair_of(text: object, tasks: Sequence[str]) -> tuple[str, str] | None:
-    """The pair that a click or a link names as `first|second`, if both are different tasks of the view."""
-    parts = text.split("|") if isinstance(text, str) else []
-    if len(parts) != 2 or parts[0] == parts[1] or any(part not in tasks for part in parts):
-        return None
-    return parts[0], parts[1]
+    """The pair that a click or a link names by `pair_text`, if both are different tasks of the view."""
+    pair = read_pair(text) if isinstance(text, str) else None
+    return None if pair is None or pair[0] == pair[1] or any(task not in tasks for task in pair) else pair
 
 
 def _clicks(
@@ -137,7 +136,7 @@ def _clicks(
         why = reasons.get(frozenset((first, second)), "not measured")
         words = f"{label} {text(value)}" if np.isfinite(value) else f"{label}: none, {why}"
         texts.append(f"{first} and {second}<br>{words}")
-        ids.append(f"{first}|{second}")
+        ids.append(pair_text(first, second))
     return theme.click_layer([column for _, column in places], [row for row, _ in places], texts, ids, size=size)
 
 

@@ -29,7 +29,9 @@ def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: t
     title = choice.metric.title + ("" if choice.block is None else f" in block {choice.block}")
     with st.container(border=True):
         st.markdown(pair_sentence(view, first, second, title, profile, mean, _profiled(column)))
-        left, right = st.columns([0.5, 0.5], gap="medium")
+        # Beside the matrix the card is too narrow for two columns.
+        narrow = choice.method is None
+        left, right = (st.container(), st.container()) if narrow else st.columns([0.5, 0.5], gap="medium")
         with left:
             st.table(_metric_table(pairs, choice.tasks, first, second), border="horizontal", hide_index=True)
         with right:

@@ -114,7 +114,9 @@ def profile_figure(
         hovertemplate="Block %{x}: the mean pair %{text}<extra></extra>",
     )
     fig.update_layout(showlegend=False)
-    fig.update_xaxes(tickmode="linear", dtick=1 if len(profile) <= 12 else 2, tickangle=0, showgrid=False)
+    ends = [float(min(profile.index, default=0)) - 0.6, float(max(profile.index, default=0)) + 0.6]
+    dtick = 1 if len(profile) <= 12 else 2
+    fig.update_xaxes(tickmode="linear", dtick=dtick, tickangle=0, showgrid=False, range=ends)
     fig.update_yaxes(rangemode="tozero")
     return fig
 

@@ -50,14 +50,13 @@ def curve_figure(curve: CardCurve, height: int = 340) -> go.Figure:
         height=height,
     )
     shown = [row for row in curve.rows if row.name not in _HIDDEN]
+    last = curve.counts[-1]
     merges = [row.name for row in shown if row.kind == "merged"]
-    for row in shown:
+    # The legend stands beside the right end of the lines, in their order there.
+    for row in sorted(shown, key=lambda row: -row.averages.get(last, 0.0)):
         place = merges.index(row.name) if row.kind == "merged" else None
         _add_line(fig, row, place)
-    fig.update_layout(
-        legend={"entrywidthmode": "pixels", "entrywidth": 112, "font": {"size": 11}},
-        margin={"l": 0, "r": 8, "t": 40 + 17 * (1 + len(shown) // 4), "b": 4},
-    )
+    fig.update_layout(legend={"orientation": "v", "x": 1.02, "y": 1, "yanchor": "top", "font": {"size": 11}})
     fig.update_xaxes(tickmode="array", tickvals=list(curve.counts), showgrid=False)
     return fig
 

@@ -8,7 +8,7 @@ CURVE, PROFILE = curve_of_card(fake_manifest()), profile_of_card(fake_manifest()
 def test_a_line_a_row_with_errors_in_percent():
     fig = curve_figure(CURVE)
     lines = {trace.name: trace for trace in fig.data}
-    assert list(lines) == ["Zero-shot", "Simple Average", "TIES k 0.2", "Ensemble", "Individual"]
+    assert list(lines) == ["Individual", "Ensemble", "Simple Average", "TIES k 0.2", "Zero-shot"]
     ties = lines["TIES k 0.2"]
     assert ties.x[0] == 2 and abs(ties.y[0] - 73) < 1e-9 and abs(ties.error_y.array[0] - 0.5) < 1e-9
     assert ties.text[0] == "TIES k 0.2 of 2 models: 73.0 ± 0.5 % on their 2 tasks"

@@ -1,6 +1,7 @@
 """Figures of the Mergeability page: the task x task matrix with its tree, and the layer profile of one pair."""
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -15,6 +16,8 @@ from ui.mergeability.matrices import View, branches
 MAX_WRITTEN = 12
 """Up to this many models the numbers stand in the cells; beyond, a colour bar tells them."""
 _TREE_SHARE = 0.12
+_HOVER_WIDTH = 56
+"""Characters of a line that fits beside the matrix."""
 
 
 def unit_of(values: np.ndarray) -> tuple[float, str]:
@@ -136,7 +139,8 @@ def _clicks(
         first, second = view.tasks[row], view.tasks[column]
         value = view.values[row, column]
         why = reasons.get(frozenset((first, second)), "not measured")
-        words = f"{label} {text(value)}" if np.isfinite(value) else f"{label}: none, {why}"
+        none = "<br>".join(textwrap.wrap(f"{label}: none, {why}", _HOVER_WIDTH))
+        words = f"{label} {text(value)}" if np.isfinite(value) else none
         texts.append(f"{first} and {second}<br>{words}")
         ids.append(pair_text(first, second))
     return theme.click_layer([column for _, column in places], [row for row, _ in places], texts, ids, size=size)

@@ -27,10 +27,7 @@ def _why_none(ranks: np.ndarray) -> str:
     most = int(ranks.max())
     if most == 0:
         return "no change of a matrix that both models changed is larger than the rounding of the stored weights"
-    return (
-        f"the changes have a rank of at most {most}, fewer directions than the overlap compares; further ones would be "
-        "rounding errors"
-    )
+    return f"the changes have a rank of at most {most}, fewer than the directions that are compared"
 
 
 def _metric(name: str, fact: str, *, squared: bool = False, published: bool = True, **words: object) -> Metric:

@@ -27,6 +27,7 @@ def built(tmp_path_factory):
         patch.setattr(card, "TIES_KEEP_RATES", (0.5,))
         patch.setattr(card, "TIES_SCALES", (1.0,))
         patch.setattr(curve, "COUNTS", (2,))
+        patch.setattr(curve, "CURVE_METHODS", ("average", "ties"))
         patch.setattr(controls, "CARD_KEEP_RATES", (0.8,))
         patch.setattr(controls, "CARD_SEEDS", 1)
         manifest = build_demo_zoo(folder, RECIPE, device="cpu", progress=lambda f, m="": told.append((f, m)))
@@ -156,6 +157,7 @@ def test_another_optimiser_takes_the_pretrained_model_over(built, tmp_path, monk
 def test_larger_zoos_have_a_card_for_their_first_tasks(tmp_path, monkeypatch):
     monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(curve, "COUNTS", (2, 8, 12))
+    monkeypatch.setattr(curve, "CURVE_METHODS", ("average", "ties"))
     recipe = DemoRecipe(scale=0.001, tasks=9, width=32)
     manifest = build_demo_zoo(tmp_path / "zoo", recipe, device="cpu")
     assert set(manifest["nested"]) == {"8"} and "tsv_m" in manifest["chosen"]

@@ -22,7 +22,7 @@ import numpy as np
 from mloss_core.errors import CacheError, InvalidOptionError
 from mloss_core.leftovers import abandoned, temporaries, write_atomically
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Raise when a change of code changes what cached entries would hold."""
 DEFAULT_LIMIT = 8 * 2**30
 CONVERTED = "converted"

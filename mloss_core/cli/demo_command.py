@@ -1,4 +1,4 @@
-"""`demo`: the embedded zoo, rebuilt from a seed."""
+"""`demo`: the embedded zoo, rebuilt from a seed, or its card measured anew."""
 
 import argparse
 import shutil
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mloss_core.cli.common import emit, percent, progress_bar, table
+from mloss_core.cli.card_words import card_text
+from mloss_core.cli.common import emit, progress_bar
 from mloss_core.errors import InvalidOptionError
 
 _MANIFEST = "manifest.json"
@@ -14,7 +15,7 @@ _MANIFEST = "manifest.json"
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("demo", help="rebuild the embedded zoo from a seed")
+    parser = commands.add_parser("demo", help="rebuild the embedded zoo from a seed, or its card")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser(
         "build",
@@ -31,6 +32,36 @@ def add(commands: Any) -> None:
     build.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
     build.add_argument("--json", action="store_true", help="print the manifest as JSON")
     build.set_defaults(run=run)
+    _add_card(actions)
+
+
+def _add_card(actions: Any) -> None:
+    card = actions.add_parser("card", help="measure the model card of a built zoo anew and write it into its manifest")
+    card.add_argument("zoo", metavar="DIR", help="folder of a zoo that 'demo build' made")
+    card.add_argument(
+        "--part",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="accuracy (with the choices before it), profile (M-Loss, task vectors) or curve (from two models to all); "
+        "repeatable (default: all). What is not measured stays",
+    )
+    card.add_argument("--device", default="auto", help="auto, cpu or cuda:N (default: auto)")
+    card.add_argument("--json", action="store_true", help="print the manifest as JSON")
+    card.set_defaults(run=run_card)
+
+
+def run_card(options: argparse.Namespace) -> None:
+    """Measure, write and print the card."""
+    from mloss_core.demo.build import measure_card_anew
+    from mloss_core.demo.card import PARTS
+
+    with progress_bar() as progress:
+        manifest = measure_card_anew(options.zoo, device=options.device, parts=options.part or PARTS, progress=progress)
+    if options.json:
+        emit(manifest)
+    else:
+        print(card_text(manifest))
 
 
 def run(options: argparse.Namespace) -> None:
@@ -62,11 +93,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         emit(manifest)
         return
-    rows = [
-        [name, percent(values["average"]), percent(manifest["average"]["test"][name]["average"])]
-        for name, values in manifest["average"]["val"].items()
-    ]
-    print(table(["model", "validation %", "test %"], rows))
+    print(card_text(manifest))
     print(f"written to {out}; open it with --zoo {options.out}")
 
 

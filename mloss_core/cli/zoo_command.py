@@ -3,7 +3,9 @@
 import argparse
 from typing import Any
 
+from mloss_core.cli.card_words import card_text
 from mloss_core.cli.common import add_common, emit, opened_zoo, table
+from mloss_core.evaluation.cards import MEASURED
 from mloss_core.zoo.embedded import DEFAULT_ZOO, ZOO_HELP
 
 
@@ -16,13 +18,13 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Open the zoo and print its models."""
+    """Open the zoo and print its models, and its model card if it has one."""
     from mloss_core.zoo.summary import zoo_summary
 
     zoo = opened_zoo(options)
     summary = zoo_summary(zoo)
     if options.json:
-        emit(summary)
+        emit({**summary, "card": {name: zoo.card[name] for name in MEASURED if name in zoo.card} or None})
         return
     shape = zoo.architecture
     stay = f", {zoo.placement.kept:.0%} of the weights stay there" if zoo.placement else ""
@@ -36,6 +38,8 @@ def run(options: argparse.Namespace) -> None:
     for note in zoo.notes:
         print(f"note: {note}")
     lacking = [task for task in zoo.tasks if task not in zoo.datasets]
+    if text := card_text(zoo.card):
+        print(f"\n{text}")
     if lacking:
         print(f"without a dataset: {', '.join(lacking)} ({zoo.searched}). They can be merged, not measured.")
 

@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,13 @@ from mloss_core.checkpoints.lazy import file_digest
 from mloss_core.checkpoints.reading import read_safetensors
 from mloss_core.checkpoints.writing import write_safetensors
 from mloss_core.demo.build_record import BuildRecord
-from mloss_core.demo.card import measure_nested
+from mloss_core.demo.card import PARTS, measure_nested, renewed
 from mloss_core.demo.clip import build_clip, demo_architecture, demo_heads, demo_tokenizer
 from mloss_core.demo.dataset import EASY, GENERATOR_VERSION, HARD, MISNAMED, WILD, ProceduralDataset, demo_datasets
 from mloss_core.demo.drawing import Pool, draw_split, drawing_pool
 from mloss_core.demo.embedded import FORMAT, HEADS_NAME, MANIFEST_NAME, PRETRAINED_NAME, open_demo_zoo, read_manifest
 from mloss_core.demo.recipe import MAX_SCALE, DemoRecipe
-from mloss_core.errors import ZooError
+from mloss_core.errors import ZooError, unknown_name
 from mloss_core.leftovers import write_atomically
 from mloss_core.placement import resolve_device
 from mloss_core.training.loops import CaptionedImages, finetune, jitter, pretrain
@@ -94,6 +94,39 @@ def build_demo_zoo(
     manifest["seconds"]["card"] = round(time.perf_counter() - begun, 1)
     _write_manifest(folder, manifest)
     site.record.remove()
+    return manifest
+
+
+def measure_card_anew(
+    folder: str | Path, *, device: str = "auto", parts: Collection[str] = PARTS, progress: Progress = silent
+) -> dict[str, Any]:
+    """Measure the model card of a built zoo again and write it into the manifest; weights stay as they are.
+
+    Args:
+        folder: of a zoo that `build_demo_zoo` made.
+        device: where encoders run: auto, cpu or cuda:N.
+        parts: which of `mloss_core.demo.card.PARTS`; the others stay as they were recorded.
+        progress: told as it goes on.
+
+    Returns:
+        The new manifest.
+
+    Raises:
+        UnknownNameError: a part that does not exist.
+        ZooError, CheckpointError: the folder holds no zoo, a damaged one, or one whose tasks this machine draws with
+            other pixels than were trained on. CacheError: the manifest cannot be written.
+    """
+    for name in parts:
+        if name not in PARTS:
+            raise unknown_name("part of a card", name, PARTS)
+    folder = Path(folder)
+    zoo = open_demo_zoo(resolve_device(device), folder)
+    if zoo.notes:
+        raise ZooError(f"the card of {folder} can only be measured where its images are drawn alike. {zoo.notes[0]}")
+    begun = time.perf_counter()
+    manifest = renewed(zoo.card, measure_nested(zoo, progress, parts))
+    manifest["seconds"] = {**manifest["seconds"], "card": round(time.perf_counter() - begun, 1)}
+    _write_manifest(folder, manifest)
     return manifest
 
 

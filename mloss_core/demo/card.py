@@ -1,14 +1,14 @@
 """The model card's figures: everything is chosen on validation images, then measured once on test images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from mloss_core.demo.card_rows import named_rows, summary
+from mloss_core.demo.curve import measure_curve
 from mloss_core.evaluation import EvaluationRow, compare_rows, evaluate_rows
-from mloss_core.evaluation.contenders import as_contender, individual, zero_shot
 from mloss_core.evaluation.controls import CardControl, card_controls
-from mloss_core.evaluation.tables import rows_of
 from mloss_core.evaluation.tuning import tune_scale
 from mloss_core.merging import MergeResult, merge
 from mloss_core.mloss import MLossReport, measure_mloss
@@ -23,51 +23,75 @@ TUNING_IMAGES = 100
 """Validation images of each task that choose the scales in a brief card."""
 NESTED_COUNTS = (8, 14)
 """Of larger zoos: how many of their first tasks have a card of their own."""
-_ROWS = {"ensemble": "ensemble_logits"}
-"""What a card calls a baseline where it is not called by its key."""
+PARTS = ("accuracy", "profile", "curve")
+"""What can be measured alone: accuracies with the choices before them; M-Loss and task vectors; the curve."""
 
 
-def measure_card(zoo: Zoo, progress: Progress = silent, *, brief: bool = False) -> dict[str, Any]:
+def measure_card(
+    zoo: Zoo, progress: Progress = silent, *, brief: bool = False, parts: Collection[str] = PARTS
+) -> dict[str, Any]:
     """Accuracies, the choices made on validation images, the controls and the M-Loss profile, as plain values.
 
     Args:
         zoo: what to measure.
         progress: told as it goes on.
-        brief: for zoos of many tasks: TSV-M instead of TIES, no controls, Ensembles on test images alone.
+        brief: for zoos of many tasks: TSV-M instead of TIES, and no controls.
+        parts: which of `PARTS`; `curve` is nothing here.
     """
-    tuned = (_tuned_of_many if brief else _tuned)(zoo, part(progress, 0, 0.5))
     report = measure_mloss(zoo)
+    found = _accuracies(zoo, report, progress, brief) if "accuracy" in parts else {}
+    if "profile" in parts:
+        found |= {"mloss": _profile(report), "task_vectors": _geometry(zoo)}
+    progress(1.0, f"measured the card of {len(zoo.tasks)} models")
+    return found
+
+
+def measure_nested(zoo: Zoo, progress: Progress = silent, parts: Collection[str] = PARTS) -> dict[str, Any]:
+    """The card of a zoo with the curve and, where it has more than eight tasks, the cards of its first 8 and 14 alone.
+
+    Args:
+        zoo: what to measure.
+        progress: told as it goes on.
+        parts: which of `PARTS`.
+    """
+    curve = {"curve": measure_curve(zoo, part(progress, 0, 0.4))} if "curve" in parts else {}
+    if len(zoo.tasks) <= min(NESTED_COUNTS):
+        return {**measure_card(zoo, part(progress, 0.4, 1), parts=parts), **curve}
+    counts = [count for count in NESTED_COUNTS if count < len(zoo.tasks)]
+    whole = measure_card(zoo, part(progress, 0.4, 0.7), brief=True, parts=parts)
+    cards = {}
+    for position, count in enumerate(counts):
+        step = part(progress, 0.7 + 0.3 * position / len(counts), 0.7 + 0.3 * (position + 1) / len(counts))
+        cards[str(count)] = measure_card(zoo.subset(zoo.tasks[:count]), step, brief=True, parts=parts)
+    return {**whole, **curve, "nested": cards}
+
+
+def renewed(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with the parts of its card that `measure_nested` found; the others stay."""
+    nested = dict(manifest.get("nested", {}))
+    for count, card in found.get("nested", {}).items():
+        nested[count] = {**nested.get(count, {}), **card}
+    return {**manifest, **found, **({"nested": nested} if nested else {})}
+
+
+def _accuracies(zoo: Zoo, report: MLossReport, progress: Progress, brief: bool) -> dict[str, Any]:
+    tuned = (_tuned_of_many if brief else _tuned)(zoo, part(progress, 0, 0.5))
     controls = {} if brief else {control.name: control for control in card_controls()}
     results = {**tuned, **{name: merge(zoo, control.recipe, report) for name, control in controls.items()}}
     tables = {}
     for position, split in enumerate(("val", "test")):
         step = part(progress, 0.5 + 0.25 * position, 0.75 + 0.25 * position)
-        tables[split] = _table(zoo, results, split, step, ensembles=not brief or split == "test")
+        tables[split] = named_rows(evaluate_rows(zoo, list(results.values()), split, progress=step), results)
     return {
         "accuracy": {
             split: {name: dict(row.accuracy) for name, row in rows.items() if name not in controls}
             for split, rows in tables.items()
         },
-        "average": {split: {name: _summary(row) for name, row in rows.items()} for split, rows in tables.items()},
+        "average": {split: {name: summary(row) for name, row in rows.items()} for split, rows in tables.items()},
         "counts": {split: dict(rows["zero_shot"].counts) for split, rows in tables.items()},
         "chosen": {name: result.recipe.to_dict() for name, result in tuned.items()},
         "controls": {split: _control_rows(rows, results, controls) for split, rows in tables.items()},
-        "mloss": _profile(report),
-        "task_vectors": _geometry(zoo),
     }
-
-
-def measure_nested(zoo: Zoo, progress: Progress = silent) -> dict[str, Any]:
-    """The card of a zoo and, where it has more than eight tasks, those of its first eight and fourteen alone."""
-    if len(zoo.tasks) <= min(NESTED_COUNTS):
-        return measure_card(zoo, progress)
-    counts = [count for count in NESTED_COUNTS if count < len(zoo.tasks)]
-    whole = measure_card(zoo, part(progress, 0, 0.6), brief=True)
-    cards = {}
-    for position, count in enumerate(counts):
-        step = part(progress, 0.6 + 0.4 * position / len(counts), 0.6 + 0.4 * (position + 1) / len(counts))
-        cards[str(count)] = measure_card(zoo.subset(zoo.tasks[:count]), step, brief=True)
-    return {**whole, "nested": cards}
 
 
 def _tuned(zoo: Zoo, progress: Progress) -> dict[str, MergeResult]:
@@ -101,24 +125,6 @@ def _best(zoo: Zoo, recipes: Sequence[Recipe], progress: Progress) -> MergeResul
     results = [merge(zoo, recipe) for recipe in recipes]
     rows = evaluate_rows(zoo, results, "val", progress=progress)[1 : 1 + len(results)]
     return results[int(np.argmax([row.figure("average") for row in rows]))]
-
-
-def _table(
-    zoo: Zoo, results: Mapping[str, MergeResult], split: str, progress: Progress, ensembles: bool = True
-) -> dict[str, EvaluationRow]:
-    merges = list(results.values())
-    if ensembles:
-        rows = evaluate_rows(zoo, merges, split, progress=progress)
-    else:
-        contenders = [zero_shot(zoo), *(as_contender(zoo, result) for result in merges), individual(zoo)]
-        rows = rows_of(zoo, contenders, split, progress=progress)
-    named = dict(zip(results, rows[1 : 1 + len(results)], strict=True))
-    others = {_ROWS.get(row.key, row.key): row for row in rows if row.kind != "merged"}
-    return {**others, **named}
-
-
-def _summary(row: EvaluationRow) -> dict[str, float]:
-    return {name: row.figure(name) for name in ("average", "standard_error", "normalised")}
 
 
 def _control_rows(

@@ -59,4 +59,13 @@ def first_of_manifest(manifest: Mapping[str, Any], count: int) -> dict[str, Any]
     others = {f"{task}.safetensors" for task in manifest["tasks"] if task not in tasks}
     files = {name: facts for name, facts in manifest["files"].items() if name not in others}
     made = {name: manifest[name] for name in _MADE if name in manifest}
-    return {**made, "tasks": tasks, "files": files, **manifest.get("nested", {}).get(str(count), {})}
+    found = {**_first_of_curve(manifest, count), **manifest.get("nested", {}).get(str(count), {})}
+    return {**made, "tasks": tasks, "files": files, **found}
+
+
+def _first_of_curve(manifest: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """The curve up to so many models: its tasks are added in the manifest's order, so the beginning is the same."""
+    if "curve" not in manifest:
+        return {}
+    rows = {models: row for models, row in manifest["curve"]["rows"].items() if int(models) <= count}
+    return {"curve": {**manifest["curve"], "rows": rows}}

@@ -56,6 +56,7 @@ class FakeLab:
         self.watched: list[str] = []
         self.tasks, self.card, self.unlabelled = TASKS, {}, False
         self.file = ""
+        self.agreement: float | None = 0.9
 
     def install(self, monkeypatch: Any) -> "FakeLab":
         """Replace `ui.jobs` and the zoo for one test."""
@@ -163,7 +164,8 @@ class FakeLab:
         return SimpleNamespace(meta={"path": self.file, "digest": "e" * 64, "bytes": 2_100_000}, arrays={})
 
     def _pairs(self, params: dict[str, Any]) -> Any:
-        names = [(a, b) for place, a in enumerate(self.tasks) for b in self.tasks[place + 1 :]]
+        tasks = params.get("tasks") or self.tasks
+        names = [(a, b) for place, a in enumerate(tasks) for b in tasks[place + 1 :]]
         pairs, blocks = [], []
         for place, (a, b) in enumerate(names):
             values = [1e-6 * (place + 1) * (block + 1) for block in range(LAYERS)]
@@ -176,6 +178,7 @@ class FakeLab:
                     "task_vector_cosine_similarity": 0.3 - 0.05 * place,
                     "task_vector_l2_distance": 2.0 + place,
                     "sign_conflict": None if place == 0 else 0.4 + 0.01 * place,
+                    **({"merged_agreement": self.agreement} if "merged_agreement" in (params["metrics"] or ()) else {}),
                 }
             )
             blocks += [
@@ -188,6 +191,10 @@ class FakeLab:
         ]
         reason = "no weight was changed by both models"
         undefined = [{"metric": "sign_conflict", "task_a": names[0][0], "task_b": names[0][1], "reason": reason}]
+        if asked == ["merged_agreement"]:
+            undefined = [
+                undefined[0] | {"metric": "merged_agreement", "reason": f"{names[0][0]} has no training images"}
+            ]
         return SimpleNamespace(meta={"pairs": pairs, "blocks": blocks, "undefined": undefined}, arrays={})
 
     def _pair_merges(self, params: dict[str, Any]) -> Any:

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mloss_core.mergeability.pair_names import METHODS
+from mloss_core.mergeability.pair_names import METHODS, pair_text
 from tests.pages.merge_lab import TASKS, FakeLab, zoo
+from ui.formats import plain
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "mergeability.py")
 
@@ -61,6 +62,52 @@ def test_one_pair_is_merged_on_demand(lab):
     next(button for button in test.button if button.label == "Merge and measure this pair").click().run()
     assert lab.kinds("pair_merges")[0]["pairs"] == [["digits", "shapes"]]
     assert "Measured, Simple Average: **97.0 %** (val images)." in texts(test)
+
+
+def press(test, label):
+    next(button for button in test.button if button.label == label).click().run()
+    assert not test.exception
+
+
+def test_one_pair_is_judged_without_labels_on_demand(lab):
+    """One job for the one pair; all metrics, once they are measured, say it themselves."""
+    test = page(mb_pair="shapes|digits")
+    press(test, "Measure without labels")
+    (request,) = [params for params in lab.kinds("pairs") if params["metrics"] == ["merged_agreement"]]
+    assert request["tasks"] == ["digits", "shapes"]
+    assert "agrees with its two experts on **90.0 ± 2.7 %** of images (64 of each task)" in texts(test)
+    assert "Measure without labels" not in [button.label for button in test.button]
+    press(test, "Measure all metrics")
+    assert "on **90.0 ± 2.7 %** of images" in texts(test) and len(lab.kinds("pairs")) == 3
+
+
+def test_a_pair_that_cannot_be_judged_says_why(lab):
+    lab.agreement = None
+    test = page(mb_pair="shapes|digits")
+    press(test, "Measure without labels")
+    assert "Without labels: none, digits has no training images." in texts(test)
+
+
+@pytest.mark.parametrize("lacks", [{"head": None}, {"images": None}, {"images": {"train": 0, "val": 9, "test": 9}}])
+def test_judging_without_labels_needs_heads_and_images(monkeypatch, lacks):
+    lab = FakeLab().install(monkeypatch)
+    images = {"train": 40, "val": 0, "test": 0}
+    models = [{"name": name, "images": images, "classes": 0, "head": [4, 8]} for name in lab.tasks]
+    about = {"models": [{"name": "pretrained"}, *models[:-1], models[-1] | lacks]}
+    monkeypatch.setattr("ui.frame.zoo_facts", lambda name: dataclasses.replace(zoo(lab.tasks), card={}, about=about))
+    assert "Measure without labels" not in [button.label for button in page(mb_pair="digits|signs").button]
+    test = page(mb_pair="digits|letters")
+    press(test, "Measure without labels")
+    assert "of images (40 of each task)" in texts(test), "with fewer images than are drawn the error says so"
+
+
+@pytest.mark.parametrize("odd", ["a|b", "50% & 2, 'x'", '<i> "y"', "Größe 数"])
+def test_a_link_opens_a_pair_of_any_names(monkeypatch, odd):
+    lab = FakeLab()
+    lab.tasks = ("digits", odd, "shapes")
+    lab.install(monkeypatch)
+    test = page(mb_pair=pair_text(odd, "digits"))
+    assert f"**{plain(odd)}** and **digits** promise" in texts(test)
 
 
 def test_sets_of_models_by_each_guide(lab):
@@ -203,7 +250,8 @@ def test_merges_are_offered_only_where_they_can_be_evaluated(monkeypatch, lacks)
     about = {"models": [{"name": "pretrained"}, *models[:-1], models[-1] | lacks]}
     monkeypatch.setattr("ui.frame.zoo_facts", lambda name: dataclasses.replace(zoo(lab.tasks), card={}, about=about))
     test = page(mb_pair="digits|signs")
-    assert not test.exception and [button.label for button in test.button] == ["Measure all metrics"]
+    left = ["Measure all metrics", *(["Measure without labels"] if "classes" in lacks else [])]
+    assert not test.exception and [button.label for button in test.button] == left
     assert "Merge and measure this pair" in [button.label for button in page(mb_pair="digits|letters").button]
 
 

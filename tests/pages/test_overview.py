@@ -48,7 +48,7 @@ def test_the_story_is_told_in_order(store):
     (best,) = [metric for metric in at.metric if "merge" in metric.label]
     assert (best.label, best.value, best.delta) == ("Best of the card's three merges", "64.5 %", "TIES k 0.5")
     assert values["Individual"] == "90.5 %"
-    assert len(at.get("plotly_chart")) == 2
+    assert len(at.get("plotly_chart")) == 4
 
 
 def test_a_better_merge_that_was_measured_here_is_the_best_and_says_so(store):

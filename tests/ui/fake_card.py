@@ -47,9 +47,31 @@ def fake_manifest(tasks: tuple[str, ...] = TASKS, layers: int = LAYERS, nodes: i
             "task_arithmetic": {"method": "task_arithmetic", "options": {"scale": 0.25}},
             "ties": {"method": "ties", "options": {"keep_rate": 0.5}},
         },
+        "curve": fake_curve(len(tasks)),
+        "mloss": {
+            "images": 16 * len(tasks),
+            "layers": [
+                {"block": block, "mloss": 1e-6 * (1 + block), "standard_error": 1e-8, "normalised": 0.002}
+                for block in range(layers)
+            ],
+        },
         "controls": {"test": [control("m_ties k=0.8 e=0.1, same budget", 0.001, 0.002)]},
         "versions": {"torch": "2.15"},
     }
+
+
+def fake_curve(tasks: int) -> dict[str, Any]:
+    """A curve in which every row falls by a point with each model."""
+    levels = {"zero_shot": 0.5, "average": 0.8, "ties": 0.75, "ensemble_features": 0.84, "ensemble_logits": 0.85}
+    rows = {
+        str(count): {
+            name: {"average": level - 0.01 * count, "standard_error": 0.01 / count, "normalised": 0.9}
+            for name, level in {**levels, "individual": 0.95}.items()
+        }
+        for count in range(2, tasks + 1)
+    }
+    methods = {"average": {"method": "average"}, "ties": {"method": "ties", "options": {"keep_rate": 0.2}}}
+    return {"split": "test", "methods": methods, "rows": rows}
 
 
 def control(name: str, difference: float, error: float) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from ui.mergeability.choices import DEFAULT, Choice, Pairs, by_block, method_tit
 from ui.mergeability.data import measurable, merges_request
 from ui.mergeability.figures import profile_figure
 from ui.mergeability.foretold import Foretold, predicted_view
+from ui.mergeability.label_free import agreement_words
 from ui.mergeability.matrices import View, block_profile, mean_profile, pair_sentence, rank
 from ui.what_if.links import open_plane
 from ui.zoo.facts import ZooFacts
 
 _MEASURE = "_mb_measure"
-_CLOSE = "merged_agreement"
 
 
 def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str]) -> None:
@@ -29,7 +29,9 @@ def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: t
     title = choice.metric.title + ("" if choice.block is None else f" in block {choice.block}")
     with st.container(border=True):
         st.markdown(pair_sentence(view, first, second, title, profile, mean, _profiled(column)))
-        left, right = st.columns([0.5, 0.5], gap="medium")
+        # Beside the matrix the card is too narrow for two columns.
+        narrow = choice.method is None
+        left, right = (st.container(), st.container()) if narrow else st.columns([0.5, 0.5], gap="medium")
         with left:
             st.table(_metric_table(pairs, choice.tasks, first, second), border="horizontal", hide_index=True)
         with right:
@@ -101,12 +103,8 @@ def _quality(zoo: ZooFacts, pairs: Pairs, choice: Choice, chosen: tuple[str, str
         if foretold.view is not None and np.isfinite(foretold.view.value(*chosen)):
             off = 100 * (foretold.view.value(*chosen) - measured)
             lines.append(f"The prediction is off by {formats.points(off / 100)}.")
-    close = _row_of(pairs, chosen)
-    if _CLOSE in close and np.isfinite(close[_CLOSE]):
-        lines.append(
-            f"Without labels: the average agrees with its two experts on {100 * close[_CLOSE]:.0f} % of images."
-        )
-    st.markdown("  \n".join(lines))
+    lines.append(agreement_words(zoo, pairs, chosen))
+    st.markdown("  \n".join(line for line in lines if line))
 
 
 def _foretold_line(foretold: Foretold, chosen: tuple[str, str]) -> list[str]:
@@ -143,9 +141,3 @@ def _measured_now(zoo: ZooFacts, method: str, chosen: tuple[str, str]) -> float 
         return None
     value = payload.meta["pairs"][0][f"{QUALITY}{method}"]
     return float("nan") if value is None else float(value)
-
-
-def _row_of(pairs: Pairs, chosen: tuple[str, str]) -> dict[str, float]:
-    numbers = pairs.numbers
-    here = [set(pair) == set(chosen) for pair in numbers[["task_a", "task_b"]].to_numpy()]
-    return {} if not any(here) else {str(name): value for name, value in numbers[here].iloc[0].items()}

@@ -59,6 +59,14 @@ class Pairs:
         """The metrics that were measured, in the registry's order."""
         return [metric for name, metric in METRICS.items() if name in self.numbers]
 
+    def value(self, column: str, pair: Sequence[str]) -> float | None:
+        """The number of one pair in either order; None where there is none."""
+        if column not in self.numbers:
+            return None
+        here = [set(names) == set(pair) for names in self.numbers[["task_a", "task_b"]].to_numpy()]
+        found = self.numbers.loc[here, column]
+        return float(found.iloc[0]) if len(found) and pd.notna(found.iloc[0]) else None
+
     def reasons(self, metric: str) -> dict[frozenset[str], str]:
         """Why a metric does not exist, by pair."""
         return {

@@ -1,6 +1,7 @@
 """Figures of the Mergeability page: the task x task matrix with its tree, and the layer profile of one pair."""
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -8,12 +9,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mloss_core.mergeability.pair_names import pair_text, read_pair
 from ui import formats, theme
 from ui.mergeability.matrices import View, branches
 
 MAX_WRITTEN = 12
 """Up to this many models the numbers stand in the cells; beyond, a colour bar tells them."""
 _TREE_SHARE = 0.12
+_HOVER_WIDTH = 56
+"""Characters of a line that fits beside the matrix."""
 
 
 def unit_of(values: np.ndarray) -> tuple[float, str]:
@@ -42,7 +46,7 @@ def matrix_figure(
     text: Callable[[float], str] = formats.engineering,
     height: int = 470,
 ) -> go.Figure:
-    """The matrix of one metric; a click on a cell gives back `first|second`.
+    """The matrix of one metric; a click on a cell gives back the `pair_text` of its two tasks.
 
     Args:
         view: the numbers, in the order of the tree's leaves.
@@ -98,9 +102,9 @@ def profile_figure(
         x=list(profile.index),
         y=profile.to_numpy(float) * factor,
         marker_color=theme.ACCENT,
-        text=[formats.engineering(value) for value in profile],
+        text=[f"{pair} {formats.engineering(value)}" for value in profile],
         textposition="none",
-        hovertemplate=f"Block %{{x}}: {pair} %{{text}}<extra></extra>",
+        hovertemplate="Block %{x}: %{text}<extra></extra>",
     )
     fig.add_scatter(
         name="mean pair",
@@ -113,17 +117,17 @@ def profile_figure(
         hovertemplate="Block %{x}: the mean pair %{text}<extra></extra>",
     )
     fig.update_layout(showlegend=False)
-    fig.update_xaxes(tickmode="linear", dtick=1 if len(profile) <= 12 else 2, tickangle=0, showgrid=False)
+    ends = [float(min(profile.index, default=0)) - 0.6, float(max(profile.index, default=0)) + 0.6]
+    dtick = 1 if len(profile) <= 12 else 2
+    fig.update_xaxes(tickmode="linear", dtick=dtick, tickangle=0, showgrid=False, range=ends)
     fig.update_yaxes(rangemode="tozero")
     return fig
 
 
 def pair_of(text: object, tasks: Sequence[str]) -> tuple[str, str] | None:
-    """The pair that a click or a link names as `first|second`, if both are different tasks of the view."""
-    parts = text.split("|") if isinstance(text, str) else []
-    if len(parts) != 2 or parts[0] == parts[1] or any(part not in tasks for part in parts):
-        return None
-    return parts[0], parts[1]
+    """The pair that a click or a link names by `pair_text`, if both are different tasks of the view."""
+    pair = read_pair(text) if isinstance(text, str) else None
+    return None if pair is None or pair[0] == pair[1] or any(task not in tasks for task in pair) else pair
 
 
 def _clicks(
@@ -135,9 +139,10 @@ def _clicks(
         first, second = view.tasks[row], view.tasks[column]
         value = view.values[row, column]
         why = reasons.get(frozenset((first, second)), "not measured")
-        words = f"{label} {text(value)}" if np.isfinite(value) else f"{label}: none, {why}"
+        none = "<br>".join(textwrap.wrap(f"{label}: none, {why}", _HOVER_WIDTH))
+        words = f"{label} {text(value)}" if np.isfinite(value) else none
         texts.append(f"{first} and {second}<br>{words}")
-        ids.append(f"{first}|{second}")
+        ids.append(pair_text(first, second))
     return theme.click_layer([column for _, column in places], [row for row, _ in places], texts, ids, size=size)
 
 

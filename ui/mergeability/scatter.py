@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mloss_core.mergeability.association import Association, association
+from mloss_core.mergeability.pair_names import pair_text
 from ui import theme
 from ui.mergeability.figures import unit_of
 from ui.mergeability.matrices import View
@@ -50,7 +51,7 @@ def scatter_figure(
     text: Callable[[float], str],
     height: int = 470,
 ) -> go.Figure:
-    """Measured quality over a metric; a click on a point gives back `first|second`.
+    """Measured quality over a metric; a click on a point gives back the `pair_text` of its tasks.
 
     Args:
         metric, quality: of the same tasks.
@@ -77,7 +78,7 @@ def scatter_figure(
         x=x * factor,
         y=y,
         mode="markers",
-        customdata=np.array([[f"{a}|{b}"] for a, b in names], dtype=object),
+        customdata=np.array([[pair_text(a, b)] for a, b in names], dtype=object),
         marker=_marks(names, chosen),
         text=[
             f"{a} and {b}<br>{label} {text(value)}<br>{share:.1f} % of the individual models"

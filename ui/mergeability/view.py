@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from mloss_core.mergeability.metrics.registry import METRICS
-from mloss_core.mergeability.pair_names import METHODS, QUALITY
+from mloss_core.mergeability.pair_names import METHODS, QUALITY, pair_text
 from ui import state, theme
 from ui.errors import guard
 from ui.formats import plain
@@ -151,7 +151,7 @@ def _clicked(chart: str, tasks: Sequence[str]) -> Callable[[], None]:
         pair = pair_of(theme.selected_id(st.session_state.get(chart)), tasks)
         if pair is not None:
             st.session_state[_CHOSEN] = pair
-            state.write(PAIR, "|".join(pair))
+            state.write(PAIR, pair_text(*pair))
 
     return clicked
 
@@ -159,7 +159,7 @@ def _clicked(chart: str, tasks: Sequence[str]) -> Callable[[], None]:
 def _chosen(tasks: Sequence[str]) -> tuple[str, str] | None:
     """The clicked pair, or the link's, if both models are on the page."""
     held = st.session_state.get(_CHOSEN)
-    text = "|".join(held) if held else st.query_params.get(PAIR)
+    text = pair_text(*held) if held else st.query_params.get(PAIR)
     return pair_of(text, tasks)
 
 

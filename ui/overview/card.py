@@ -1,12 +1,11 @@
 """What the Overview shows, read from the zoo's model card: figures measured once, on test images, when it was made."""
 
-import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mloss_core.errors import ZooError
+from mloss_core.evaluation.cards import complete_card
 from mloss_core.evaluation.controls import card_controls
 from mloss_core.merging.labels import describe
 from mloss_core.recipe import Recipe
@@ -55,7 +54,7 @@ def models_of(zoo: ZooFacts) -> list[ModelFacts]:
     Raises:
         ZooError: the model card lacks their figures.
     """
-    with _complete_card():
+    with complete_card():
         return _models(zoo)
 
 
@@ -73,18 +72,8 @@ def answerers_of(zoo: ZooFacts) -> list[Answerer]:
     Raises:
         ZooError: the model card lacks their figures.
     """
-    with _complete_card():
+    with complete_card():
         return _answerers(zoo)
-
-
-@contextlib.contextmanager
-def _complete_card() -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError) as error:
-        raise ZooError(
-            f"the zoo's model card is incomplete (no {error}). Run `python -m mloss_core demo build` to make it anew."
-        ) from error
 
 
 def _models(zoo: ZooFacts) -> list[ModelFacts]:

@@ -5,6 +5,7 @@ from ui.errors import guard
 from ui.mloss_map.controls import default_measured
 from ui.overview import folder
 from ui.overview.card import answerers_of, models_of, sampled_of
+from ui.overview.curve import card_figures
 from ui.overview.measured import best_measured
 from ui.overview.samples import sample_section
 from ui.overview.view import headline, introduction, machine_line, model_section, next_steps, story
@@ -27,6 +28,7 @@ def _with_card(zoo: ZooFacts) -> None:
         answerers = answerers_of(zoo)
         headline(zoo, answerers, best_measured(zoo))
         story(zoo, answerers)
+        card_figures(zoo)
         models = models_of(zoo)
         model_section(models)
         sample_section(zoo, sampled_of(models))

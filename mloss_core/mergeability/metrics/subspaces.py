@@ -6,17 +6,28 @@ import numpy as np
 
 from mloss_core.mergeability.metrics.record import FRACTION, POSITIVE, Facts, Metric, Undefined, Value
 
-_MATRICES = "mean over the matrices that both models changed"
+_CHANGED = "mean over the matrices that both models changed"
+_RANKED = "mean over the matrices in which both changes have as many"
 
 
 def _mean(name: str, *, squared: bool = False) -> Callable[[Facts], Value]:
     def function(facts: Facts) -> Value:
         found = facts[name]
         if not len(found):
-            return Undefined("no matrix was changed by both models")
+            return Undefined(_why_none(facts["ranks"]))
         return float(np.mean(found**2 if squared else found))
 
     return function
+
+
+def _why_none(ranks: np.ndarray) -> str:
+    """Ranks of the changes of each matrix that both models changed, (matrix,)."""
+    if not len(ranks):
+        return "no matrix was changed by both models"
+    most = int(ranks.max())
+    if most == 0:
+        return "no change of a matrix that both models changed is larger than the rounding of the stored weights"
+    return f"the changes have a rank of at most {most}, fewer than the directions that are compared"
 
 
 def _metric(name: str, fact: str, *, squared: bool = False, published: bool = True, **words: object) -> Metric:
@@ -37,21 +48,21 @@ SUBSPACE = (
         title="Singular-value overlap",
         formula="⟨σ(a), σ(b)⟩ / (|σ(a)| |σ(b)|), the 100 largest",
         unit="cosine",
-        summary=f"Cosine of the singular values of the two changes of a matrix, the 100 largest; {_MATRICES}.",
+        summary=f"Cosine of the singular values of the two changes of a matrix, the 100 largest; {_CHANGED}.",
     ),
     _metric(
         "subspace_overlap",
         "left_top",
         title="Left subspace overlap, top",
         formula="‖U(a)ᵀ U(b)‖ / √k, k = 10",
-        summary=f"Overlap of the 10 leading left singular directions (outputs): 1 the same, 0 orthogonal; {_MATRICES}.",
+        summary=f"Overlap of the 10 leading left singular directions (outputs): 1 the same, 0 orthogonal; {_RANKED}.",
     ),
     _metric(
         "right_subspace_overlap_top_k",
         "right_top",
         title="Right subspace overlap, top",
         formula="‖V(a)ᵀ V(b)‖ / √k, k = 10",
-        summary=f"Overlap of the 10 leading right singular directions (inputs): 1 the same, 0 orthogonal; {_MATRICES}.",
+        summary=f"Overlap of the 10 leading right singular directions (inputs): 1 the same, 0 orthogonal; {_RANKED}.",
     ),
     _metric(
         "right_subspace_overlap_bottom_k",
@@ -59,7 +70,7 @@ SUBSPACE = (
         title="Right subspace overlap, bottom",
         formula="‖V(a)ᵀ V(b)‖ / √k, the last k = 10",
         summary="Overlap of the 10 right singular directions with the smallest singular values of the thin "
-        f"decomposition; {_MATRICES}. For changes of low rank these directions are arbitrary.",
+        f"decomposition; {_RANKED}. Where a change's rank is below the matrix's smaller side they are arbitrary.",
     ),
     _metric(
         "interaction_matrix_overlap_top_k",
@@ -67,7 +78,7 @@ SUBSPACE = (
         squared=True,
         title="Interaction overlap, top",
         formula="‖V(a)ᵀ V(b)‖² / k, k = 10",
-        summary=f"Square of the right subspace overlap (top) of each matrix; {_MATRICES}.",
+        summary=f"Square of the right subspace overlap (top) of each matrix; {_RANKED}.",
     ),
     _metric(
         "interaction_matrix_overlap_bottom_k",
@@ -75,7 +86,7 @@ SUBSPACE = (
         squared=True,
         title="Interaction overlap, bottom",
         formula="‖V(a)ᵀ V(b)‖² / k, the last k = 10",
-        summary=f"Square of the right subspace overlap (bottom) of each matrix; {_MATRICES}.",
+        summary=f"Square of the right subspace overlap (bottom) of each matrix; {_RANKED}.",
     ),
 )
 
@@ -90,6 +101,6 @@ INTERFERENCE = (
         range=POSITIVE,
         higher_is_better=False,
         summary="Interference of the 10 leading singular triplets of the two changes of a matrix, as TSV-M's authors "
-        f"define it, relative to their singular values; {_MATRICES}.",
+        f"define it, relative to their singular values; a change of lower rank has fewer; {_CHANGED}.",
     ),
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from mloss_core.caching import Cache, digest_of
 from mloss_core.evaluation.criteria import criterion_scores
+from mloss_core.mergeability.pair_names import AGREEMENT_IMAGES
 from mloss_core.mergeability.sources.model_facts import Arrays
 from mloss_core.recipe import MLossOptions
 from mloss_core.state_dicts import LazyAverage, tensor_digest
@@ -13,8 +14,6 @@ from mloss_core.types import Progress
 from mloss_core.zoo.model import Encoder, Zoo
 
 Pair = tuple[str, str]
-IMAGES = 64
-"""Unlabeled calibration images of each task on which averages are compared with experts."""
 
 
 def zero_shot(
@@ -52,7 +51,7 @@ def agreement(
         progress(position / len(pairs), f"averaging {a} and {b}")
         merged, tasks = average_of(zoo, (a, b)), tuple(dict.fromkeys((a, b)))
         scores = criterion_scores(
-            zoo, merged, ("expert_agreement",), images=IMAGES, seed=options.seed, tasks=tasks, cache=cache
+            zoo, merged, ("expert_agreement",), images=AGREEMENT_IMAGES, seed=options.seed, tasks=tasks, cache=cache
         )
         rates = scores["expert_agreement"].tasks
         yield (a, b), {"agreement": np.array([rates[a], rates[b]])}
@@ -69,4 +68,4 @@ def head_identity(zoo: Zoo, pair: Pair, options: MLossOptions) -> list[object]:
     """What these facts depend on, beside the models."""
     digests = [zoo.datasets[task].digest for task in pair if task in zoo.datasets]
     heads = [tensor_digest(zoo.heads[task]) for task in pair if task in zoo.heads]
-    return [zoo.architecture.to_dict(), digests, heads, IMAGES, options.seed]
+    return [zoo.architecture.to_dict(), digests, heads, AGREEMENT_IMAGES, options.seed]

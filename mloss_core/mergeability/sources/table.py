@@ -59,7 +59,7 @@ SOURCES: Mapping[str, FactSource] = MappingProxyType(
                 identity=_weights_alone,
                 revision=1,
             ),
-            FactSource(name="spectra", compute=overlaps, identity=_weights_alone),
+            FactSource(name="spectra", compute=overlaps, identity=_weights_alone, revision=1),
             FactSource(name="activations", compute=activations, identity=draw_identity, needs=_SEEN, revision=1),
             FactSource(
                 name="gradients",

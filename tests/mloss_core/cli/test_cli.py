@@ -20,6 +20,7 @@ from mloss_core.evaluation.criteria import LABEL_FREE
 from mloss_core.merging import METHODS
 from mloss_core.types import silent
 from tests.label_free import without_classes
+from tests.ui.fake_card import fake_manifest
 from tests.zoos import tiny_zoo
 
 M_TIES = ["--method", "m_ties", "--option", "keep_rate=0.8", "--option", "span=0.1", "--blocks", "1,2"]
@@ -43,8 +44,22 @@ def _json(capsys, *arguments):
 def test_zoo(capsys):
     answer = _json(capsys, "zoo")
     assert [model["name"] for model in answer["models"]] == ["pretrained", "apples", "boats", "clouds"]
+    assert answer["card"] is None
     assert main(["zoo"]) == 0
-    assert "boats" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "boats" in shown and "card" not in shown
+
+
+def test_zoo_with_a_card(capsys, zoo, monkeypatch):
+    card = fake_manifest(zoo.tasks, layers=2)
+    carded = dataclasses.replace(zoo, card=card)
+    monkeypatch.setattr("mloss_core.opening.open_zoo", lambda source="demo", **options: carded)
+    assert _json(capsys, "zoo")["card"]["curve"] == card["curve"]
+    assert main(["zoo"]) == 0
+    shown = capsys.readouterr().out
+    assert "the first models merged" in shown and "M-Loss of the Simple Average by block, 48 images" in shown
+    carded = dataclasses.replace(zoo, card={"average": {"test": {}}})
+    assert main(["zoo"]) == 2 and "model card is incomplete" in capsys.readouterr().err
 
 
 def test_measure(capsys, tmp_path):
@@ -200,6 +215,8 @@ def test_cache(capsys, zoo):
         (["demo", "build", "--seed", "-1"], "--seed must be from 0 to"),
         (["demo", "build", "--out", "no/such/zoo"], "there is no"),
         (["demo", "build", "--scale", "7"], "--scale must be above 0"),
+        (["demo", "card", "no-such-zoo"], "manifest.json is missing"),
+        (["demo", "card", "no-such-zoo", "--part", "colour"], "unknown part of a card 'colour'"),
         (
             ["cache", "clear", "--kind", "../x"],
             "unknown kind of entries '../x'. Known: converted, digests, features, images, ",
@@ -283,8 +300,11 @@ def building(monkeypatch):
         (folder / "a.safetensors").write_text(f"weights {recipe.seed}")
         if told["fail"]:
             raise told["fail"]
-        averages = {"val": {"zero_shot": {"average": 0.5}}, "test": {"zero_shot": {"average": 0.25}}}
-        manifest = {"average": averages, "files": {"a.safetensors": {}}}
+        averages = {
+            split: {"zero_shot": {"average": level, "standard_error": 0.01}}
+            for split, level in (("val", 0.5), ("test", 0.25))
+        }
+        manifest = {"average": averages, "chosen": {}, "files": {"a.safetensors": {}}}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return manifest
 
@@ -295,12 +315,32 @@ def building(monkeypatch):
 def test_demo_build(capsys, tmp_path, building):
     out = tmp_path / "zoo"
     assert main(["demo", "build", "--out", str(out), "--seed", "3"]) == 0
-    assert "50.0" in capsys.readouterr().out
+    assert "50.0 ± 1.0" in capsys.readouterr().out
     assert (out / "a.safetensors").read_text() == "weights 3"
     assert _json(capsys, "demo", "build", "--out", str(out))["average"]["val"]["zero_shot"]["average"] == 0.5
     assert (out / "a.safetensors").read_text() == "weights 0", "a zoo is replaced"
     assert [path.name for path in tmp_path.iterdir()] == ["zoo"]
     assert building["recipe"] == DemoRecipe()
+
+
+def test_a_card_is_measured_anew(capsys, monkeypatch):
+    told = {}
+    card = fake_manifest(("a", "b", "c"), layers=2)
+
+    def measure(folder, *, device, parts, progress):
+        told.update(folder=folder, device=device, parts=list(parts))
+        return card
+
+    monkeypatch.setattr("mloss_core.demo.build.measure_card_anew", measure)
+    command = ("demo", "card", "my-zoo", "--device", "cpu")
+    assert _json(capsys, *command)["curve"] == card["curve"]
+    assert told == {"folder": "my-zoo", "device": "cpu", "parts": ["accuracy", "profile", "curve"]}
+    assert main([*command, "--part", "curve"]) == 0 and told["parts"] == ["curve"]
+    lines = capsys.readouterr().out.splitlines()
+    assert "Task Arithmetic λ 0.25  62.0 ± 0.5" not in lines[0] and "TIES k 0.5" in "".join(lines)
+    start = next(place for place, line in enumerate(lines) if line.startswith("the first models merged"))
+    assert lines[start + 1].split()[0] == "models" and lines[start + 2].split()[:4] == ["2", "48.0", "±", "0.5"]
+    assert lines[-1].split() == ["1", "2.000", "±", "0.010", "2.00"]
 
 
 def test_demo_build_of_another_recipe(capsys, tmp_path, building):

@@ -1,14 +1,15 @@
 import json
+import shutil
 
 import pytest
 import torch
 
 from mloss_core import open_zoo
-from mloss_core.demo import MANIFEST_NAME, build, card
+from mloss_core.demo import MANIFEST_NAME, build, card, curve
 from mloss_core.demo.build import build_demo_zoo
 from mloss_core.demo.recipe import DemoRecipe
 from mloss_core.demo.tasks import first_tasks
-from mloss_core.errors import ZooError
+from mloss_core.errors import UnknownNameError, ZooError
 from mloss_core.evaluation import controls
 from mloss_core.zoo.embedded import EMBEDDED, EmbeddedZoo
 
@@ -25,6 +26,8 @@ def built(tmp_path_factory):
         patch.setattr(card, "TASK_ARITHMETIC_SCALES", (0.2,))
         patch.setattr(card, "TIES_KEEP_RATES", (0.5,))
         patch.setattr(card, "TIES_SCALES", (1.0,))
+        patch.setattr(curve, "COUNTS", (2,))
+        patch.setattr(curve, "CURVE_METHODS", ("average", "ties"))
         patch.setattr(controls, "CARD_KEEP_RATES", (0.8,))
         patch.setattr(controls, "CARD_SEEDS", 1)
         manifest = build_demo_zoo(folder, RECIPE, device="cpu", progress=lambda f, m="": told.append((f, m)))
@@ -68,6 +71,37 @@ def test_the_manifest_says_how_it_was_made(built):
         accuracy = manifest["accuracy"][split]["zero_shot"]
         assert manifest["average"][split]["zero_shot"]["average"] == pytest.approx(sum(accuracy.values()) / 8)
     assert len(manifest["mloss"]["layers"]) == 12 and {"torch", "pillow", "device"} <= set(manifest["versions"])
+
+
+def test_the_curve_is_of_the_first_tasks(built):
+    """Its last point is the zoo itself, so its baselines are those of the card."""
+    manifest = built[1]
+    found = manifest["curve"]
+    assert list(found["rows"]) == ["2", "8"] and found["split"] == "test"
+    whole, averages = found["rows"]["8"], manifest["average"]["test"]
+    for name in ("zero_shot", "ensemble_logits", "ensemble_features", "individual"):
+        assert whole[name] == averages[name]
+    assert whole["average"] == averages["simple_average"]
+    assert found["methods"]["ties"]["options"]["keep_rate"] == 0.2
+    individual, two = manifest["accuracy"]["test"]["individual"], list(TASKS)[:2]
+    expected = sum(individual[task] for task in two) / 2
+    assert found["rows"]["2"]["individual"]["average"] == pytest.approx(expected)
+
+
+def test_a_part_of_a_card_is_measured_anew(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "zoo"
+    shutil.copytree(built[0], folder)
+    before = json.loads((folder / MANIFEST_NAME).read_text())
+    worn = {**before, "mloss": None, "task_vectors": None, "chosen": "kept"}
+    (folder / MANIFEST_NAME).write_text(json.dumps(worn))
+    found = json.loads(json.dumps(build.measure_card_anew(folder, device="cpu", parts=("profile",))))
+    seconds = ("seconds", "chosen")
+    assert {k: v for k, v in found.items() if k not in seconds} == {k: v for k, v in before.items() if k not in seconds}
+    assert found["chosen"] == "kept" and json.loads((folder / MANIFEST_NAME).read_text()) == found
+    assert open_zoo(folder, device="cpu").digest == open_zoo(built[0], device="cpu").digest, "a card is no weight"
+    with pytest.raises(UnknownNameError, match="unknown part of a card 'colour'"):
+        build.measure_card_anew(folder, device="cpu", parts=("colour",))
 
 
 def test_controls_are_paired_with_their_row(built):
@@ -122,14 +156,20 @@ def test_another_optimiser_takes_the_pretrained_model_over(built, tmp_path, monk
 
 def test_larger_zoos_have_a_card_for_their_first_tasks(tmp_path, monkeypatch):
     monkeypatch.setenv("MLOSS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(curve, "COUNTS", (2, 8, 12))
+    monkeypatch.setattr(curve, "CURVE_METHODS", ("average", "ties"))
     recipe = DemoRecipe(scale=0.001, tasks=9, width=32)
     manifest = build_demo_zoo(tmp_path / "zoo", recipe, device="cpu")
     assert set(manifest["nested"]) == {"8"} and "tsv_m" in manifest["chosen"]
     nested = manifest["nested"]["8"]
+    assert list(manifest["curve"]["rows"]) == ["2", "8", "9"] and "curve" not in nested
+    assert len(nested["mloss"]["layers"]) == 12 and nested["mloss"] != manifest["mloss"]
+    assert "ensemble_logits" in manifest["average"]["val"] and "ensemble_logits" in nested["average"]["val"]
     assert set(nested["accuracy"]["val"]["individual"]) == set(TASKS) and nested["controls"] == {"val": [], "test": []}
     individual = manifest["accuracy"]["val"]["individual"]
     assert {task: individual[task] for task in TASKS} == nested["accuracy"]["val"]["individual"]
     monkeypatch.setitem(EMBEDDED, "few", EmbeddedZoo("few", "A few", tmp_path / "zoo", 8))
     eight = open_zoo("few", device="cpu")
     assert eight.tasks == tuple(TASKS) and eight.card["accuracy"] == nested["accuracy"]
+    assert list(eight.card["curve"]["rows"]) == ["2", "8"]
     assert set(eight.card["files"]) == set(manifest["files"]) - {"arrows.safetensors"}

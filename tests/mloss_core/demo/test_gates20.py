@@ -8,6 +8,7 @@ from mloss_core import Recipe, merge, open_zoo
 from mloss_core.demo import read_manifest
 from mloss_core.demo.embedded import WEIGHTS
 from mloss_core.demo.tasks import TASKS
+from mloss_core.evaluation.cards import curve_of_card, profile_of_card
 from mloss_core.vision.towers import build_tower
 from mloss_core.zoo.embedded import EMBEDDED, first_of_manifest
 
@@ -98,5 +99,37 @@ def test_recorded_accuracies_are_measured_again(zoo, task):
 @pytest.mark.parametrize("count", COUNTS)
 def test_the_document_shows_what_was_measured(count):
     text = DOCUMENT.read_text(encoding="utf-8")
-    for name, row in CARDS[count]["average"]["test"].items():
+    rows = [*CARDS[count]["average"]["test"].items(), *CARDS[count]["average"]["val"].items()]
+    for name, row in rows:
         assert f"{100 * row['average']:.1f} ± {100 * row['standard_error']:.1f}" in text, name
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_card_is_complete(count):
+    """Both Ensembles on both splits, the curve up to all of its tasks, and the M-Loss of every block."""
+    card = CARDS[count]
+    for split in ("val", "test"):
+        assert {"ensemble_features", "ensemble_logits"} <= set(card["average"][split])
+    assert max(curve_of_card(card).counts) == count and len(profile_of_card(card)) == 12
+    assert card["mloss"]["images"] == 16 * count and card["task_vectors"]["relative_length"] < 0.04
+
+
+def test_the_curve_agrees_with_the_card():
+    """Rows that both have are the same images, models and methods."""
+    rows = CARD["curve"]["rows"]
+    for count in COUNTS:
+        averages = CARDS[count]["average"]["test"]
+        for name in ("zero_shot", "ensemble_features", "ensemble_logits", "individual"):
+            assert rows[str(count)][name] == pytest.approx(averages[name]), (count, name)
+        assert rows[str(count)]["average"] == pytest.approx(averages["simple_average"])
+
+
+def test_the_document_shows_curve_and_profile():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    names = ("zero_shot", "average", "ties", "tsv_m", "actmat", "ensemble_logits", "individual")
+    for count, row in CARD["curve"]["rows"].items():
+        figures = [f"{100 * row[name]['average']:.1f}" for name in names]
+        assert f"| {' | '.join([count, *figures])} |" in text
+    for count in COUNTS:
+        for one in profile_of_card(CARDS[count]):
+            assert f"{1e6 * one.mloss:.3f} ± {1e6 * one.standard_error:.3f}" in text

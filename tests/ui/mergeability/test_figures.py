@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 
 from tests.ui.mergeability.test_matrices import BLOCKS, TASKS, view
+from ui import theme
 from ui.mergeability.figures import matrix_figure, pair_of, profile_figure, unit_of
-from ui.mergeability.matrices import block_profile, clustering, leaf_order, mean_profile
+from ui.mergeability.matrices import View, block_profile, clustering, leaf_order, mean_profile
+from ui.mergeability.scatter import goes_with, scatter_figure
 
 
 @pytest.mark.parametrize(
@@ -36,8 +38,6 @@ def test_each_off_diagonal_cell_can_be_clicked():
 
 
 def test_an_empty_cell_says_why():
-    from ui.mergeability.matrices import View
-
     values = view().values.copy()
     values[0, 1] = values[1, 0] = np.nan
     fig = matrix_figure(
@@ -87,3 +87,23 @@ def test_tiny_profiles_are_drawn_in_a_named_unit():
 )
 def test_a_pair_is_read_from_a_click_or_a_link(text, pair):
     assert pair_of(text, TASKS) == pair
+
+
+ODD = ("a|b", "a", "50% & more", "<i>'x'", "Größe, 数")
+
+
+def test_pairs_of_any_names_can_be_clicked():
+    """What is in the figure as it is drawn, whose foreign tags are shown as text, names each pair."""
+    view = View(ODD, np.arange(25.0).reshape(5, 5))
+    matrix = theme.without_markup(matrix_figure(view, "t", label="M-Loss", tree=None, chosen=None))
+    found = goes_with(view, view)
+    points = theme.without_markup(scatter_figure(view, view, label="x", method="y", found=found, chosen=None, text=str))
+    for trace, count in ((matrix.data[1], 20), (points.data[-1], 10)):
+        pairs = [pair_of(point[0], ODD) for point in trace.customdata]
+        assert len(pairs) == count == len(set(pairs)) and None not in pairs
+
+
+def test_a_name_is_no_template_of_the_hover_text():
+    profile = pd.Series({0: 1e-6})
+    fig = profile_figure(profile, profile, "%{x} and b")
+    assert "%{x} and b" in fig.data[0].text[0] and fig.data[0].hovertemplate.count("%{x}") == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import frame, jobs, reruns, state
+from ui import frame, jobs, kept_files, reruns, state
 
 # By heading of the navigation: name of the file, title, icon, and help. The first page is the one that `/` opens.
 PAGES = {
@@ -66,4 +66,5 @@ def _page(name: str, title: str, icon: str, words: str) -> "st.Page":
 
 
 reruns.install()
+kept_files.install()
 main()

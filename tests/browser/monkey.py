@@ -3,8 +3,8 @@
     python -m tests.browser.monkey [--actions 300] [--seed 0] [--cache FOLDER] [--pages merge inspect] [--out FILE]
 
 Starts the app on a cache folder (an empty one of its own by default: every job has to be done), opens pages, follows
-links, moves controls, goes back and forward, reloads and downloads. An action with a known effect, such as a choice that
-must stay chosen, is checked after the page has come to rest and once more a second later. "Lost" is a click that
+links, moves controls, goes back and forward, reloads and downloads. An action with a known effect, such as a choice
+that must stay chosen, is checked after the page has come to rest and once more a second later. "Lost" is a click that
 arrived where it was aimed and had no such effect; "moved" one whose target was no longer there. Exit status 1 when
 anything went wrong.
 """
@@ -256,7 +256,7 @@ class Monkey:
 
     def _download(self, target: Target) -> None:
         got: list[Any] = []
-        self.page.once("download", got.append)
+        self.page.once("download", lambda found: got.append(found))
         if not self._click(target):
             return
         end = time.monotonic() + 30

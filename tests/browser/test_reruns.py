@@ -1,6 +1,6 @@
 """A timer, a click and the end of a job in the same instant, with the runs and moments chosen. Needs no browser.
 
-Each test fails where `reruns.install` or `state.begin_run` is left out: that is what Streamlit does by itself.
+Each test fails where `reruns.install` is left out: that is what Streamlit does by itself.
 """
 
 import time
@@ -18,7 +18,6 @@ sys.path.insert(0, {root!r})
 import streamlit as st
 from ui import reruns, state
 reruns.install()
-state.begin_run()
 
 @st.fragment(run_every=600)
 def timer():
@@ -29,12 +28,8 @@ def first():
         st.text(word)
     st.button("go", key="go", on_click=state.go_to, args=(second_page,))
     st.button("pick", key="pick", on_click=state.put, args=("choice", "z"))
-    st.button("cut", key="cut", on_click=state.put, args=("choice", "y"))
     st.selectbox("Choice", ["x", "y", "z"], key="choice")
     timer()
-    if st.session_state.pop("short", False):
-        st.rerun()
-    st.session_state["short"] = bool(st.session_state.get("cut"))
     time.sleep({pause})
     st.text("chosen " + st.session_state["choice"])
 
@@ -46,7 +41,6 @@ def second():
 first_page = st.Page(first, title="first", default=True)
 second_page = st.Page(second, title="second", url_path="second")
 reruns.navigation({{"": [first_page, second_page]}}).run()
-state.end_run()
 """
 PAUSE = 1.0
 
@@ -85,10 +79,3 @@ def test_a_timer_that_has_not_heard_of_a_choice_does_not_undo_it(window):
     window.ask()
     window.until_finished(3)
     assert window.texts()[-1] == "chosen z"
-
-
-def test_a_choice_whose_run_was_cut_short_is_told_again(window):
-    window.ask(click="cut", values={"choice": "x"})
-    window.until_finished(2)
-    assert window.texts()[-1] == "chosen y"
-    assert window.widget("choice").set_value and window.widget("choice").raw_value == "y"

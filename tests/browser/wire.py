@@ -32,7 +32,7 @@ class Window:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.page, self.values = "", {}
+        self.page = ""
         self.pages: dict[str, str] = {}
         """Hash of each page by its path."""
         self.timers: dict[str, float] = {}

@@ -1,9 +1,14 @@
+import re
+from pathlib import Path
+
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 from streamlit.testing.v1 import AppTest
 
 from ui import reruns
+
+UI = Path(__file__).parents[2] / "ui"
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +84,9 @@ def test_a_page_stays_the_one_asked_for_when_another_run_of_the_window_begins(mo
 
 def test_outside_the_app_nothing_is_known():
     assert not reruns.went_back() and not reruns.is_partial()
+
+
+def test_buttons_act_in_callbacks():
+    """A button's answer in the script is taken back when a run that a job caused ends in the same instant."""
+    texts = {file.name: file.read_text() for file in UI.rglob("*.py")}
+    assert [name for name, text in texts.items() if re.search(r"(if|and|=) +st\.(sidebar\.)?button\(", text)] == []

@@ -69,15 +69,15 @@ def _baseline_button(row: EvaluationRow) -> None:
 
 
 def _inspect_button(row: EvaluationRow, inspect: Callable[[EvaluationRow], None]) -> None:
-    pressed = st.button(
+    st.button(
         "Inspect",
         key="mg_inspect",
         icon=":material/image_search:",
+        on_click=inspect,
+        args=(row,),
         help="The images behind the figures, first of the task on which this row comes off worst against the baseline. "
         "A click on a figure of the table opens its own task.",
     )
-    if pressed:
-        inspect(row)
 
 
 def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import frame, jobs
+from ui import frame, jobs, kept_files, reruns, state
 
 # By heading of the navigation: name of the file, title, icon, and help. The first page is the one that `/` opens.
 PAGES = {
@@ -32,22 +32,25 @@ st.set_page_config(page_title="M-Loss Lab", page_icon=ASSETS / "icon.svg", layou
 
 def main() -> None:
     """Draw the frame and the chosen page in it."""
+    state.begin_run()
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     pages = {heading: [_page(*row) for row in rows] for heading, rows in PAGES.items()}
     first = next(iter(pages.values()))
     # Streamlit serves the default page at `/` alone. A link that names it must open it as well.
     by_name = st.Page(lambda: None, title=first[0].title, url_path=FIRST, visibility="hidden")
     first.append(by_name)
-    chosen = st.navigation(pages, expanded=True)
+    chosen = reruns.navigation(pages)
     if chosen is by_name:
         st.switch_page(first[0], query_params=st.query_params.to_dict())
     jobs.start_page()
     frame.start_worker()
     frame.zoo_panel()
     if frame.zoo_is_open():
-        chosen.run()
+        with state.one_step():
+            chosen.run()
     # Last, because the page may have submitted jobs. Pages return early rather than stop, so that this is reached.
     frame.jobs_panel()
+    state.end_run()
 
 
 def _page(name: str, title: str, icon: str, words: str) -> "st.Page":
@@ -62,4 +65,6 @@ def _page(name: str, title: str, icon: str, words: str) -> "st.Page":
     )
 
 
+reruns.install()
+kept_files.install()
 main()

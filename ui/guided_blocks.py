@@ -89,9 +89,9 @@ def block_choice(
 
 def set_blocks(page: str, blocks: Sequence[int] | None) -> None:
     """Set a page's choice, None for all blocks. A callback, or before the page is drawn."""
-    st.session_state[state.key(page, "blocks")] = ALL if blocks is None else CUSTOM
+    state.put(state.key(page, "blocks"), ALL if blocks is None else CUSTOM)
     if blocks is not None:
-        st.session_state[state.key(page, "custom")] = list(blocks)
+        state.put(state.key(page, "custom"), list(blocks))
 
 
 def _restored(key: str, layers: int) -> list[int]:

@@ -14,6 +14,7 @@ import streamlit as st
 
 from mloss_core.caching import digest_of
 from mloss_core.errors import MLossCoreError
+from ui import reruns
 from ui.errors import show_error
 from ui.formats import plain, seconds
 from ui.state import ASKED, DEVICE, JOBS, RESULTS
@@ -269,7 +270,9 @@ def _watch(keys: list[str], labels: list[str]) -> None:
 
     A fragment cannot change its own pace. The quick one inside ends when the slow one around it leaves it out.
     """
-    pace = _pace([job for key in keys if (job := store().job(key)) is not None], time.time())
+    found = [store().job(key) for key in keys]
+    over = any(job is None or job.status not in ACTIVE for job in found)
+    pace = _PACES[0] if over else _pace([job for job in found if job is not None], time.time())
     draw = _progress_lines if pace >= SLOW else st.fragment(_progress_lines, run_every=pace)
     draw(keys, labels)
 
@@ -284,7 +287,9 @@ def _progress_lines(keys: list[str], labels: list[str]) -> None:
     for key, label in zip(keys, labels, strict=True):
         job = store().job(key)
         if job is None or job.status not in ACTIVE:
-            st.rerun()
+            if reruns.is_partial():
+                st.rerun()
+            continue  # A run that is cut short tells the browser only half of it: the timer asks for the next one.
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(min(1.0, max(0.0, job.fraction)), text=plain(f"{label} · {remaining(job)}"))
             st.button(

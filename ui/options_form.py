@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from ui.state import put
+
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
@@ -92,7 +94,7 @@ def fill_form(options_type: type, key: str, values: Mapping[str, Any]) -> None:
         value = values.get(field.name, field.default)
         if field.kind == "numbers":
             value = ",".join(f"{number:g}" for number in value or ())
-        st.session_state[widget_key(key, field.name)] = value
+        put(widget_key(key, field.name), value)
 
 
 def changed_values(options_type: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import PATIENCE
-from tests.browser.test_journey import accuracies, drawn, is_calm, query, until
+from tests.browser.test_journey import accuracies, drawn, go, is_calm, query, until
 
 pytestmark = pytest.mark.browser
 _ROW, _HEADER, _BOX, _MODEL = 33, 33, 33, 200
@@ -52,3 +52,18 @@ def test_from_a_figure_to_the_images(window):
     guest.get_by_text("that only A gets right").wait_for()
     assert until(lambda: captions(guest)[:4] == captions(page)[:4], "the linked images")
     assert is_calm(guest) and query(guest) == query(page)
+
+
+@pytest.mark.timeout(900)
+def test_back_undoes_one_choice_and_then_leaves(window):
+    page = window()
+    assert is_calm(page)
+    go(page, "Inspect", "Inspect")
+    chosen = page.locator(".st-key-in_split [role=radio][aria-checked=true]")
+    page.locator(".st-key-in_split").get_by_text("Validation").click()
+    page.wait_for_url("**in_split=val**")
+    page.evaluate("() => history.back()")
+    until(lambda: chosen.inner_text() == "Test" and query(page) == {}, "the images of before")
+    page.evaluate("() => history.back()")
+    page.get_by_role("heading", level=1, name="encoders fine-tuned from one").wait_for()
+    assert is_calm(page)

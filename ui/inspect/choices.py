@@ -12,6 +12,8 @@ from ui.formats import plain
 from ui.inspect import state
 from ui.merge import state as merge_state
 from ui.merge.entries import Entry, entries_from_text, entries_to_text, row_key, row_labels
+from ui.merge.results import starting_entries
+from ui.state import put
 from ui.zoo.facts import ZooFacts
 
 BASELINES = {
@@ -80,9 +82,14 @@ def choose(zoo: ZooFacts) -> Choice:
     with places[1]:
         st.button("", icon=":material/swap_horiz:", key="in_swap", on_click=_swap, help="A becomes B and B becomes A.")
     with places[2]:
-        b = _model("B", state.B, offered, "ensemble" if a.key != "ensemble" else "individual", zoo)
+        other = "ensemble" if a.key != "ensemble" else "individual"
+        b = _model("B", state.B, offered, other, zoo)
     with places[3]:
         task = _task(zoo)
+    # What every first visit shows needs no link, and the browser no second step back to where one came from.
+    usual = (a.key, b.key, task) == (_first(zoo), other, zoo.tasks[0])
+    for name, text in ((state.A, a.text), (state.B, b.text), (state.TASK, task)):
+        state.keep(name, text, linked=not usual)
     with places[4]:
         split = _split(zoo, task)
     limit = None
@@ -90,6 +97,11 @@ def choose(zoo: ZooFacts) -> Choice:
         with places[5]:
             limit = _limit()
     return Choice(a, b, task, split, limit)
+
+
+def _first(zoo: ZooFacts) -> str:
+    """Model A of a first visit."""
+    return next((row_key(entry.recipe) for entry in reversed(starting_entries(zoo.card))), "individual")
 
 
 def models(zoo: ZooFacts) -> dict[str, Model]:
@@ -124,7 +136,7 @@ def _model(letter: str, name: str, offered: dict[str, Model], default: str, zoo:
         return None
 
     if state.recall(name, read, default) not in offered:
-        st.session_state[name] = default
+        put(name, default)
     key = st.selectbox(
         letter,
         [*(key for key in offered if key not in BASELINES), *BASELINES],
@@ -132,18 +144,14 @@ def _model(letter: str, name: str, offered: dict[str, Model], default: str, zoo:
         format_func=lambda key: BASELINES.get(key) or offered[key].label,
         help="Merges of the comparison on the Merge page, and what they are measured against.",
     )
-    chosen = offered.get(key) or offered[default]
-    state.keep(name, chosen.text)
-    return chosen
+    return offered.get(key) or offered[default]
 
 
 def _task(zoo: ZooFacts) -> str:
     state.recall(state.TASK, lambda text: text if text in zoo.tasks else None, zoo.tasks[0])
     if st.session_state[state.TASK] not in zoo.tasks:
-        st.session_state[state.TASK] = zoo.tasks[0]
-    task = st.selectbox("Task", zoo.tasks, key=state.TASK, on_change=state.forget, args=((state.CELL, state.MARKED),))
-    state.keep(state.TASK, task)
-    return task
+        put(state.TASK, zoo.tasks[0])
+    return st.selectbox("Task", zoo.tasks, key=state.TASK, on_change=state.forget, args=((state.CELL, state.MARKED),))
 
 
 def splits_of(zoo: ZooFacts, task: str) -> tuple[str, ...]:
@@ -157,7 +165,7 @@ def splits_of(zoo: ZooFacts, task: str) -> tuple[str, ...]:
 def _split(zoo: ZooFacts, task: str) -> str:
     offered = splits_of(zoo, task)
     if state.recall(state.SPLIT, lambda text: text if text in SPLITS else None, offered[0]) not in offered:
-        st.session_state[state.SPLIT] = offered[0]
+        put(state.SPLIT, offered[0])
     split = st.segmented_control(
         "Images",
         offered,
@@ -187,8 +195,9 @@ def _limit() -> int | None:
 
 
 def _swap() -> None:
-    held = st.session_state
-    held[state.A], held[state.B] = held.get(state.B), held.get(state.A)
+    a, b = (st.session_state.get(name) for name in (state.A, state.B))
+    put(state.A, b)
+    put(state.B, a)
 
 
 def sides(choice: Choice) -> str:

@@ -14,6 +14,7 @@ from ui.formats import plain
 from ui.inspect import state
 from ui.inspect.choices import Choice
 from ui.inspect.gallery import download, gallery
+from ui.state import put
 from ui.zoo.facts import ZooFacts
 
 MOST = 30
@@ -54,6 +55,7 @@ def confusion_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: 
     with right:
         if cell is None:
             st.caption("Click a cell to see its images.")
+            state.keep(state.place("cell"), None)
             return
         images = cell_images(inspection, view, *cell)
         st.markdown(cell_words(inspection, view, cell, len(images)))
@@ -152,7 +154,7 @@ def _view(inspection: Inspection) -> str:
         return offered[0]
     usual = "difference"
     if state.recall(state.VIEW, lambda text: text if text in offered else None, usual) not in offered:
-        st.session_state[state.VIEW] = usual
+        put(state.VIEW, usual)
     view = st.segmented_control(
         "Matrix",
         offered,
@@ -178,7 +180,7 @@ def _clicked(view: str, classes: int) -> Callable[[], None]:
     def clicked() -> None:
         text = theme.selected_id(st.session_state.get(f"{_CHART}_{view}"))
         if parse_cell(text, classes) is not None:
-            st.session_state[state.CELL] = text
+            put(state.CELL, text)
 
     return clicked
 

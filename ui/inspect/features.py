@@ -46,6 +46,8 @@ def features_tab(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: b
     st.caption(_about(found, choice))
     if marked:
         gallery(zoo, choice, inspection, marked, "marked")
+    else:
+        state.keep(state.place("marked"), None)
 
 
 def _about(found: Projection, choice: Choice) -> str:

@@ -10,6 +10,7 @@ from mloss_core.evaluation.verdict import SURE
 from ui import theme
 from ui.formats import count, percent, plain, points
 from ui.inspect import state
+from ui.state import put
 
 WORDS = {
     "both_right": "Both",
@@ -54,7 +55,8 @@ def chosen_field(inspection: Inspection) -> str:
     usual = usual_field(inspection)
     held = state.recall(state.FIELD, lambda text: text if text in WORDS else None, usual)
     if held not in inspection.fields:
-        st.session_state[state.FIELD] = held = usual
+        put(state.FIELD, usual)
+        held = usual
     return held
 
 
@@ -159,6 +161,6 @@ def _clicked(inspection: Inspection) -> Callable[[], None]:
     def clicked() -> None:
         name = theme.selected_id(st.session_state.get(_CHART))
         if name in inspection.fields:
-            st.session_state[state.FIELD] = name
+            put(state.FIELD, name)
 
     return clicked

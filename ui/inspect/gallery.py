@@ -10,9 +10,11 @@ from mloss_core.evaluation.inspection.answers import Inspection
 from mloss_core.evaluation.inspection.exports import answers_csv
 from ui import jobs
 from ui.formats import count, plain
-from ui.images import enlarged
+from ui.images import picture
 from ui.inspect import state
 from ui.inspect.choices import Choice
+from ui.reruns import went_back
+from ui.state import put
 from ui.zoo.facts import ZooFacts
 
 SIDE = 104
@@ -23,22 +25,14 @@ _SEEN = "_in_seen"
 
 
 def gallery(
-    zoo: ZooFacts,
-    choice: Choice,
-    inspection: Inspection,
-    images: Images,
-    name: str,
-    *,
-    most: int = 12,
-    linked: bool = False,
+    zoo: ZooFacts, choice: Choice, inspection: Inspection, images: Images, name: str, *, most: int = 12
 ) -> None:
     """The images in their order.
 
     Args:
         images: positions in the inspection.
-        name: of the place on the page.
+        name: of the place on the page; the link tells which page of its list is open.
         most: images at once.
-        linked: whether the link tells which page of the list is open.
     """
     if not len(images):
         st.caption("No images.")
@@ -46,7 +40,7 @@ def gallery(
     pages = -(-len(images) // most)
     # Another list is another widget, which begins at its first page.
     key = f"{state.PLACE}_{name}_{digest_of(choice.a.key, choice.b.key, choice.task, len(images), int(images[0]))[:10]}"
-    place = _page(key, pages, linked)
+    place = _page(key, pages, name)
     shown = [int(image) for image in images[most * (place - 1) : most * place]]
     pixels = _pixels(zoo, inspection, shown)
     grid = st.grid("auto", min_column_width=SIDE + 12, gap="small")
@@ -57,7 +51,7 @@ def gallery(
                 st.caption(caption(inspection, image))
             else:
                 st.image(
-                    enlarged(pixels[position], SIDE),
+                    picture(pixels[position], SIDE),
                     width=SIDE,
                     caption=caption(inspection, image),
                     alt=words(inspection, image),
@@ -113,14 +107,17 @@ MARGINS = (
 )
 
 
-def _page(key: str, pages: int, linked: bool) -> int:
-    """The open page of a list, the link's on a first look."""
-    text = st.query_params.get(state.PLACE, "") if linked and _SEEN not in st.session_state else ""
-    first = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
-    place = min(max(1, st.session_state.get(key, first)), pages)
-    if linked:
-        st.session_state[_SEEN] = True
-        state.keep(state.PLACE, None if place == 1 else str(place))
+def _page(key: str, pages: int, name: str) -> int:
+    """The open page of a list: the link's on a first look, and for somebody who went back or forward."""
+    seen: set[str] = st.session_state.setdefault(_SEEN, set())
+    back = went_back()
+    text = st.query_params.get(state.place(name), "") if back or name not in seen else ""
+    linked = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+    place = min(max(1, linked if back else st.session_state.get(key, linked)), pages)
+    if back and pages > 1:
+        put(key, place)
+    seen.add(name)
+    state.keep(state.place(name), None if place == 1 else str(place))
     return place
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from mloss_core.evaluation.rows import BASELINE_NAMES, EvaluationRow
 from ui.inspect import state
 from ui.inspect.choices import model_text
 from ui.merge.entries import Entry, row_key
+from ui.state import go_to
 
 PAGE = "pages/inspect.py"
 
@@ -42,7 +41,7 @@ def open_inspect(
         state.LIMIT: limit,
     }
     state.arrive({name: text for name, text in chosen.items() if text is not None})
-    st.switch_page(PAGE)
+    go_to(PAGE)
 
 
 def hardest_task(row: EvaluationRow, against: EvaluationRow | None) -> str | None:

@@ -55,7 +55,7 @@ def _answers(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: bool)
             download(inspection, np.arange(len(inspection.index)), choice, "answers", "All (CSV)", "in_get_all")
     with right:
         st.markdown(list_words(inspection, field, len(images)), help=MARGINS)
-        gallery(zoo, choice, inspection, images, "field", linked=True)
+        gallery(zoo, choice, inspection, images, inspect_state.FIRST_LIST)
 
 
 def _closer(zoo: ZooFacts, choice: Choice, inspection: Inspection, stale: bool) -> None:

@@ -17,14 +17,24 @@ QUESTION = "Can one choose without labels?"
 _SOURCES = {"train": "Training images", "val": "Validation images"}
 _AS_MANY = "Accuracy, as many labels"
 """What accuracy on as many labelled validation images is called: the control."""
+_OPEN = "_mg_label_free"
 _LIMIT = 3
 """Tasks that a sentence names before it only counts them."""
 
 
 def study_button() -> None:
     """A quiet button that opens the study."""
-    if st.button(QUESTION, key="mg_label_free", icon=":material/help:", type="tertiary"):
+    st.button(
+        QUESTION,
+        key="mg_label_free",
+        icon=":material/help:",
+        type="tertiary",
+        on_click=st.session_state.update,
+        args=({_OPEN: True},),
+    )
+    if st.session_state.get(_OPEN):
         _study_dialog()
+        st.session_state[_OPEN] = False
 
 
 def unlabelled_sentence(tasks: Sequence[str]) -> str:

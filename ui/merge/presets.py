@@ -10,6 +10,7 @@ from mloss_core.merging.presets import PRESETS
 from mloss_core.merging.run_files import parse_recipes
 from mloss_core.parsing import is_yaml
 from mloss_core.recipe import Recipe
+from ui import state
 from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.entries import Entry, entries_from_text
@@ -37,7 +38,7 @@ def preset_choice() -> None:
 
 def leave_preset() -> None:
     """Another method is another merge: no preset is chosen any more. A callback."""
-    st.session_state[PRESET] = None
+    state.put(PRESET, None)
 
 
 def preset_label(name: str) -> str:

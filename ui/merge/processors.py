@@ -28,7 +28,7 @@ def open_processors(recipe: Recipe) -> None:
     for kind, entries in ((BEFORE, recipe.pre), (AFTER, recipe.post)):
         name, _, known, _ = _PLACES[kind]
         found = [read_processor(kind, text) for text in entries]
-        st.session_state[_key(name)] = [processor.name for processor, _ in found]
+        state.put(_key(name), [processor.name for processor, _ in found])
         for processor, options in found:
             fill_form(known[processor.name].options_type, _form(name, processor), vars(options))
 

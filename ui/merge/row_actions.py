@@ -69,15 +69,15 @@ def _baseline_button(row: EvaluationRow) -> None:
 
 
 def _inspect_button(row: EvaluationRow, inspect: Callable[[EvaluationRow], None]) -> None:
-    pressed = st.button(
+    st.button(
         "Inspect",
         key="mg_inspect",
         icon=":material/image_search:",
+        on_click=inspect,
+        args=(row,),
         help="The images behind the figures, first of the task on which this row comes off worst against the baseline. "
         "A click on a figure of the table opens its own task.",
     )
-    if pressed:
-        inspect(row)
 
 
 def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
@@ -107,16 +107,17 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
         else "The builder holds each processor once, in a fixed order: edit this recipe as a command.",
     )
     movable = can_move(recipe)
-    if st.button(
+    st.button(
         "What if",
         key="mg_what_if",
         icon=":material/tune:",
+        on_click=open_what_if,
+        args=(recipe,),
         disabled=not movable,
         help="Moves k, e, blocks and scale of this recipe and shows at once what changes."
         if movable
         else "What-if moves recipes of one model, without processors.",
-    ):
-        open_what_if(recipe)
+    )
     with st.popover("Rename", icon=":material/label:"):
         widget = f"mg_name_{row_key(recipe)}"
         st.text_input(

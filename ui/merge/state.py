@@ -89,18 +89,18 @@ def rename_from(key: str, widget: str) -> None:
 
 def open_in_builder(recipe: Recipe, options_type: type) -> None:
     """Set the builder to a recipe. A callback."""
-    st.session_state[METHOD] = recipe.method
+    state.put(METHOD, recipe.method)
     fill_form(options_type, form_key(recipe.method), recipe.options)
     set_blocks(PAGE, recipe.blocks)
     if recipe.tasks is not None:
-        st.session_state[MODELS] = list(recipe.tasks)
-    st.session_state[SEED] = recipe.seed
-    st.session_state[PRESET] = "reference" if recipe.mloss == MLossOptions.preset("reference") else "paper"
+        state.put(MODELS, list(recipe.tasks))
+    state.put(SEED, recipe.seed)
+    state.put(PRESET, "reference" if recipe.mloss == MLossOptions.preset("reference") else "paper")
 
 
 def use_as_baseline(key: str) -> None:
     """Show differences to this row. A callback."""
-    st.session_state[BASELINE] = key
+    state.put(BASELINE, key)
 
 
 def selected() -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def without_scale(recipe: Recipe) -> Recipe:
 
 
 def _use(method: str, scale: float) -> None:
-    st.session_state[widget_key(merge_state.form_key(method), SCALE)] = scale
+    state.put(widget_key(merge_state.form_key(method), SCALE), scale)
 
 
 def has_thresholds(draft: Draft) -> bool:
@@ -116,4 +116,4 @@ def threshold_section(zoo: ZooFacts, draft: Draft) -> None:
 
 def _use_thresholds(method: str, values: tuple[float, ...]) -> None:
     text = ",".join(f"{value:g}" for value in values)
-    st.session_state[widget_key(merge_state.form_key(method), "thresholds")] = text
+    state.put(widget_key(merge_state.form_key(method), "thresholds"), text)

@@ -42,13 +42,16 @@ def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: t
                     alt=f"{METRICS[column].title} of {first} and {second} by block against the mean pair.",
                 )
             _quality(zoo, pairs, choice, chosen)
-        if measurable(zoo, chosen) and st.button(
-            "Plane of this pair",
-            key="mb_plane",
-            icon=":material/tune:",
-            help="Accuracy over both models' factors, with the usual merges as points and the barrier between the two.",
-        ):
-            open_plane(first, second)
+        if measurable(zoo, chosen):
+            st.button(
+                "Plane of this pair",
+                key="mb_plane",
+                icon=":material/tune:",
+                on_click=open_plane,
+                args=(first, second),
+                help="Accuracy over both models' factors, with the usual merges as points and the barrier between the "
+                "two.",
+            )
         with st.expander("All metrics of this pair"):
             st.dataframe(_all_metrics(pairs, choice.tasks, first, second), hide_index=True, height=340)
 

@@ -6,7 +6,7 @@ from mloss_core.mloss.detail import NodeDetail, TopImage
 from mloss_core.mloss.report import MLossReport
 from ui import jobs, theme
 from ui.formats import count, engineering, measured, plain
-from ui.images import enlarged
+from ui.images import picture
 from ui.jobs import Result
 from ui.mloss_map.node_choice import node_controls, node_place
 from ui.mloss_map.node_figures import angle_figure, angle_sentence, density_figure
@@ -80,7 +80,7 @@ def _image_grid(top: tuple[TopImage, ...]) -> None:
         for image in shown:
             merged, ensemble = f"merged {image.merged:.3f}", f"ensemble {image.ensemble:.3f}"
             st.image(
-                enlarged(image.pixels, SIDE),
+                picture(image.pixels, SIDE),
                 width=SIDE,
                 alt=f"{plain(image.task)}: mean activation {merged}, {ensemble}",
                 caption=f"{plain(image.task)}  \n{merged}  \n{ensemble}",

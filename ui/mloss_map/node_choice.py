@@ -12,7 +12,8 @@ NODE = state.key("map", "node")
 
 def choose(cell: tuple[int, int]) -> None:
     """Open this (block, node); call it from a widget's callback, before the number inputs are made."""
-    st.session_state[BLOCK], st.session_state[NODE] = cell
+    for name, number in zip((BLOCK, NODE), cell, strict=True):
+        state.put(name, number)
 
 
 def chosen_node(report: MLossReport) -> tuple[int, int] | None:

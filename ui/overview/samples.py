@@ -10,7 +10,7 @@ from mloss_core.errors import MLossCoreError
 from ui import jobs
 from ui.errors import show_error
 from ui.formats import plain
-from ui.images import enlarged
+from ui.images import picture
 from ui.zoo.facts import ZooFacts
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _strip(model: Sampled, job: "Job") -> bool:
     names = payload.meta["classes"]
     with st.container(horizontal=True, gap="xsmall"):
         for pixels, name in zip(payload.arrays["pixels"], names, strict=True):
-            st.image(enlarged(pixels, _SIDE), width=_SIDE, caption=plain(name), alt=f"{model.title}: {name}")
+            st.image(picture(pixels, _SIDE), width=_SIDE, caption=plain(name), alt=f"{model.title}: {name}")
     return True
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mloss_core.lab.devices import devices
 from mloss_core.wording import listing
-from ui import theme
+from ui import state, theme
 from ui.formats import count, percent, plain, short_digest, size
 from ui.frame import device_words
 from ui.overview.card import SPLIT, ModelFacts, control_sentence
@@ -57,8 +57,14 @@ def next_steps() -> None:
     """Where to go from here."""
     with st.container(horizontal=True):
         for path, label, icon, kind in STEPS:
-            if st.button(label, icon=f":material/{icon}:", type=kind, key=f"overview_go_{icon}"):
-                st.switch_page(path)
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                type=kind,
+                key=f"overview_go_{icon}",
+                on_click=state.go_to,
+                args=(path,),
+            )
 
 
 def headline(zoo: ZooFacts, answerers: Sequence[Answerer], measured: Answerer | None = None) -> None:

@@ -116,8 +116,13 @@ def _merge(
         st.caption("Open the zoo of these models to merge them here.")
         return
     asked = (source.digest, target.name, chosen)
-    if st.button("Merge them and measure", icon=":material/merge:", key="pr_merge"):
-        st.session_state[_ASKED] = asked
+    st.button(
+        "Merge them and measure",
+        icon=":material/merge:",
+        key="pr_merge",
+        on_click=st.session_state.update,
+        args=({_ASKED: asked},),
+    )
     if st.session_state.get(_ASKED) != asked:
         return
     recipe = Recipe(method=target.method, tasks=chosen)
@@ -158,8 +163,13 @@ def _open_zoo(zoo: ZooFacts, question: Question, predictor: Predictor, unit: Uni
         "them by the fit on this table. A table of other backbones may carry over badly: look at the flags."
     )
     asked = (zoo.digest, question)
-    if st.button("Predict its pairs", icon=":material/query_stats:", key="pr_pairs"):
-        st.session_state[_MEASURE] = asked
+    st.button(
+        "Predict its pairs",
+        icon=":material/query_stats:",
+        key="pr_pairs",
+        on_click=st.session_state.update,
+        args=({_MEASURE: asked},),
+    )
     if st.session_state.get(_MEASURE) != asked:
         return
     params: dict[str, Any] = {

@@ -96,7 +96,7 @@ def _take() -> None:
     file = st.session_state.get(_KEY)
     if file is not None:
         st.session_state[_FILE] = (file.name, file.getvalue())
-        st.session_state[TABLE] = _UPLOADED
+        state.put(TABLE, _UPLOADED)
     else:
         st.session_state.pop(_FILE, None)
         st.session_state.pop(TABLE, None)

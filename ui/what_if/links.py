@@ -1,9 +1,8 @@
 """The way to the What-if page from others: a recipe to move, or the plane of a pair."""
 
-import streamlit as st
-
 from mloss_core.merging.methods import METHODS
 from mloss_core.recipe import Recipe
+from ui import state
 from ui.what_if import state as here
 
 PAGE = "pages/what_if.py"
@@ -17,11 +16,12 @@ def can_move(recipe: Recipe) -> bool:
 def open_what_if(recipe: Recipe) -> None:
     """Switch to the page with all controls set to a recipe."""
     here.open_recipe(recipe)
-    st.switch_page(PAGE)
+    state.go_to(PAGE)
 
 
 def open_plane(first: str, second: str) -> None:
     """Switch to the page at the plane of two models."""
-    st.session_state[here.VIEW] = "plane"
-    st.session_state[f"{here.PAIR}_a"], st.session_state[f"{here.PAIR}_b"] = first, second
-    st.switch_page(PAGE)
+    state.put(here.VIEW, "plane")
+    state.put(f"{here.PAIR}_a", first)
+    state.put(f"{here.PAIR}_b", second)
+    state.go_to(PAGE)

@@ -35,7 +35,7 @@ def form_key(method: str) -> str:
 def jump(recipe: Recipe, values: Mapping[str, Any]) -> None:
     """Move options of the recipe's method, or the seed, to these values. A callback."""
     for name, value in values.items():
-        st.session_state[SEED if name == "seed" else widget_key(form_key(recipe.method), name)] = value
+        state.put(SEED if name == "seed" else widget_key(form_key(recipe.method), name), value)
 
 
 def jump_to_blocks(blocks: tuple[int, ...]) -> None:
@@ -45,12 +45,12 @@ def jump_to_blocks(blocks: tuple[int, ...]) -> None:
 
 def open_recipe(recipe: Recipe) -> None:
     """Set all controls to a recipe. A callback, or before the page is drawn."""
-    st.session_state[METHOD] = recipe.method
+    state.put(METHOD, recipe.method)
     fill_form(METHODS[recipe.method].options_type, form_key(recipe.method), recipe.options)
     set_blocks(PAGE, recipe.blocks)
     if recipe.tasks is not None:
-        st.session_state[MODELS] = list(recipe.tasks)
-    st.session_state[SEED] = recipe.seed
+        state.put(MODELS, list(recipe.tasks))
+    state.put(SEED, recipe.seed)
 
 
 def shown() -> tuple[str, ...]:

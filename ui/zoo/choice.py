@@ -9,7 +9,7 @@ from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED
 from mloss_core.zoo.offered import OfferedZoo, configured_roots, embedded_zoos, offered_zoo, offered_zoos
 from ui import jobs
 from ui.formats import plain
-from ui.state import DEVICE, JOBS, write
+from ui.state import DEVICE, JOBS, put, write
 from ui.zoo.facts import ZooFacts, facts_of_summary
 
 ZOO = "zoo"
@@ -52,7 +52,8 @@ def zoo_select() -> bool:
         return False  # Drawing the list would turn the link silently into one to the default zoo.
     if len(titles) > 1:
         # Bound to the address, the list would write titles there: links name zoos.
-        st.session_state.setdefault(ZOO, st.query_params.get(ZOO, DEFAULT_ZOO))
+        if ZOO not in st.session_state:
+            put(ZOO, st.query_params.get(ZOO, DEFAULT_ZOO))
         st.selectbox(
             "Open zoo",
             list(titles),
@@ -107,7 +108,7 @@ def back_to_demo() -> None:
     """Open the default zoo. A callback."""
     if ZOO not in st.session_state:  # Else the list holds the parameter, and sets it.
         st.query_params.pop(ZOO, None)
-    st.session_state[ZOO] = DEFAULT_ZOO
+    put(ZOO, DEFAULT_ZOO)
     _switched()
 
 

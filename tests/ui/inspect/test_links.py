@@ -18,7 +18,7 @@ ENSEMBLE = row("ensemble", "ensemble", 0.4, 0.9)
 def arrived(monkeypatch):
     held = {}
     monkeypatch.setattr(state, "arrive", held.update)
-    monkeypatch.setattr(links.st, "switch_page", lambda page: held.update(page=page))
+    monkeypatch.setattr(links, "go_to", lambda page: held.update(page=page))
     return held
 
 

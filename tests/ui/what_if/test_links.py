@@ -18,10 +18,10 @@ PAGES = Path(__file__).parents[3] / "pages"
 def arrived(monkeypatch):
     held = {}
 
-    def switch(page):
+    def switch(page, query_params):
         held.update(page=page, **{str(name): value for name, value in st.session_state.items()})
 
-    monkeypatch.setattr(links.st, "switch_page", switch)
+    monkeypatch.setattr(st, "switch_page", switch)
     return held
 
 

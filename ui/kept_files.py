@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from streamlit.runtime.media_file_manager import MediaFileManager, _get_session_id
+from ui.reruns import known
 
 KEPT = 60.0
 """Seconds."""
@@ -18,6 +18,10 @@ KEPT = 60.0
 
 def install() -> None:
     """Let the app keep files."""
+    if not known():
+        return
+    from streamlit.runtime.media_file_manager import MediaFileManager
+
     if not hasattr(MediaFileManager.clear_session_refs, "__wrapped__"):
         MediaFileManager.clear_session_refs = _remembering(MediaFileManager.clear_session_refs)  # type: ignore[method-assign]
         MediaFileManager.execute_deferred = _keeping(MediaFileManager.execute_deferred)  # type: ignore[method-assign]
@@ -26,8 +30,10 @@ def install() -> None:
 def _remembering(plain: Callable[..., None]) -> Any:
     """`clear_session_refs`, where what a window showed goes on to count as shown, under another name."""
 
+    from streamlit.runtime.media_file_manager import _get_session_id
+
     @functools.wraps(plain)
-    def clear_session_refs(self: MediaFileManager, session_id: str | None = None) -> None:
+    def clear_session_refs(self: Any, session_id: str | None = None) -> None:
         window = session_id or _get_session_id()
         with self._lock:
             shown = dict(self._files_by_session_and_coord.get(window, {}))
@@ -45,7 +51,7 @@ def _keeping(plain: Callable[..., str]) -> Any:
     """`execute_deferred`, where the file that was made for a click lives until the browser has fetched it."""
 
     @functools.wraps(plain)
-    def execute_deferred(self: MediaFileManager, file_id: str) -> str:
+    def execute_deferred(self: Any, file_id: str) -> str:
         address = plain(self, file_id)
         with self._lock:
             asked = self._deferred_callables.get(file_id)
@@ -61,7 +67,7 @@ def _name(window: str) -> str:
     return f"{window} {time.monotonic():.3f}"
 
 
-def _let_go(files: MediaFileManager, window: str, age: float) -> None:
+def _let_go(files: Any, window: str, age: float) -> None:
     """Forget what a window showed longer ago."""
     for name in list(files._files_by_session_and_coord):
         owner, _, moment = name.partition(" ")

@@ -16,15 +16,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
-from streamlit.proto.ClientState_pb2 import ClientState
-from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
-from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
+
+
+def known() -> bool:
+    """Whether this is the Streamlit whose inner workings are corrected here; any other is left as it is."""
+    return st.__version__.startswith("1.67.")
 
 
 def install() -> None:
     """Let timers bring no news: they run their fragment, with the values that the server has, on the page it is on."""
+    if not known():
+        return
+    from streamlit.runtime.app_session import AppSession
+    from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+    from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
+
     if not hasattr(AppSession.request_rerun, "__wrapped__"):
         AppSession.request_rerun = _without_news(AppSession.request_rerun)
         ScriptRequests.request_rerun = _behind_others(ScriptRequests.request_rerun)
@@ -33,11 +40,13 @@ def install() -> None:
 
 def navigation(pages: Mapping[str, Sequence[Any]]) -> Any:
     """`st.navigation`, held to the page that this run was asked for."""
+    if not known():
+        return st.navigation(pages, expanded=True)
     context = get_script_run_ctx()
     asked = context.page_script_hash if context is not None else ""
     chosen = st.navigation(pages, expanded=True)
-    known = {page._script_hash for group in pages.values() for page in group}
-    if context is not None and chosen._script_hash != asked and asked in known:
+    hashes = {page._script_hash for group in pages.values() for page in group}
+    if context is not None and chosen._script_hash != asked and asked in hashes:
         # The browser asks with the hash of the page; only a first visit has its name, and may name none.
         context.pages_manager.set_script_intent(asked, "")
         chosen = st.navigation(pages, expanded=True)
@@ -47,20 +56,20 @@ def navigation(pages: Mapping[str, Sequence[Any]]) -> Any:
 def went_back() -> bool:
     """Whether this run answers the browser's back or forward button."""
     context = get_script_run_ctx()
-    return bool(context is not None and context.is_history_navigation)
+    return bool(getattr(context, "is_history_navigation", False))
 
 
 def is_partial() -> bool:
     """Whether this run draws fragments alone: a timer's, or because of a click inside one."""
     context = get_script_run_ctx()
-    return bool(context is not None and context.fragment_ids_this_run)
+    return bool(getattr(context, "fragment_ids_this_run", None))
 
 
 def _without_news(plain: Any) -> Any:
     """`AppSession.request_rerun`, where a timer's values are dropped, and a timer of another page altogether."""
 
     @functools.wraps(plain)
-    def request_rerun(self: AppSession, client_state: ClientState | None) -> None:
+    def request_rerun(self: Any, client_state: Any) -> None:
         if client_state is not None and client_state.is_auto_rerun and client_state.fragment_id:
             if client_state.page_script_hash != self.page_script_hash:
                 return
@@ -72,9 +81,10 @@ def _without_news(plain: Any) -> Any:
 
 def _behind_others(plain: Any) -> Any:
     """`ScriptRequests.request_rerun`, where a timer adds nothing to a run of everything that is about to start."""
+    from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
     @functools.wraps(plain)
-    def request_rerun(self: ScriptRequests, new_data: RerunData) -> bool:
+    def request_rerun(self: Any, new_data: Any) -> bool:
         if new_data.is_auto_rerun and new_data.fragment_id:
             with self._lock:
                 waits = self._state == ScriptRequestType.RERUN
@@ -89,7 +99,7 @@ def _on_its_page(plain: Any) -> Any:
     """`ScriptRunner._run_script`, where a timer that has waited while another page was opened is dropped."""
 
     @functools.wraps(plain)
-    def run_script(self: ScriptRunner, rerun_data: RerunData) -> None:
+    def run_script(self: Any, rerun_data: Any) -> None:
         if rerun_data.is_auto_rerun and rerun_data.fragment_id_queue:
             page = self._get_script_run_ctx().page_script_hash
             if page and page != rerun_data.page_script_hash:

@@ -90,3 +90,15 @@ def test_buttons_act_in_callbacks():
     """A button's answer in the script is taken back when a run that a job caused ends in the same instant."""
     texts = {file.name: file.read_text() for file in UI.rglob("*.py")}
     assert [name for name, text in texts.items() if re.search(r"(if|and|=) +st\.(sidebar\.)?button\(", text)] == []
+
+
+def test_the_streamlit_that_is_installed_is_the_one_that_is_corrected():
+    assert reruns.known()
+
+
+def test_another_streamlit_is_left_alone(monkeypatch):
+    plain = ScriptRequests.request_rerun.__wrapped__
+    monkeypatch.setattr(ScriptRequests, "request_rerun", plain)
+    monkeypatch.setattr("streamlit.__version__", "1.99.0")
+    reruns.install()
+    assert ScriptRequests.request_rerun is plain

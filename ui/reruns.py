@@ -33,9 +33,9 @@ def install() -> None:
     from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests
 
     if not hasattr(AppSession.request_rerun, "__wrapped__"):
-        AppSession.request_rerun = _without_news(AppSession.request_rerun)
-        ScriptRequests.request_rerun = _behind_others(ScriptRequests.request_rerun)
-        ScriptRunner._run_script = _on_its_page(ScriptRunner._run_script)
+        AppSession.request_rerun = _without_news(AppSession.request_rerun)  # type: ignore[method-assign]
+        ScriptRequests.request_rerun = _behind_others(ScriptRequests.request_rerun)  # type: ignore[method-assign]
+        ScriptRunner._run_script = _on_its_page(ScriptRunner._run_script)  # type: ignore[method-assign]
 
 
 def navigation(pages: Mapping[str, Sequence[Any]]) -> Any:

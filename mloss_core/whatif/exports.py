@@ -10,21 +10,23 @@ PLACES = ("group", "label", "of", "seed", "samples")
 def point_rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row a point: where it lies, then value, standard_error, the value by task, and what else is known of it.
 
+    A task that is called as another column is, has `task NAME` for its own.
+
     Args:
         found: what `surface`, `plane`, `ablation`, `seed_spread` or `sample_curve` gave.
     """
-    return [
-        {
-            **_place(found, point),
-            found["criterion"]: point["value"],
-            "standard_error": point["standard_error"],
-            **point["tasks"],
+    rows = []
+    for point in found["points"]:
+        before = {**_place(found, point), found["criterion"]: point["value"], "standard_error": point["standard_error"]}
+        after = {
             **{name: point[name] for name in ("rank_correlation", "keep_rate_shift") if name in point},
             **({} if point.get("kept_fraction") is None else {"kept_fraction": point["kept_fraction"]}),
             **({"flat": point["flat"]} if "flat" in point else {}),
         }
-        for point in found["points"]
-    ]
+        taken = before.keys() | after.keys()
+        tasks = {f"task {task}" if task in taken else task: value for task, value in point["tasks"].items()}
+        rows.append({**before, **tasks, **after})
+    return rows
 
 
 def points_csv(found: Mapping[str, Any]) -> str:

@@ -24,8 +24,8 @@ SEEDS = 3
 """Random rankings beside a guided merge."""
 QUICK, LONG = 0.6, 20.0
 """Seconds, by a rough guess, that the first estimate and all images may take; what takes longer is left to a job."""
-_SPEED = {"cpu": 2.5e10, "cuda": 5e12}
-"""Operations a second of one core, or of one GPU."""
+_CORE_SPEED, _GPU_SPEED = 2.5e10, 5e12
+"""Operations a second of one core, and of one GPU."""
 State = dict[str, Any]
 
 
@@ -121,8 +121,8 @@ def image_stages(
 
 def guessed_seconds(zoo: Zoo, images: int) -> float:
     """About how long one tower needs for so many images: two operations for each weight and token."""
-    cores = torch.get_num_threads() if zoo.device.type == "cpu" else 1
-    return images * 2 * zoo.pretrained.parameters * zoo.architecture.tokens / (_SPEED[zoo.device.type] * cores)
+    speed = _CORE_SPEED * torch.get_num_threads() if zoo.device.type == "cpu" else _GPU_SPEED
+    return images * 2 * zoo.pretrained.parameters * zoo.architecture.tokens / speed
 
 
 def _figures(row: EvaluationRow, answers: Answers, images: ImageSet) -> State:

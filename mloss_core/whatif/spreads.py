@@ -29,9 +29,11 @@ def seed_spread(measure: Measure, recipe: Recipe, seeds: int = SEEDS, progress: 
         the mean and the standard deviation over seeds; facts of the measure; seconds.
 
     Raises:
-        InvalidOptionError: nothing in the recipe is drawn at random.
+        InvalidOptionError: nothing in the recipe is drawn at random, or fewer than two seeds.
     """
     started = time.perf_counter()
+    if seeds < 2:
+        raise InvalidOptionError(f"a spread over seeds needs at least two of them; found {seeds}.")
     method, options = check_recipe(recipe)
     values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     variants: list[tuple[str, int, Recipe]] = []
@@ -52,7 +54,7 @@ def seed_spread(measure: Measure, recipe: Recipe, seeds: int = SEEDS, progress: 
     spread = {}
     for of in dict.fromkeys(point["of"] for point in points):
         listed = [point["value"] for point in points if point["of"] == of]
-        spread[of] = {"mean": float(np.mean(listed)), "deviation": float(np.std(listed, ddof=min(1, len(listed) - 1)))}
+        spread[of] = {"mean": float(np.mean(listed)), "deviation": float(np.std(listed, ddof=1))}
     return {
         "recipe": recipe.to_dict(),
         "points": points,

@@ -55,8 +55,8 @@ def measure_view(
         raise unknown_name("view", view, VIEWS)
     if view != "plane" and recipe is None:
         raise InvalidOptionError(f"{view} varies a recipe; none was given.")
-    if not 2 <= steps <= _MOST_STEPS or not 1 <= (1 if count is None else count) <= _MOST_SEEDS:
-        raise InvalidOptionError(f"a plane has 2 to {_MOST_STEPS} steps and a spread 1 to {_MOST_SEEDS} seeds.")
+    if not 2 <= steps <= _MOST_STEPS or not 2 <= (2 if count is None else count) <= _MOST_SEEDS:
+        raise InvalidOptionError(f"a plane has 2 to {_MOST_STEPS} steps and a spread 2 to {_MOST_SEEDS} seeds.")
     chosen = zoo.check_tasks(tasks or pair)
     latest = [0.0]
 

@@ -88,7 +88,7 @@ def test_a_plane_and_what_is_by_block_and_seed(run):
         (["--plane", "apples,boats", "--tasks", "clouds"], "the tasks of its two models; leave --tasks out"),
         ([*TIES, "--path", "scale=0:inf:3"], "FROM and TO of an axis must be finite numbers; found '0:inf:3'"),
         ([*TIES, "--seeds", "3"], "nothing in this recipe is drawn at random"),
-        (["--method", "dare", "--seeds", "0"], "a spread 1 to 64 seeds"),
+        (["--method", "dare", "--seeds", "0"], "a spread 2 to 64 seeds"),
     ],
 )
 def test_bad_input_is_one_line(run, words, sentence):

@@ -195,8 +195,10 @@ def test_seeds_are_of_masks_and_of_images(measure, zoo):
     values = [said(zoo, Recipe(method="dare", seed=seed)).average for seed in range(3)]
     assert found["spread"]["masks"]["mean"] == pytest.approx(np.mean(values))
     assert found["spread"]["masks"]["deviation"] == pytest.approx(np.std(values, ddof=1))
-    both = seed_spread(measure, GUIDED.replace(method="m_dare"), 1)
+    both = seed_spread(measure, GUIDED.replace(method="m_dare"), 2)
     assert set(both["spread"]) == {"masks", "images"} and not math.isnan(both["spread"]["masks"]["deviation"])
+    with pytest.raises(InvalidOptionError, match="at least two of them; found 1"):
+        seed_spread(measure, Recipe(method="dare"), 1)
     with pytest.raises(InvalidOptionError, match="TIES gives the same every time"):
         seed_spread(measure, Recipe(method="ties"))
 
@@ -212,3 +214,11 @@ def test_views_by_name(zoo):
         measure_view(zoo, "surface", Recipe(method="ties"))
     with pytest.raises(InvalidOptionError, match="2 to 21 steps"):
         measure_view(zoo, "plane", pair=("apples", "boats"), steps=1)
+
+
+def test_a_task_called_as_a_column_keeps_its_own():
+    points = [
+        {"values": [0.5], "value": 0.7, "standard_error": 0.1, "tasks": {"scale": 0.6, "cars": 0.8}, "flat": True}
+    ]
+    (row,) = point_rows({"axes": [{"name": "scale"}], "criterion": "accuracy", "points": points})
+    assert row == {"scale": 0.5, "accuracy": 0.7, "standard_error": 0.1, "task scale": 0.6, "cars": 0.8, "flat": True}

@@ -9,7 +9,7 @@ from mloss_core.errors import JobCancelledError
 from mloss_core.evaluation import compare_rows, evaluate_weights
 from mloss_core.evaluation.controls import control_recipes
 from mloss_core.whatif import live_states
-from mloss_core.whatif.live import image_stages
+from mloss_core.whatif.live import image_counts, image_stages
 from tests.mloss_core.whatif.conftest import MLOSS
 
 GUIDED = Recipe(method="m_ties", options={"keep_rate": 0.6, "span": 0.3}, mloss=MLOSS)
@@ -67,12 +67,14 @@ def test_a_recipe_without_guide_has_no_controls(bench):
 
 
 def test_large_encoders_are_asked_about_few_images(zoo, monkeypatch):
-    assert image_stages(zoo, "test", None, None) == (("few", 64), ("all", None))
-    assert image_stages(zoo, "test", None, 30) == (("all", 30),)
+    every = image_counts(zoo, "test", None, None)
+    assert every == dict.fromkeys(zoo.tasks, 200) and image_counts(zoo, "val", ("boats",), 30) == {"boats": 30}
+    assert image_stages(zoo, every, None) == (("few", 64), ("all", None))
+    assert image_stages(zoo, image_counts(zoo, "test", None, 30), 30) == (("all", 30),)
     monkeypatch.setattr("mloss_core.whatif.live.guessed_seconds", lambda zoo, images: images / 10)
-    assert image_stages(zoo, "test", None, None) == (("few", 4),)
+    assert image_stages(zoo, every, None) == (("few", 4),)
     monkeypatch.setattr("mloss_core.whatif.live.guessed_seconds", lambda zoo, images: images / 100)
-    assert image_stages(zoo, "test", None, None) == (("few", 16), ("all", None))
+    assert image_stages(zoo, every, None) == (("few", 16), ("all", None))
 
 
 def test_a_new_request_ends_the_old_one(bench):

@@ -48,8 +48,9 @@ def live_states(
     Between two tasks comes an empty state: nothing is new, and whoever serves several turns to the next.
 
     `stage` says what its figures rest on: `kept` (budget alone, no image seen), `few` or `all`. Controls, where the
-    recipe follows M-Loss, come last, each beside the recipe on the same images. The last state has `final`; where all
-    images would take too long it has `left` too: their number and the seconds that they would take, by a guess.
+    recipe follows M-Loss, come last, each beside the recipe on the same images, `compared` of them. The last state has
+    `final`. Where all images would take too long, states have `left`: their number and the seconds that they would
+    take, by a guess.
     Fractions, or the criterion's unit, throughout; standard errors know of other images, not of other training runs.
 
     Args:
@@ -86,6 +87,7 @@ def live_states(
     yield dict(state)
     sizes = image_counts(bench.zoo, split, tasks, limit)
     stages: Stages = (("all", limit),) if whole else image_stages(bench.zoo, sizes, limit)
+    state |= _left(bench.zoo, stages, sizes)
     shown: dict[str, Point] = {}
     for stage, most in stages:
         yield {}
@@ -111,9 +113,9 @@ def live_states(
         ours = shown[stages[-1][0]]
         gaps = {name: Difference(*gap(ours, point), paired=True) for name, (_, _, point) in points.items()}
         found = verdict_of(state["name"], gaps, unit=judged_by.unit)
-        state |= {"verdict": found.answer, "differences": found.sentence}
+        state |= {"verdict": found.answer, "differences": found.sentence, "compared": images.count}
     state["seconds"] = {**state["seconds"], "controls": time.perf_counter() - started}
-    yield {**state, "final": True, **_left(bench.zoo, stages, sizes)}
+    yield {**state, "final": True}
 
 
 def _turns(steps: Iterator[None]) -> Iterator[State]:

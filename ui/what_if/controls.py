@@ -42,7 +42,7 @@ def controls(zoo: ZooFacts, judged: bool) -> Choices:
     """Draw the column; `judged` says whether the zoo has what it takes to judge a merge."""
     name = _method_choice()
     form, blocks_slot = st.container(), st.container()
-    more = st.expander("Models, images, processors", icon=":material/tune:")
+    more = st.expander("More choices", icon=":material/tune:")
     with form:
         values = options_form(METHODS[name].options_type, here.form_key(name), more=more)
     with more:

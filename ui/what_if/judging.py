@@ -94,11 +94,16 @@ def judging_words(zoo: ZooFacts, judging: Judging) -> str:
         return ""
     lacks = ""
     if hidden:
-        named = "all tasks" if len(hidden) == len(zoo.tasks) else listing([plain(task) for task in hidden])
-        lacks = f"Images of {named if len(hidden) <= _NAMED else f'{len(hidden)} tasks'} have no labels. "
+        lacks = f"Images of {_named(zoo, hidden)} have no labels. "
     elif headless_tasks(zoo):
         lacks = "Without a zero-shot head of every task no class can be named. "
     return f"{lacks}Judged by {criterion.title.lower().replace('kl', 'KL')}; no label is read. {criterion.weakness}"
+
+
+def _named(zoo: ZooFacts, tasks: tuple[str, ...]) -> str:
+    if len(tasks) == len(zoo.tasks):
+        return "all tasks"
+    return listing([plain(task) for task in tasks]) if len(tasks) <= _NAMED else f"{len(tasks)} tasks"
 
 
 def _needs(names: tuple[str, ...]) -> str:

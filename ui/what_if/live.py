@@ -12,6 +12,7 @@ from ui.errors import show_error
 from ui.what_if import state as here
 from ui.what_if.controls import Choices
 from ui.what_if.panel import Panel, is_known
+from ui.what_if.whole import whole_part, with_all_images
 from ui.zoo.facts import ZooFacts
 
 LOOK = 0.015
@@ -57,6 +58,7 @@ def live_part(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
     """Draw what is known of the recipe, wait a moment for a first estimate, and leave the rest to a fragment."""
     held = here.live()
     if _is_over():
+        _take_all_images()
         _newest(zoo, choices)
         return
     held["first"] = not is_known(held["state"])
@@ -74,8 +76,22 @@ def _going_on(zoo: ZooFacts, choices: Choices, request: LiveRequest, pace: float
         return
     _take_news(request)
     _newest(zoo, choices)
-    if _is_over() or pace != _pace():
+    if _is_over() or pace != _pace() or _has_more_to_offer():
         st.rerun()
+
+
+def rest_part() -> None:
+    """Below the live figures: all images, where they are not live."""
+    held = here.live()
+    if held.get("state") is not None and is_known(held["state"]):
+        held["offered"] = held["state"]["digest"]
+        whole_part(held["state"], held["params"])
+
+
+def _has_more_to_offer() -> bool:
+    """Whether the page should be drawn for `rest_part`, which stands outside of the fragment."""
+    state = here.live()["state"]
+    return is_known(state) and "left" in state and here.live().get("offered") != state["digest"]
 
 
 def _pace() -> float:
@@ -124,6 +140,13 @@ def _newest(zoo: ZooFacts, choices: Choices) -> None:
     if held.get("silent"):
         st.warning("The worker does not answer.", icon=":material/hourglass_disabled:")
         st.button("Ask again", key="wi_again", icon=":material/refresh:", on_click=lambda: held.pop("params", None))
+
+
+def _take_all_images() -> None:
+    """Where the live part left off at an estimate: the figures of all images, if a job has measured them."""
+    held = here.live()
+    if is_known(held["state"]):
+        held["state"] = with_all_images(held["state"], held["params"])
 
 
 def _take_news(request: LiveRequest) -> bool:

@@ -8,7 +8,7 @@ from ui.merge.keep import budget_sentence, keep_heatmap, keep_profile
 from ui.what_if import state as here
 from ui.what_if.controls import Choices, controls
 from ui.what_if.judging import judging_needs, judging_words
-from ui.what_if.live import ask, live_part
+from ui.what_if.live import ask, live_part, rest_part
 from ui.what_if.surface import surface_part
 from ui.what_if.views import views_part
 from ui.zoo.facts import ZooFacts
@@ -44,6 +44,7 @@ def what_if_page(zoo: ZooFacts) -> None:
             # Last, as it waits for what the worker finds.
             if request is not None:
                 live_part(zoo, choices, request)
+                rest_part()
 
 
 def _keep_rates(choices: Choices) -> None:

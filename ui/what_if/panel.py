@@ -135,11 +135,17 @@ def _where(state: State) -> str:
     return f"{how} {formats.count(state['images'])} {SPLITS[state['split']].lower()} images"
 
 
+def _all_images(state: State) -> int:
+    return state["left"]["images"] if "left" in state else state["images"]
+
+
 def _verdict_words(state: State) -> str:
     if "verdict" in state:
         by = "" if state["labels"] else " By the criterion shown, without labels."
-        few = f" From {formats.count(state['images'])} images." if state["stage"] == "few" else ""
+        few = f" From {formats.count(state['compared'])} images." if state["compared"] < _all_images(state) else ""
         return f":material/science: {plain(state['verdict'])}{by}{few}"
     if state["controls"]:
         return f":material/science: Controls: {len(state['controls'])} so far."
+    if state["stage"] == "few" and "left" in state:
+        return "An estimate: with these encoders all images would take too long to be live."
     return "An estimate; all images are on their way." if state["stage"] == "few" and not state["final"] else " "

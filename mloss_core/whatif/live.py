@@ -107,8 +107,9 @@ def live_states(
             yield from _turns(bench.steps(merged, images, stop))
             values = bench.answers(merged, images, stop).values
             points[name] = control, stage, Point.of(values, merged.kept_fraction)
-            state |= {"controls": [_control(name, *point, shown) for name, point in points.items()]}
-            yield dict(state)
+            yield {}
+        state |= {"controls": [_control(name, *point, shown) for name, point in points.items()]}
+        yield dict(state)
     if controls:
         ours = shown[stages[-1][0]]
         gaps = {name: Difference(*gap(ours, point), paired=True) for name, (_, _, point) in points.items()}

@@ -123,14 +123,16 @@ def _is_over() -> bool:
 def _first(zoo: ZooFacts, choices: Choices, request: LiveRequest) -> None:
     """What there is when the recipe has changed, then each better state up to a quick first estimate."""
     held, panel = here.live(), Panel(zoo, choices, changing=True)
-    panel.draw(held["state"], held.get("before"))
     end = time.monotonic() + FIRST
+    if not is_known(held["state"]):
+        panel.wait(held.get("before"))
     while not _is_over() and not is_known(held["state"]) and time.monotonic() < end:
-        if _take_news(request):
-            panel.draw(held["state"], held.get("before"))
+        if _take_news(request) and held["state"]["stage"] == "kept":
+            panel.draw_kept(held["state"])
         # Reading the session's state is where Streamlit ends this run when somebody has moved something.
         st.session_state.get(here.METHOD)
         time.sleep(LOOK)
+    panel.draw(held["state"], held.get("before"))
 
 
 def _newest(zoo: ZooFacts, choices: Choices) -> None:

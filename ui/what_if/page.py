@@ -29,22 +29,25 @@ def what_if_page(zoo: ZooFacts) -> None:
         choices = controls(zoo, judged=not needs)
         request = ask(zoo, choices)
     here.mirror_shown()
+    with middle:
+        sentence, slot, rates = st.container(), st.container(), st.container()
+    with rates, guard():
+        # First, as they are known at once.
+        _keep_rates(choices)
     with right, guard():
         surface_part(zoo, choices, needs)
     with below, guard():
         views_part(zoo, choices, needs)
-    with middle, guard():
+    with sentence:
         if needs:
             st.info(needs, icon=":material/info:")
         elif choices.judging is not None and (words := judging_words(zoo, choices.judging)):
             st.caption(f":material/visibility_off: {words}")
-        slot = st.container()
-        _keep_rates(choices)
-        with slot:
-            # Last, as it waits for what the worker finds.
-            if request is not None:
-                live_part(zoo, choices, request)
-                rest_part()
+    with slot, guard():
+        # Last, as it waits for what the worker finds.
+        if request is not None:
+            live_part(zoo, choices, request)
+            rest_part()
 
 
 def _keep_rates(choices: Choices) -> None:

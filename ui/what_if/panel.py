@@ -16,6 +16,7 @@ from ui.what_if.values import change_words, figure_words
 from ui.zoo.facts import ZooFacts
 
 HEIGHT = 350
+ON_THE_WAY = "The new figures are on their way."
 AGREEMENT = "expert_agreement"
 _SHARE = {"unit": "fraction"}
 State = Mapping[str, Any]
@@ -44,6 +45,20 @@ class Panel:
         self._kept_drawn = False
         self._gaps_of = ""
 
+    def wait(self, before: State | None) -> None:
+        """Say at once that new figures are on their way: the charts of before stay, paling, until they are there.
+
+        Drawing them anew, pale, costs the browser as much as drawing the new ones.
+        """
+        if before is None:
+            with self._bars.container():
+                st.skeleton(height=HEIGHT)
+            return
+        with self._numbers.container():
+            _numbers(before, None, stale=True)
+        with self._verdict.container():
+            st.caption(ON_THE_WAY)
+
     def draw(self, state: State | None, before: State | None) -> None:
         """Draw a state, or the one before, pale, while there is none."""
         if state is not None and state["stage"] == "failed":
@@ -59,12 +74,12 @@ class Panel:
             with self._numbers.container():
                 _numbers(shown, before if known else None, stale=not known)
             with self._verdict.container():
-                st.caption(_verdict_words(shown) if known else "The new figures are on their way.")
+                st.caption(_verdict_words(shown) if known else ON_THE_WAY)
             ghost = before if known and comparable(shown, before) else None
             self._draw_bars(shown, ghost, stale=not known)
             self._draw_gaps(shown, stale=not known)
         if state is not None:
-            self._draw_kept(state)
+            self.draw_kept(state)
 
     def _draw_bars(self, shown: State, ghost: State | None, stale: bool) -> None:
         marks = [stale, shown["digest"], shown["images"], [(c["name"], c["average"]) for c in shown["controls"]]]
@@ -81,7 +96,7 @@ class Panel:
             with self._gaps.container():
                 theme.show(control_gaps(shown), alt=plain(shown["differences"]), stale=stale)
 
-    def _draw_kept(self, state: State) -> None:
+    def draw_kept(self, state: State) -> None:
         """What is kept of each tensor, once: it is known with the first state."""
         if not self._kept_drawn:
             self._kept_drawn = True
@@ -145,7 +160,7 @@ def _verdict_words(state: State) -> str:
         few = f" From {formats.count(state['compared'])} images." if state["compared"] < _all_images(state) else ""
         return f":material/science: {plain(state['verdict'])}{by}{few}"
     if state["controls"]:
-        return f":material/science: Controls: {len(state['controls'])} so far."
+        return ":material/science: Controls on few images; on all they are on their way."
     if state["stage"] == "few" and "left" in state:
         return "An estimate: with these encoders all images would take too long to be live."
     return "An estimate; all images are on their way." if state["stage"] == "few" and not state["final"] else " "

@@ -12,9 +12,12 @@ other things: its load is printed beside them. Aims on the demo zoo, two quiet c
 """
 
 import argparse
+import contextlib
 import os
 import re
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from mloss_core.recipe import Recipe
 from tests.browser.finding import ARGUMENTS, find_browser
@@ -202,20 +206,40 @@ def _recipe(words: str) -> str:
     return words.partition(":")[0]
 
 
+PROCESSES = {"worker": "mloss_core.lab.jobs.worker", "app": "streamlit", "browser": "chrom"}
+"""Whose processor time a move takes, by a word of their command lines; the first that fits counts."""
+
+
+def processor_seconds() -> dict[str, float]:
+    """Processor seconds so far of the processes below this one, by what they are."""
+    found = dict.fromkeys(PROCESSES, 0.0)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            name = next((name for name, word in PROCESSES.items() if word in line), None)
+            if name is not None:
+                found[name] += sum(process.cpu_times()[:2])
+    return found
+
+
 def loop(address: str, split: str, moves: int) -> None:
     """Presses on the sliders of k and e in turn, each printed as it comes."""
     found: list[dict[str, float]] = []
+    spent: list[dict[str, float]] = []
     try:
         with page_of(address, split) as page:
             for number in range(moves):
-                slider = ("wi_m_ties_keep_rate", "wi_m_ties_span")[number % 2]
+                start, slider = processor_seconds(), ("wi_m_ties_keep_rate", "wi_m_ties_span")[number % 2]
                 found.append(moved(page, slider, "ArrowLeft" if number % 2 == 0 else "ArrowRight"))
+                spent.append({name: seconds - start[name] for name, seconds in processor_seconds().items()})
                 cells = (f"{name} {found[-1][name]:.2f}" if name in found[-1] else f"{name} -" for name in MARKS)
                 print(f"move {number + 1}: {', '.join(cells)}", flush=True)
     finally:
         print(head(f"from key to paint, {split} images, seconds", "moves"))
         for name in MARKS:
             print(row(name, [each[name] for each in found if name in each]), flush=True)
+        for name in PROCESSES:
+            print(row(f"processor seconds of a move, {name}", [each[name] for each in spent]), flush=True)
 
 
 def main() -> None:
@@ -226,6 +250,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="a warm cache; an empty one by default")
     parser.add_argument("--only", choices=("parts", "loop", "way"), help="one of the three; all by default")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended early"))
     if options.only in (None, "parts"):
         parts(options.split)
     if options.only == "parts":

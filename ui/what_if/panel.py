@@ -110,6 +110,7 @@ class Panel:
 def _numbers(state: State, before: State | None, stale: bool) -> None:
     """Mean, worst task and agreement, each beside the recipe before."""
     row, old = state["row"], before if comparable(state, before) else None
+    then = old["row"] if old else None
     worst = min(row["tasks"], key=row["tasks"].__getitem__)
     what = CRITERIA[state["criterion"]].title.lower().replace("kl", "KL") if not state["labels"] else "accuracy"
     spread = figure_words(state, row["average"], row["standard_error"])
@@ -118,14 +119,14 @@ def _numbers(state: State, before: State | None, stale: bool) -> None:
             state,
             "Mean, before" if stale else "Mean",
             spread,
-            (row["average"], old and old["row"]["average"]),
+            (row["average"], then["average"] if then else None),
             f"Mean over tasks of {what}, {_where(state)}. ± is one standard error.",
         )
         _metric(
             state,
             f"Worst: {plain(worst)}",
             figure_words(state, row["worst"]),
-            (row["worst"], old and old["row"]["worst"]),
+            (row["worst"], then["worst"] if then else None),
             f"The worst task by {what}.",
         )
         if state["agreement"] is not None and state["criterion"] != AGREEMENT:
@@ -133,7 +134,7 @@ def _numbers(state: State, before: State | None, stale: bool) -> None:
                 _SHARE,
                 "Own experts",
                 formats.percent(state["agreement"]),
-                (state["agreement"], old and old["agreement"]),
+                (state["agreement"], old["agreement"] if old else None),
                 "Share of the same images on which the merge agrees with each task's own fine-tuned model; needs no "
                 f"label. ± {100 * state['agreement_error']:.1f} points.",
             )

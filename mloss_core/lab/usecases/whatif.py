@@ -27,7 +27,7 @@ def live(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
     criterion = params.get("criterion", "validation")
     try:
         images = bench.images(split, chosen, limit, criterion, part(progress, 0, 0.5))
-        count, done = sum(-(-each // batch_size(zoo)) for each in images.counts.values()), itertools.count()
+        count, done = sum(-(-each // batch_size(zoo, each)) for each in images.counts.values()), itertools.count()
         states = live_states(
             bench,
             Recipe.from_dict(params["recipe"]),

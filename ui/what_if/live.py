@@ -71,6 +71,9 @@ def _going_on(zoo: ZooFacts, choices: Choices, request: LiveRequest, pace: float
 
     A fragment cannot change its own pace: the page is drawn anew for that too.
     """
+    if here.live().get("request") != request:
+        # Another zoo was chosen meanwhile, and what this waits for is forgotten.
+        st.rerun()
     if here.live().pop("first", False):
         _first(zoo, choices, request)
         return

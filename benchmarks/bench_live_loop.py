@@ -1,16 +1,23 @@
 """What-if from a moved slider to painted numbers in a real browser, and the parts of that loop.
 
-    python -m benchmarks.bench_live_loop [--moves 12] [--split val|test] [--cache FOLDER] [--parts-only]
+    python -m benchmarks.bench_live_loop [--moves 12] [--split val|test] [--cache FOLDER] [--only parts|loop|way]
 
 Parts: merging, the first estimate and all images on a warm bench, wall and processor time; and the way to the worker
 and back, by the queue of jobs and by the mailbox of live requests. Loop: the app with a worker of its own, Chromium,
-one press of an arrow key on a slider at a time; a MutationObserver notes when keep rates, budget, first estimate and
-the figures of all images appear. Aims on the demo zoo, two quiet cores: 0.2 s for keep rates and budget, 0.7 s for the
-first estimate, 2 s for all test images.
+one press of an arrow key on a slider at a time; a MutationObserver notes, from that press, when the request left the
+browser and when keep rates, budget, first estimate and the figures of all images were painted. A line is printed after
+each move and the percentiles at the end, however many moves came through. All figures are of a machine that may do
+other things: its load is printed beside them. Aims on the demo zoo, two quiet cores: 0.2 s for keep rates and budget,
+0.7 s for the first estimate, 2 s for all test images.
 """
 
 import argparse
+import contextlib
+import os
+import re
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,32 +25,51 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
+
 from mloss_core.recipe import Recipe
 from tests.browser.finding import ARGUMENTS, find_browser
 from tests.browser.running_app import running_app
 
 PATIENCE = 300.0
-MARKS = ("keep rates", "budget", "estimate", "all images", "verdict")
+"""Seconds that the page may take to come to rest at first."""
+MOVE = 60.0
+"""Seconds that one move may take."""
+MARKS = ("request sent", "keep rates", "budget", "estimate, numbers", "estimate, bars", "all images")
 _OBSERVE = """() => {
   const captions = () => [...document.querySelectorAll('[data-testid=stCaptionContainer]')];
   const texts = () => captions().map(e => e.textContent).join('|');
   const title = () => document.querySelector('.st-key-wi_bars .gtitle')?.textContent ?? '';
-  const numbers = () => document.querySelector('[data-testid=stMetricValue]')?.textContent ?? '';
-  window.seen = []; window.pressed = null;
+  const words = () => document.querySelector('.st-key-wi_bars [aria-label]')?.getAttribute('aria-label') ?? '';
+  window.seen = []; window.pressed = null; window.sent = null;
   const note = () => {
-    const now = [texts(), title(), numbers()];
+    const now = [texts(), title(), words()];
     const last = window.seen.at(-1);
     if (last && !last.slice(1).some((part, place) => part !== now[place])) return;
     window.seen.push([performance.now(), ...now]);
   };
-  new MutationObserver(note).observe(document.body, {subtree: true, childList: true, characterData: true});
-  window.addEventListener('keydown', () => { window.pressed = performance.now(); window.seen = []; note(); }, true);
+  new MutationObserver(note).observe(document.body,
+    {subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['aria-label']});
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (...data) { window.sent ??= performance.now(); return send.apply(this, data); };
+  window.addEventListener('keydown', () => {
+    window.pressed = performance.now(); window.sent = null; window.seen = []; note();
+  }, true);
 }"""
 
 
+def head(name: str, count: str) -> str:
+    """The heading of `row`, with the machine's load."""
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    return f"{f'{name}; {load}':54s} {'p50':>8s} {'p95':>8s} {count:>5s}"
+
+
 def row(name: str, values: Sequence[float]) -> str:
-    """One line: median, largest, number."""
-    return f"{name:34s} {statistics.median(values):8.3f} {max(values):8.3f} {len(values):5d}"
+    """One line: percentiles and number."""
+    if not values:
+        return f"{name:54s} {'-':>8s} {'-':>8s} {0:5d}"
+    return f"{name:54s} {np.percentile(values, 50):8.3f} {np.percentile(values, 95):8.3f} {len(values):5d}"
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, float]:
@@ -60,6 +86,8 @@ def m_ties(keep_rate: float, span: float, **options: float) -> Recipe:
 
 def parts(split: str) -> None:
     """The engine alone, warm."""
+    import torch
+
     from mloss_core import open_zoo
     from mloss_core.whatif import Workbench
 
@@ -77,7 +105,8 @@ def parts(split: str) -> None:
             guided.replace(options={"keep_rate": 0.7, "span": 0.1 + 0.025 * step}) for step in range(1, 7)
         ],
     }
-    print(f"parts, {few.count} and {whole.count} {split} images; seconds, wall (processor): median of 6")
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    print(f"parts, {few.count} and {whole.count} {split} images; {load}; seconds, wall (processor): median of 6")
     print(f"{'changed':20s} {'merge':>16s} {'first estimate':>16s} {'all images':>16s}")
     for name, recipes in changes.items():
         found = [
@@ -101,7 +130,6 @@ def way_to_the_worker(cache: Path) -> None:
 
     store = JobStore(cache / "jobs")
     watcher, box, window = JobWatcher(store, start=False), Mailbox(store.root), new_window()
-    print(f"{'the way, seconds':34s} {'median':>8s} {'largest':>8s} {'tries':>5s}")
     jobs, live = [], []
     for number in range(20):
         params = {"zoo": "demo", "task": "digits", "split": "val", "indices": [number]}
@@ -114,13 +142,14 @@ def way_to_the_worker(cache: Path) -> None:
         while (state := box.state(request)) is None:
             time.sleep(0.005)
         live.append(time.perf_counter() - start - state["seconds"]["kept"])
+    print(head("the way, seconds", "tries"))
     print(row("a job of no work", jobs))
     print(row("a live request, less its merge", live))
 
 
 @contextmanager
 def page_of(address: str, split: str) -> Iterator[Any]:
-    """What-if in Chromium, its figures final."""
+    """What-if in Chromium, all images seen."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -128,39 +157,44 @@ def page_of(address: str, split: str) -> Iterator[Any]:
         page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
         page.set_default_timeout(1000 * PATIENCE)
         page.goto(f"{address}/what_if?wi_split={'Test' if split == 'test' else 'Validation'}")
-        page.get_by_text("The M-Loss ranks of").first.wait_for()
+        page.locator(".st-key-wi_bars .gtitle", has_text=re.compile("^Accuracy by task")).wait_for()
         page.evaluate(_OBSERVE)
         yield page
         browser.close()
 
 
 def moved(page: Any, key: str, press: str) -> dict[str, float]:
-    """Seconds from one press of a key on a slider to each mark."""
+    """Seconds from one press of a key on a slider to each mark that came within `MOVE`."""
     thumb = page.locator(f".st-key-{key} input[type=range]")
     thumb.focus()
     page.wait_for_timeout(300)
     thumb.press(press)
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = marks(page.evaluate("() => window.seen.map(entry => [entry[0] - window.pressed, ...entry.slice(1)])"))
-        if "verdict" in found:
-            return found
+    end, found = time.monotonic() + MOVE, {}
+    while time.monotonic() < end and "all images" not in found:
         page.wait_for_timeout(200)
-    raise SystemExit(f"no verdict within {PATIENCE:.0f} s")
+        sent, seen = page.evaluate(
+            "() => [window.sent - window.pressed, window.seen.map(e => [e[0] - window.pressed, ...e.slice(1)])]"
+        )
+        found = {"request sent": sent / 1000, **marks(seen)}
+    return found
 
 
 def marks(seen: Sequence[Sequence[Any]]) -> dict[str, float]:
-    """When each mark was painted first: the texts that the page had before the press do not count."""
-    before, found = seen[0][1], {}
-    for milliseconds, texts, title, _ in seen[1:]:
-        parts, old = texts.split("|"), before.split("|")
-        fresh = [part for part in parts if part not in old]
+    """When each mark was painted first: what the page had before the press does not count.
+
+    Args:
+        seen: milliseconds, captions, title of the chart and its description, of which the recipe's name is the start.
+    """
+    before, of_before, found = seen[0][1].split("|"), _recipe(seen[0][3]), {}
+    for milliseconds, texts, title, words in seen[1:]:
+        fresh = [part for part in texts.split("|") if part not in before]
+        new = bool(words) and _recipe(words) != of_before
         known = {
             "keep rates": any(part.startswith("Rows of") for part in fresh),
             "budget": any(part.startswith("Realised budget") for part in fresh),
-            "estimate": title.startswith("Estimated"),
-            "all images": "estimate" in found and title.startswith("Accuracy by task"),
-            "verdict": any("The M-Loss ranks of" in part for part in fresh),
+            "estimate, numbers": new or any(part.startswith("An estimate") for part in fresh),
+            "estimate, bars": new and bool(title),
+            "all images": new and title.startswith("Accuracy by task"),
         }
         for name, there in known.items():
             if there and name not in found:
@@ -168,16 +202,44 @@ def marks(seen: Sequence[Sequence[Any]]) -> dict[str, float]:
     return found
 
 
+def _recipe(words: str) -> str:
+    return words.partition(":")[0]
+
+
+PROCESSES = {"worker": "mloss_core.lab.jobs.worker", "app": "streamlit", "browser": "chrom"}
+"""Whose processor time a move takes, by a word of their command lines; the first that fits counts."""
+
+
+def processor_seconds() -> dict[str, float]:
+    """Processor seconds so far of the processes below this one, by what they are."""
+    found = dict.fromkeys(PROCESSES, 0.0)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            name = next((name for name, word in PROCESSES.items() if word in line), None)
+            if name is not None:
+                found[name] += sum(process.cpu_times()[:2])
+    return found
+
+
 def loop(address: str, split: str, moves: int) -> None:
-    """Presses on the sliders of k and e in turn."""
-    with page_of(address, split) as page:
-        found = []
-        for number in range(moves):
-            slider = ("wi_m_ties_keep_rate", "wi_m_ties_span")[number % 2]
-            found.append(moved(page, slider, "ArrowLeft" if number % 2 == 0 else "ArrowRight"))
-    print(f"{f'from key to paint, {split} images, s':34s} {'median':>8s} {'largest':>8s} {'moves':>5s}")
-    for name in MARKS:
-        print(row(name, [each[name] for each in found if name in each]))
+    """Presses on the sliders of k and e in turn, each printed as it comes."""
+    found: list[dict[str, float]] = []
+    spent: list[dict[str, float]] = []
+    try:
+        with page_of(address, split) as page:
+            for number in range(moves):
+                start, slider = processor_seconds(), ("wi_m_ties_keep_rate", "wi_m_ties_span")[number % 2]
+                found.append(moved(page, slider, "ArrowLeft" if number % 2 == 0 else "ArrowRight"))
+                spent.append({name: seconds - start[name] for name, seconds in processor_seconds().items()})
+                cells = (f"{name} {found[-1][name]:.2f}" if name in found[-1] else f"{name} -" for name in MARKS)
+                print(f"move {number + 1}: {', '.join(cells)}", flush=True)
+    finally:
+        print(head(f"from key to paint, {split} images, seconds", "moves"))
+        for name in MARKS:
+            print(row(name, [each[name] for each in found if name in each]), flush=True)
+        for name in PROCESSES:
+            print(row(f"processor seconds of a move, {name}", [each[name] for each in spent]), flush=True)
 
 
 def main() -> None:
@@ -186,16 +248,20 @@ def main() -> None:
     parser.add_argument("--moves", type=int, default=12)
     parser.add_argument("--split", choices=("val", "test"), default="test")
     parser.add_argument("--cache", type=Path, help="a warm cache; an empty one by default")
-    parser.add_argument("--parts-only", action="store_true")
+    parser.add_argument("--only", choices=("parts", "loop", "way"), help="one of the three; all by default")
     options = parser.parse_args()
-    parts(options.split)
-    if options.parts_only:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended early"))
+    if options.only in (None, "parts"):
+        parts(options.split)
+    if options.only == "parts":
         return
     with tempfile.TemporaryDirectory() as folder:
         cache = options.cache or Path(folder) / "cache"
         with running_app(cache, Path(folder) / "log") as address:
-            loop(address, options.split, options.moves)
-            way_to_the_worker(cache)
+            if options.only != "way":
+                loop(address, options.split, options.moves)
+            if options.only != "loop":
+                way_to_the_worker(cache)
 
 
 if __name__ == "__main__":

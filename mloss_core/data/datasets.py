@@ -47,6 +47,11 @@ def listing_of(dataset: Dataset) -> str:
     return getattr(dataset, "listing", None) or dataset.digest
 
 
+def is_labelled(dataset: Dataset, split: str) -> bool:
+    """Whether the split has images, and their classes are known: on others nothing is right or wrong."""
+    return bool(dataset.classes) and dataset.size(split) > 0 and split not in getattr(dataset, "hidden", ())
+
+
 def check_split(split: str) -> str:
     """The split's name.
 

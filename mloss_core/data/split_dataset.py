@@ -49,6 +49,11 @@ class SplitDataset:
         self.left_out = hidden.left_out if hidden else {}
         self._splits, self._shape, self._secret = dict(splits), architecture, hidden.secret if hidden else {}
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Splits whose labels are all kept secret."""
+        return tuple(self._secret)
+
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
         """The splits as data: how they were made, number of images and SHA-256 of the list of each."""

@@ -34,6 +34,7 @@ class DatasetSubset:
             raise InvalidOptionError(f"a subset must have at least 1 image; found {most}.")
         self._whole, self._most, self._seed, self._splits = dataset, most, seed, tuple(splits)
         self.name, self.classes, self.templates = dataset.name, dataset.classes, dataset.templates
+        self.hidden: tuple[str, ...] = getattr(dataset, "hidden", ())
         self.left_out: Mapping[str, str] = getattr(dataset, "left_out", {})
 
     @functools.cached_property

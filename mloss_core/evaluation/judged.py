@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mloss_core.caching import Cache
+from mloss_core.data.datasets import is_labelled
+from mloss_core.data.subset import EVALUATED
 from mloss_core.evaluation.contenders import as_contender
 from mloss_core.evaluation.criteria.choice import IMAGES
 from mloss_core.evaluation.criteria.judging import Judge
@@ -25,8 +27,12 @@ UNLABELLED = "no labels"
 
 
 def tasks_without_labels(zoo: Zoo, tasks: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The chosen tasks whose images are there, but without classes: nothing can be right or wrong on them."""
-    return tuple(task for task in zoo.check_tasks(tasks) if task in zoo.datasets and not zoo.datasets[task].classes)
+    """The chosen tasks whose images are there, but without labels: nothing can be right or wrong on them."""
+    return tuple(
+        task
+        for task in zoo.check_tasks(tasks)
+        if task in zoo.datasets and not any(is_labelled(zoo.datasets[task], split) for split in EVALUATED)
+    )
 
 
 def usual_source(zoo: Zoo, tasks: Sequence[str] | None = None) -> str | None:

@@ -41,10 +41,24 @@ def verdict(row: EvaluationRow, controls: Mapping[str, EvaluationRow | None]) ->
     }
     if not gaps or not row.done:
         return Verdict("The controls are not finished.", waiting)
+    return verdict_of(row.model, gaps, waiting=waiting)
+
+
+def verdict_of(
+    label: str, gaps: Mapping[str, Difference], *, unit: str = "fraction", waiting: tuple[str, ...] = ()
+) -> Verdict:
+    """What differences to controls say about the M-Loss ranks of a recipe.
+
+    Args:
+        label: what the recipe is called.
+        gaps: how far it is above each control, by the control's name; at least one.
+        unit: of the differences: `fraction`, which is told in points, or another that is told as it is.
+        waiting: controls without result.
+    """
     better = [name for name, gap in gaps.items() if _sure(gap) and gap.value > 0]
     worse = [name for name, gap in gaps.items() if _sure(gap) and gap.value < 0]
-    answer = _answer(row.model, list(gaps), better, worse)
-    return Verdict(f"{answer} {_figures(gaps)}", waiting, answer)
+    answer = _answer(label, list(gaps), better, worse)
+    return Verdict(f"{answer} {_figures(gaps, unit)}", waiting, answer)
 
 
 def _answer(label: str, names: list[str], better: list[str], worse: list[str]) -> str:
@@ -64,16 +78,20 @@ def _answer(label: str, names: list[str], better: list[str], worse: list[str]) -
     )
 
 
-def _figures(gaps: Mapping[str, Difference]) -> str:
-    parts = [f"{name} {_points(gap)}" for name, gap in gaps.items()]
+def _figures(gaps: Mapping[str, Difference], unit: str) -> str:
+    parts = [f"{name} {_points(gap) if unit == 'fraction' else _plain(gap)}" for name, gap in gaps.items()]
     paired = all(gap.paired for gap in gaps.values())
     how = "same images" if paired else "errors taken as independent, so on the large side"
-    return f"Difference in points: {'; '.join(parts)} ({how})."
+    return f"Difference in {'points' if unit == 'fraction' else unit}: {'; '.join(parts)} ({how})."
 
 
 def _points(gap: Difference) -> str:
     text = f"{100 * gap.value:+.2f}".replace("-", "−")
     return text if gap.standard_error is None else f"{text} ± {100 * gap.standard_error:.2f}"
+
+
+def _plain(gap: Difference) -> str:
+    return f"{gap.value:+.3g}{'' if gap.standard_error is None else f' ± {gap.standard_error:.2g}'}".replace("-", "−")
 
 
 def _sure(gap: Difference) -> bool:

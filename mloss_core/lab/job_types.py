@@ -74,7 +74,7 @@ _ABOUT: Mapping[str, Reader] = {"task": words, "models": models, "split": words}
 JOB_TYPES: dict[str, JobType] = {
     job_type.name: job_type
     for job_type in (
-        JobType(name="zoo", title="Opening a zoo", target=f"{_HERE}.opening:summarise", opening=1.0),
+        JobType(name="zoo", title="Opening a zoo", target=f"{_HERE}.opening:summarise", opening=1.0, revision=1),
         JobType(
             name="measure",
             title="M-Loss",
@@ -215,7 +215,9 @@ JOB_TYPES: dict[str, JobType] = {
             title="What if, live",
             target=f"{_HERE}.whatif:live",
             required={"recipe": recipe, "split": words},
-            optional={"tasks": names, "limit": whole},
+            optional={"tasks": names, "limit": whole, "criterion": criterion},
+            priority=1,
+            revision=1,
         ),
     )
 }

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from mloss_core.errors import InvalidOptionError
-from mloss_core.evaluation.criteria import Judge, get_criterion
+from mloss_core.evaluation.criteria import get_criterion
 from mloss_core.evaluation.verdict import SURE
 from mloss_core.merging import MergeResult
 from mloss_core.recipe import Recipe
 from mloss_core.types import StateDict
 from mloss_core.whatif.prefixes import Stop
 from mloss_core.whatif.workbench import Workbench
-from mloss_core.zoo.model import Encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +37,12 @@ class Point:
     def of(cls, each: Mapping[str, np.ndarray], kept: float | None) -> "Point":
         """The point of these values of images."""
         tasks = {task: float(np.mean(values)) for task, values in each.items()}
-        variances = sum(float(np.var(values)) / len(values) for values in each.values())
+        variances = sum(_variance(values) for values in each.values())
         return cls(float(np.mean(list(tasks.values()))), float(np.sqrt(variances)) / len(tasks), tasks, each, kept)
+
+    def task_errors(self) -> dict[str, float]:
+        """Standard error of the value of each task."""
+        return {task: float(np.sqrt(_variance(values))) for task, values in self.each.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -79,13 +82,7 @@ class Measure:
     ) -> None:
         self.bench, self.criterion, self.stop, self.split = bench, get_criterion(criterion), stop, split
         self.tasks = bench.zoo.check_tasks(tasks)
-        self._images, self._judge = None, None
-        if self.criterion.labels:
-            if split == "train":
-                raise InvalidOptionError("accuracy is measured on val or test images; found train.")
-            self._images = bench.images(split, self.tasks, limit)
-        else:
-            self._judge = Judge(bench.zoo, (criterion,), images=limit, source=split, tasks=self.tasks)
+        self._images = bench.images(split, self.tasks, limit, criterion)
 
     def of(self, recipe: Recipe) -> Point:
         """The point of a recipe."""
@@ -93,16 +90,12 @@ class Measure:
 
     def of_result(self, result: MergeResult) -> Point:
         """The point of a merge."""
-        if self._images is not None:
-            return Point.of(self.bench.answers(result, self._images, self.stop).correct, result.kept_fraction)
-        return self._judged(Encoder(result.name, result.state_dict(), result.digest), result.kept_fraction)
+        return Point.of(self.bench.answers(result, self._images, self.stop).values, result.kept_fraction)
 
     def of_weights(self, weights: StateDict, digest: str, name: str) -> Point:
         """The point of any weights of this architecture, whose digest tells them apart."""
-        if self._images is not None:
-            found = self.bench.answers_of(weights, digest, self._images, name=name, stop=self.stop)
-            return Point.of(found.correct, None)
-        return self._judged(Encoder(name, weights, digest), None)
+        found = self.bench.answers_of(weights, digest, self._images, name=name, stop=self.stop)
+        return Point.of(found.values, None)
 
     def facts(self) -> dict[str, Any]:
         """What the values are and rest on, as every result carries it."""
@@ -114,20 +107,13 @@ class Measure:
             "weakness": self.criterion.weakness,
             "split": self.split,
             "tasks": list(self.tasks),
-            "counts": self._counts(),
+            "counts": self._images.counts,
         }
 
-    def _counts(self) -> dict[str, int]:
-        if self._judge is not None:
-            return {bench.task: bench.images.count for bench in self._judge.benches}
-        return {} if self._images is None else {task: len(labels) for task, labels in self._images.labels.items()}
 
-    def _judged(self, encoder: Encoder, kept: float | None) -> Point:
-        assert self._judge is not None
-        values = self._judge.values(encoder, lambda fraction, message="": self.stop())
-        name = self.criterion.name
-        each = {bench.task: found[name].numpy() for bench, found in zip(self._judge.benches, values, strict=True)}
-        return Point.of(each, kept)
+def _variance(values: np.ndarray) -> float:
+    """Of the mean over images."""
+    return float(np.var(values)) / len(values)
 
 
 def gap(best: Point, other: Point) -> tuple[float, float]:

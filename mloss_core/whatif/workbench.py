@@ -11,15 +11,15 @@ import numpy as np
 import torch
 
 from mloss_core.errors import CheckpointError, InvalidOptionError
+from mloss_core.evaluation.criteria import get_criterion
 from mloss_core.evaluation.rows import EvaluationRow, merge_key
 from mloss_core.merging import MergeResult, check_recipe, describe, merge, needs_measuring
 from mloss_core.merging.methods import tidy
 from mloss_core.merging.tensor_memo import TensorMemo
 from mloss_core.mloss import MLossReport, measure_mloss
-from mloss_core.outputs.ensembles import ensemble_logits
 from mloss_core.placement import one_thread_pool
 from mloss_core.recipe import MLossOptions, Recipe
-from mloss_core.types import StateDict
+from mloss_core.types import Progress, StateDict, silent
 from mloss_core.vision.towers import for_features
 from mloss_core.whatif.held import held
 from mloss_core.whatif.image_sets import ImageSet, image_set
@@ -37,21 +37,25 @@ class Answers:
     """What one model says about the images of a set.
 
     Args:
-        correct: by task, whether its top class is the image's, bool (image,).
-        agrees: by task, whether it is that of the task's own fine-tuned encoder; no label is read for it.
+        values: by task, what the set's criterion says of each image, (image,); of accuracy, whether the top class is
+            the image's.
+        agrees: by task, whether the top class is that of the task's own fine-tuned encoder, bool (image,); no label is
+            read for it. Empty without heads.
     """
 
-    correct: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
     agrees: Mapping[str, np.ndarray]
 
     @property
-    def agreement(self) -> float:
-        """Share of images on which the model agrees with the own experts, mean over tasks."""
-        return float(np.mean([same.mean() for same in self.agrees.values()]))
+    def agreement(self) -> float | None:
+        """Share of images on which the model agrees with the own experts, mean over tasks; None without heads."""
+        return float(np.mean([same.mean() for same in self.agrees.values()])) if self.agrees else None
 
     @property
-    def agreement_error(self) -> float:
+    def agreement_error(self) -> float | None:
         """Binomial standard error of `agreement`."""
+        if not self.agrees:
+            return None
         shares = [(float(same.mean()), len(same)) for same in self.agrees.values()]
         return math.sqrt(sum(share * (1 - share) / count for share, count in shares)) / len(shares)
 
@@ -83,15 +87,28 @@ class Workbench:
         self._pool = one_thread_pool(threads) if zoo.device.type == "cpu" and threads > 1 else None
         self._tensors, self._prefixes = TensorMemo(), Prefixes()
         self._merges: OrderedDict[str, MergeResult] = OrderedDict()
-        self._answers: OrderedDict[tuple[str, str, str], tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, ...], tuple[np.ndarray, np.ndarray | None]] = OrderedDict()
         self._towers: OrderedDict[tuple[str, int], tuple[torch.nn.Module, str]] = OrderedDict()
         self._sets: OrderedDict[tuple[Any, ...], ImageSet] = OrderedDict()
         self._reports: OrderedDict[tuple[Any, ...], MLossReport] = OrderedDict()
 
-    def images(self, split: str, tasks: tuple[str, ...] | None = None, most: int | None = None) -> ImageSet:
-        """The images of a split, at most so many of each task; see `image_set`."""
-        chosen = self.zoo.check_tasks(tasks)
-        return _known(self._sets, (split, chosen, most), lambda: image_set(self.zoo, split, chosen, most), _SETS)
+    def images(
+        self,
+        split: str,
+        tasks: tuple[str, ...] | None = None,
+        most: int | None = None,
+        criterion: str = "validation",
+        progress: Progress = silent,
+    ) -> ImageSet:
+        """The images of a split, at most so many of each task, with what a criterion needs; see `image_set`.
+
+        Raises:
+            UnknownNameError: no such criterion or task.
+        """
+        chosen, judged_by = self.zoo.check_tasks(tasks), get_criterion(criterion)
+        key = (split, chosen, most, criterion)
+        make = functools.partial(image_set, self.zoo, split, chosen, most, judged_by, progress)
+        return _known(self._sets, key, make, _SETS)
 
     def report(self, tasks: tuple[str, ...] | None, options: MLossOptions) -> MLossReport:
         """The M-Loss that guides merges of these models."""
@@ -151,12 +168,12 @@ class Workbench:
         return self._gathered(digest, images)
 
     def row(self, recipe: Recipe, images: ImageSet, stop: Stop = lambda: None) -> tuple[EvaluationRow, Answers]:
-        """The row of a recipe on images, as a table has it, and the single answers."""
+        """The row of a recipe on images with labels, as a table has it, and the single answers."""
         result = self.merged(recipe)
         found = self.answers(result, images, stop)
         recipe = tidy(recipe)
         row = EvaluationRow.measured(
-            correct=found.correct,
+            correct=found.values,
             individual=images.individual,
             key=merge_key(recipe.digest),
             model=describe(recipe),
@@ -181,18 +198,19 @@ class Workbench:
 
     def _steps(self, model: "_Model", images: ImageSet, stop: Stop) -> Iterator[None]:
         for task in images.tasks:
-            key = (model.digest, images.key, task)
+            key = _place(model.digest, images, task)
             if key not in self._answers:
                 _known(self._answers, key, functools.partial(self._run, model, images, task, stop), _ANSWERS)
                 yield
             self._answers.move_to_end(key)
 
     def _gathered(self, digest: str, images: ImageSet) -> Answers:
-        found = {task: self._answers[digest, images.key, task] for task in images.tasks}
-        return Answers({task: each[0] for task, each in found.items()}, {task: each[1] for task, each in found.items()})
+        found = {task: self._answers[_place(digest, images, task)] for task in images.tasks}
+        agrees = {task: same for task, (_, same) in found.items() if same is not None}
+        return Answers({task: values for task, (values, _) in found.items()}, agrees)
 
-    def _run(self, model: "_Model", images: ImageSet, task: str, stop: Stop) -> tuple[np.ndarray, np.ndarray]:
-        """Whether the model is right on each image of a task, and whether it agrees with the task's own expert."""
+    def _run(self, model: "_Model", images: ImageSet, task: str, stop: Stop) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the criterion says of each image of a task, and whether the model agrees with the task's own expert."""
         tower, front = _known(self._towers, (model.digest, model.block), lambda: self._built(model), _TOWERS)
         key = f"{images.key}:{task}:{front}"
         features, caught = run_tower(
@@ -208,13 +226,16 @@ class Workbench:
             self._prefixes.keep(key, caught)
         found = torch.cat(features)
         _check_finite(found, model.name, task)
-        top = ensemble_logits([found], images.zoo.heads[task]).argmax(dim=1)
-        return top.eq(images.labels[task]).numpy(), top.eq(images.expert[task]).numpy()
+        return images.judged(task, found)
 
     def _built(self, model: "_Model") -> tuple[torch.nn.Module, str]:
         weights = {key: model.weights[key] for key in model.weights}
         tower = for_features(self.zoo.tower(weights), self.zoo.architecture)
         return tower, prefix_digest(weights, model.block) if model.block else ""
+
+
+def _place(digest: str, images: ImageSet, task: str) -> tuple[str, ...]:
+    return digest, images.key, images.criterion.name, task
 
 
 def _without_scale(options: Mapping[str, Any]) -> dict[str, Any]:

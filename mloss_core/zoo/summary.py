@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from mloss_core.data.datasets import is_labelled
 from mloss_core.zoo.model import Encoder, Zoo
 
 SPLITS = ("train", "val", "test")
@@ -35,6 +36,7 @@ def model_summary(zoo: Zoo, encoder: Encoder) -> dict[str, Any]:
         "parameters": encoder.parameters,
         "classes": len(dataset.classes) if dataset else None,
         "images": {split: dataset.size(split) for split in SPLITS} if dataset else None,
+        "labelled": [split for split in SPLITS if is_labelled(dataset, split)] if dataset else None,
         "head": list(head.shape) if head is not None else None,
         "file": file.get("file", encoder.source),
         "format": file.get("format"),

@@ -181,3 +181,53 @@ def test_a_mute_worker_is_told_of(lab, monkeypatch):
 def test_one_model_is_no_merge(lab):
     test = page(wi_models=[ZOO.tasks[0]])
     assert not test.exception and not lab.box.asked and "A merge needs at least two models" in texts(test)
+
+
+def test_images_without_labels_are_judged_by_agreement_with_the_own_experts(monkeypatch):
+    lab = WhatIfLab().install(monkeypatch)
+    lab.unlabelled = True
+    test = settled(page(wi_split="Test"))
+    assert not test.exception and "Images of all tasks have no labels. Judged by agreement" in texts(test)
+    assert (lab.box.asked[0]["criterion"], lab.box.asked[0]["split"]) == ("expert_agreement", "train")
+    assert [metric.label for metric in test.metric] == [
+        "Mean",
+        next(m.label for m in test.metric if "Worst" in m.label),
+    ]
+    assert '"same budget"' in chart(test, "wn-expert agreement by task")
+    assert "By the criterion shown, without labels." in texts(test)
+    assert "Validation accuracy" not in test.selectbox(key="wi_judge").options
+    test.button(key="wi_measure_surface").click().run()
+    [params] = lab.kinds("whatif")
+    assert (params["criterion"], params["split"]) == ("expert_agreement", "train") and "training images" in texts(test)
+    test.selectbox(key="wi_judge").set_value("expert_kl").run()
+    settled(test)
+    assert (
+        not test.exception and "KL to own expert by task" in " ".join(charts(test)) and "nats" in test.metric[0].value
+    )
+
+
+def test_with_labels_another_criterion_may_be_shown(lab):
+    test = settled(page(wi_judge="Closeness to the own experts, −KL", wi_source="Training"))
+    assert not test.exception and "no label is read" in texts(test)
+    assert (lab.box.asked[0]["criterion"], lab.box.asked[0]["split"]) == ("expert_kl", "train")
+
+
+def test_processors_of_a_recipe_come_along(lab):
+    test = page(wi_method="Flat · Task Arithmetic", wi_pre="DARE", wi_pre_dare_keep_rate="0.5", wi_post="SVC")
+    asked = Recipe.from_dict(lab.box.asked[0]["recipe"])
+    assert not test.exception and (asked.pre, asked.post) == (("dare:keep_rate=0.5",), ("svc",))
+    test.slider(key="wi_pre_dare_keep_rate").set_value(0.6).run()
+    assert Recipe.from_dict(lab.box.asked[1]["recipe"]).pre == ("dare:keep_rate=0.6",)
+
+
+def test_all_images_of_slow_encoders_are_a_job(lab, monkeypatch):
+    monkeypatch.setattr("mloss_core.whatif.live.guessed_seconds", lambda zoo, images: 10.0 * images)
+    test = settled(page(wi_method="Flat · TIES"))
+    assert not test.exception and "stimated accuracy by task, 12 images" in " ".join(charts(test))
+    assert "all images would take too long to be live" in texts(test) and not lab.kinds("live")
+    test.button(key="wi_whole").click().run()
+    [params] = lab.kinds("live")
+    assert params == lab.box.asked[-1]
+    test.run()
+    assert not test.exception and '"Accuracy by task, 24 images' in chart(test, "ccuracy by task")
+    assert not [button for button in test.button if button.key == "wi_whole"]

@@ -35,7 +35,8 @@ class FakeMailbox:
         self.asked.append(params)
         request = LiveRequest(window, str(len(self.asked)), params, device, 0.0)
         recipe = few_mloss(Recipe.from_dict(params["recipe"]))
-        states = live_states(BENCH, recipe, split=params["split"], limit=FEW)
+        criterion = params.get("criterion", "validation")
+        states = live_states(BENCH, recipe, split=params["split"], criterion=criterion, limit=FEW)
         failed = [{"stage": "failed", "final": True, "error": self.error}]
         self._states[request.token] = failed if self.error else [state for state in states if state]
         return request
@@ -60,6 +61,11 @@ class WhatIfLab(FakeLab):
         store = SimpleNamespace(ensure_worker=lambda device: None, root="fake")
         monkeypatch.setattr("ui.jobs.store", lambda: store)
         return self
+
+    def _live(self, params: dict[str, Any]) -> Any:
+        recipe = few_mloss(Recipe.from_dict(params["recipe"]))
+        states = live_states(BENCH, recipe, split=params["split"], limit=FEW, whole=True)
+        return SimpleNamespace(meta=[state for state in states if state][-1], arrays={})
 
     def _whatif(self, params: dict[str, Any]) -> Any:
         key = digest_of(params)

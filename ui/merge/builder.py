@@ -15,9 +15,9 @@ from ui.merge.entries import Entry
 from ui.merge.keep import KeepProfile, budget_sentence, keep_bars, keep_profile
 from ui.merge.method_card import card
 from ui.merge.presets import leave_preset, preset_choice, preset_note, upload, upload_problem
-from ui.merge.processors import processor_choice
 from ui.merge.tuning import tuning_section
 from ui.options_form import options_form
+from ui.processors import processor_choice
 from ui.zoo.facts import ZooFacts
 
 DEFAULT_METHOD = "m_ties"
@@ -42,7 +42,7 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2, more=more)
     with more:
         tasks = _models(zoo)
-        pre, post = processor_choice(name)
+        pre, post = processor_choice(merge_state.PAGE, name)
         guided = is_guided(METHODS[name], pre)
         mloss, seed = _guiding(guided), _seed(uses_seed(METHODS[name], values, pre))
         upload(zoo)

@@ -14,7 +14,7 @@ from ui import state
 from ui.formats import plain
 from ui.merge import state as merge_state
 from ui.merge.entries import Entry, entries_from_text
-from ui.merge.processors import open_processors
+from ui.processors import open_processors
 from ui.zoo.facts import ZooFacts
 
 _KEY, _PROBLEM = "mg_upload", "_mg_upload_problem"
@@ -74,7 +74,7 @@ def _load() -> None:
     if name in PRESETS:
         recipe = PRESETS[name].recipe
         merge_state.open_in_builder(recipe, METHODS[recipe.method].options_type)
-        open_processors(recipe)
+        open_processors(merge_state.PAGE, recipe)
 
 
 def upload(zoo: ZooFacts) -> None:

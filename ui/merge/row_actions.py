@@ -14,7 +14,7 @@ from ui import jobs
 from ui.formats import plain, short_digest, size
 from ui.merge import state as merge_state
 from ui.merge.entries import MAX_NAME, Entry, row_key
-from ui.merge.processors import editable, open_processors
+from ui.processors import editable, open_processors
 from ui.what_if.links import can_move, open_what_if
 from ui.zoo.facts import ZooFacts
 
@@ -116,7 +116,7 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
         disabled=not movable,
         help="Moves k, e, blocks and scale of this recipe and shows at once what changes."
         if movable
-        else "What-if moves recipes of one model, without processors.",
+        else "What-if moves recipes of one model, each processor once, with M-Loss measured by a preset.",
     )
     with st.popover("Rename", icon=":material/label:"):
         widget = f"mg_name_{row_key(recipe)}"
@@ -158,7 +158,7 @@ def _one_recipe(zoo: ZooFacts, entry: Entry, entries: Sequence[Entry]) -> None:
 
 def _open(recipe: Recipe) -> None:
     merge_state.open_in_builder(recipe, METHODS[recipe.method].options_type)
-    open_processors(recipe)
+    open_processors(merge_state.PAGE, recipe)
 
 
 def _file(zoo: ZooFacts, entry: Entry) -> None:

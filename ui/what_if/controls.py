@@ -11,11 +11,12 @@ from ui.formats import plain
 from ui.guided_blocks import Scores, block_choice, node_scores
 from ui.merge.draft import Draft, block_means, is_guided, make_draft
 from ui.options_form import options_form
+from ui.processors import processor_choice
 from ui.what_if import state as here
+from ui.what_if.judging import Judging, judging_choice
 from ui.zoo.facts import ZooFacts
 
 DEFAULT_METHOD = "m_ties"
-SPLITS = {"val": "Validation", "test": "Test"}
 LIMITS = {"100": 100, "500": 500, "2000": 2000, "All": None}
 """Images of each task that count as all on a folder of checkpoints."""
 
@@ -27,28 +28,29 @@ class Choices:
     Args:
         draft: the recipe under the sliders.
         scores: node M-Loss by block, where M-Loss guides and is known.
-        split, limit: whose images, and how many of each task at most.
+        judging: what the recipe is judged by on which images; None where nothing can be judged.
+        limit: images of each task at most.
     """
 
     draft: Draft
     scores: Scores | None
-    split: str
+    judging: Judging | None
     limit: int | None
 
 
-def controls(zoo: ZooFacts) -> Choices:
-    """Draw the column."""
+def controls(zoo: ZooFacts, judged: bool) -> Choices:
+    """Draw the column; `judged` says whether the zoo has what it takes to judge a merge."""
     name = _method_choice()
     form, blocks_slot = st.container(), st.container()
-    more = st.expander("Models, images, more", icon=":material/tune:")
+    more = st.expander("More choices", icon=":material/tune:")
     with form:
         values = options_form(METHODS[name].options_type, here.form_key(name), more=more)
     with more:
         tasks = _models(zoo)
-        split, limit = _split(), _limit(zoo)
-        seed = _seed(uses_seed(METHODS[name], values))
-    guided, scores, blocks = is_guided(METHODS[name]), None, None
-    mloss = MLossOptions()
+        judging, limit = judging_choice(zoo) if judged else None, _limit(zoo)
+        pre, post = processor_choice(here.PAGE, name, columns=1)
+        guided, scores, blocks = is_guided(METHODS[name], pre), None, None
+        mloss, seed = _guiding(guided), _seed(uses_seed(METHODS[name], values, pre))
     if guided:
         with blocks_slot:
             slot = st.container()
@@ -61,10 +63,12 @@ def controls(zoo: ZooFacts) -> Choices:
                     help="Where the keep rate follows M-Loss; the other blocks keep k in every row. Click the strip to "
                     "choose.",
                 )
-    draft = make_draft(name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed)
+    draft = make_draft(
+        name, values, blocks=blocks, tasks=tasks, zoo_tasks=zoo.tasks, mloss=mloss, seed=seed, pre=pre, post=post
+    )
     if draft.problem:
         st.caption(f":material/info: {plain(draft.problem)}")
-    return Choices(draft, scores, split, limit)
+    return Choices(draft, scores, judging, limit)
 
 
 def _method_choice() -> str:
@@ -92,24 +96,26 @@ def _models(zoo: ZooFacts) -> tuple[str, ...]:
         key=here.MODELS,
         bind=state.BIND,
         wrap=True,
-        help="The fine-tuned models to merge. Accuracy is measured on all tasks of the zoo all the same.",
+        help="The fine-tuned models to merge. The merge is judged on all tasks of the zoo all the same.",
     )
     return tuple(task for task in zoo.tasks if task in set(chosen or ()))
 
 
-def _split() -> str:
-    split = st.segmented_control(
-        "Images",
-        list(SPLITS),
-        default="val",
+def _guiding(guided: bool) -> MLossOptions:
+    """How M-Loss is measured, where it guides."""
+    if not guided:
+        return MLossOptions()
+    preset = st.segmented_control(
+        "M-Loss preset",
+        list(here.PRESETS),
+        default="paper",
         required=True,
-        key=here.SPLIT,
+        key=here.PRESET,
         bind=state.BIND,
-        format_func=lambda name: SPLITS.get(name, name),
-        help="Moving sliders is choosing: do it on validation images, and look at test images once, at the end. "
-        "Surfaces, paths and planes always take validation images.",
+        format_func=lambda word: here.PRESETS.get(word, word),
+        help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
     )
-    return split if split in SPLITS else "val"
+    return MLossOptions.preset(preset if preset in here.PRESETS else "paper")
 
 
 def _limit(zoo: ZooFacts) -> int | None:

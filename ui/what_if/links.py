@@ -1,16 +1,18 @@
 """The way to the What-if page from others: a recipe to move, or the plane of a pair."""
 
 from mloss_core.merging.methods import METHODS
-from mloss_core.recipe import Recipe
+from mloss_core.recipe import MLossOptions, Recipe
 from ui import state
+from ui.processors import editable
 from ui.what_if import state as here
 
 PAGE = "pages/what_if.py"
 
 
 def can_move(recipe: Recipe) -> bool:
-    """Whether the page can show a recipe: one merged model, without steps before or after the method."""
-    return METHODS[recipe.method].output == "single" and not recipe.pre and not recipe.post
+    """Whether the page can hold a recipe: one merged model, each processor once, and M-Loss measured by a preset."""
+    preset = recipe.mloss in (MLossOptions.preset(word) for word in here.PRESETS)
+    return METHODS[recipe.method].output == "single" and editable(recipe) and preset
 
 
 def open_what_if(recipe: Recipe) -> None:

@@ -9,10 +9,12 @@ import streamlit as st
 from mloss_core.recipe import Recipe
 from ui import jobs, state
 from ui.what_if import state as here
+from ui.what_if.judging import known_criterion, view_splits
+from ui.zoo.facts import ZooFacts
 
 KIND = "whatif"
 IMAGES = {"64": 64, "200": 200, "All": None}
-"""Validation images of each task that surfaces and the like are measured on."""
+"""Images of each task that surfaces and the like are measured on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +37,22 @@ class Measured:
         return Recipe.from_dict(self.found["recipe"])
 
 
-def request(zoo: str, view: str, recipe: Recipe | None, tasks: Any = None, **more: Any) -> dict[str, Any]:
-    """The parameters of a view's job on validation images; what is None is left out."""
+def view_criterion(zoo: ZooFacts) -> str:
+    """What surfaces and the like show: as chosen beside the surface, if the zoo has all for it."""
+    return known_criterion(zoo, st.session_state.get(here.CRITERION))
+
+
+def request(zoo: ZooFacts, view: str, recipe: Recipe | None, **more: Any) -> dict[str, Any]:
+    """The parameters of a view's job; what is None is left out.
+
+    Images are validation images, or training images without labels where some task has no others.
+    """
+    criterion = view_criterion(zoo)
     limit = IMAGES.get(st.session_state.get(state.key(here.PAGE, "few"), "64"), 64)
+    tasks = None if recipe is None or recipe.tasks is None else list(zoo.tasks)
     given = {"recipe": None if recipe is None else recipe.to_dict(), "tasks": tasks, "limit": limit, **more}
-    return {"zoo": zoo, "view": view, "split": "val"} | {k: v for k, v in given.items() if v is not None}
+    about = {"zoo": zoo.name, "view": view, "criterion": criterion, "split": view_splits(zoo, criterion)[0]}
+    return about | {name: value for name, value in given.items() if value is not None}
 
 
 def measured(name: str, params: dict[str, Any], label: str, *, reserve: int, words: str) -> Measured | None:

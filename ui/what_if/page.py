@@ -7,11 +7,11 @@ from ui.errors import guard
 from ui.merge.keep import budget_sentence, keep_heatmap, keep_profile
 from ui.what_if import state as here
 from ui.what_if.controls import Choices, controls
-from ui.what_if.live import ask, live_part
+from ui.what_if.judging import judging_needs, judging_words
+from ui.what_if.live import ask, live_part, rest_part
 from ui.what_if.surface import surface_part
 from ui.what_if.views import views_part
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import accuracy_needs
 
 
 def what_if_page(zoo: ZooFacts) -> None:
@@ -24,24 +24,30 @@ def what_if_page(zoo: ZooFacts) -> None:
     with rest:
         middle, right = st.columns([0.57, 0.43], gap="medium")
         below = st.container()
-    needs, request = accuracy_needs(zoo), None
+    needs, request = judging_needs(zoo), None
     with left, guard():
-        choices = controls(zoo)
-        request = None if needs else ask(zoo, choices)
+        choices = controls(zoo, judged=not needs)
+        request = ask(zoo, choices)
     here.mirror_shown()
+    with middle:
+        sentence, slot, rates = st.container(), st.container(), st.container()
+    with rates, guard():
+        # First, as they are known at once.
+        _keep_rates(choices)
     with right, guard():
         surface_part(zoo, choices, needs)
     with below, guard():
         views_part(zoo, choices, needs)
-    with middle, guard():
+    with sentence:
         if needs:
             st.info(needs, icon=":material/info:")
-        slot = st.container()
-        _keep_rates(choices)
-        with slot:
-            # Last, as it waits for what the worker finds.
-            if request is not None:
-                live_part(zoo, choices, request)
+        elif choices.judging is not None and (words := judging_words(zoo, choices.judging)):
+            st.caption(f":material/visibility_off: {words}")
+    with slot, guard():
+        # Last, as it waits for what the worker finds.
+        if request is not None:
+            live_part(zoo, choices, request)
+            rest_part()
 
 
 def _keep_rates(choices: Choices) -> None:

@@ -38,8 +38,7 @@ def plane_view(zoo: ZooFacts) -> Measured | None:
     if first == second:
         st.caption("Choose two different models.")
         return None
-    criterion = st.session_state.get(here.CRITERION) or "validation"
-    params = request(zoo.name, "plane", None, pair=[first, second], criterion=criterion)
+    params = request(zoo, "plane", None, pair=[first, second])
     found = measured("plane", params, "Measuring the plane", reserve=420, words="Measure 11 × 11 models")
     if found is not None:
         task = {"first": found.found["pair"][0], "second": found.found["pair"][1]}.get(str(whose))

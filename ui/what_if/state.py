@@ -6,10 +6,11 @@ from typing import Any
 import streamlit as st
 
 from mloss_core.merging.methods import METHODS
-from mloss_core.recipe import Recipe
+from mloss_core.recipe import MLossOptions, Recipe
 from ui import state
 from ui.guided_blocks import set_blocks
 from ui.options_form import fill_form, widget_key
+from ui.processors import open_processors
 
 PAGE = "wi"
 METHOD = state.key(PAGE, "method")
@@ -17,12 +18,17 @@ BLOCKS = state.key(PAGE, "blocks")
 CUSTOM_BLOCKS = state.key(PAGE, "custom")
 MODELS = state.key(PAGE, "models")
 SEED = state.key(PAGE, "seed")
+PRESET = state.key(PAGE, "preset")
+JUDGE = state.key(PAGE, "judge")
+SOURCE = state.key(PAGE, "source")
 SPLIT = state.key(PAGE, "split")
 CRITERION = state.key(PAGE, "criterion")
 IMAGES = state.key(PAGE, "images")
 VIEW = state.key(PAGE, "view")
 SHOWN = state.key(PAGE, "shown")
 PAIR = state.key(PAGE, "pair")
+PRESETS = {"paper": "Paper", "reference": "Code"}
+"""How M-Loss may be measured, by the words of the choice."""
 _PINNED, _LIVE = "_wi_pinned", "_wi_live"
 _MOST_SHOWN = 8
 
@@ -51,6 +57,8 @@ def open_recipe(recipe: Recipe) -> None:
     if recipe.tasks is not None:
         state.put(MODELS, list(recipe.tasks))
     state.put(SEED, recipe.seed)
+    state.put(PRESET, "reference" if recipe.mloss == MLossOptions.preset("reference") else "paper")
+    open_processors(PAGE, recipe)
 
 
 def shown() -> tuple[str, ...]:

@@ -7,7 +7,6 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mloss_core.evaluation.criteria.records import CRITERIA
 from mloss_core.merging.methods import METHODS
 from ui import state, theme
 from ui.formats import plain
@@ -15,6 +14,7 @@ from ui.options_form import FormField
 from ui.what_if import state as here
 from ui.what_if.axis_choice import axis_fields, axis_of, value_words, without
 from ui.what_if.controls import Choices
+from ui.what_if.judging import criterion_choice
 from ui.what_if.measured import IMAGES, Measured, measured, request
 from ui.what_if.values import factor, images, unit, words
 from ui.zoo.facts import ZooFacts
@@ -38,17 +38,12 @@ def surface_part(zoo: ZooFacts, choices: Choices, needs: str) -> None:
         across = _axis("Across", _ACROSS, fields, next(iter(fields)))
         down = _axis("Up", _DOWN, {k: v for k, v in fields.items() if k != across}, _other(fields, across))
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        criterion = _criterion()
+        criterion = criterion_choice(zoo, "Criterion", here.CRITERION, "What surfaces, paths and planes show.")
         _images()
+    if not criterion.labels and choices.judging is not None and criterion != choices.judging.criterion:
+        st.caption(f":material/visibility_off: {criterion.weakness}", help=criterion.summary)
     axes = [axis_of(method, fields[name], recipe, STEPS) for name in (across, down)]
-    params = request(
-        zoo.name,
-        NAME,
-        without(recipe, (across, down)),
-        None if recipe.tasks is None else list(zoo.tasks),
-        axes=[axis.to_dict() for axis in axes],
-        criterion=criterion,
-    )
+    params = request(zoo, NAME, without(recipe, (across, down)), axes=[axis.to_dict() for axis in axes])
     found = measured(NAME, params, "Measuring the surface", reserve=320, words=f"Draw {STEPS} × {STEPS} merges")
     if found is None:
         st.caption("How the criterion changes with both options; a click on a cell moves the sliders there.")
@@ -154,21 +149,6 @@ def _other(fields: Mapping[str, FormField], name: str) -> str:
     return next(other for other in fields if other != name)
 
 
-def _criterion() -> str:
-    name = st.selectbox(
-        "Criterion",
-        list(CRITERIA),
-        key=here.CRITERION,
-        bind=state.BIND,
-        format_func=lambda name: CRITERIA[name].title if name in CRITERIA else str(name),
-        help="What surfaces, paths and planes show, on validation images; all but the first read no label.",
-    )
-    name = name if name in CRITERIA else next(iter(CRITERIA))
-    if not CRITERIA[name].labels:
-        st.caption(CRITERIA[name].weakness)
-    return name
-
-
 def _images() -> None:
     st.segmented_control(
         "Images a task",
@@ -177,5 +157,5 @@ def _images() -> None:
         required=True,
         key=state.key(here.PAGE, "few"),
         bind=state.BIND,
-        help="Validation images of each task, the same few each time. More take longer and tell smaller differences.",
+        help="The same few of each task every time. More take longer and tell smaller differences.",
     )

@@ -20,9 +20,22 @@ def unit(found: Found) -> str:
 
 def words(found: Found, point: Mapping[str, Any]) -> str:
     """A point's value with its standard error."""
+    return figure_words(found, point["value"], point["standard_error"])
+
+
+def figure_words(found: Found, value: float, error: float | None = None) -> str:
+    """A value in the unit of what was found, with its standard error if there is one."""
     if found["unit"] == "fraction":
-        return formats.percent(point["value"], point["standard_error"])
-    return f"{point['value']:.4g} ± {point['standard_error']:.2g} {found['unit']}".replace("-", "−")
+        return formats.percent(value, error)
+    spread = "" if error is None else f" ± {error:.2g}"
+    return f"{value:.4g}{spread} {found['unit']}".replace("-", "−")
+
+
+def change_words(found: Found, change: float) -> str:
+    """A difference of two values with its sign: `+1.2 points`, or in the unit."""
+    if found["unit"] == "fraction":
+        return f"{100 * change:+.1f} points"
+    return f"{change:+.3g} {found['unit']}"
 
 
 def images(found: Found) -> str:

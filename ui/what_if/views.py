@@ -35,7 +35,7 @@ def views_part(zoo: ZooFacts, choices: Choices, needs: str) -> None:
         key=here.VIEW,
         bind=state.BIND,
         format_func=lambda name: TITLES.get(name, name),
-        help="All on validation images, as jobs. What was measured stays while the sliders move.",
+        help="By the criterion beside the surface, as jobs. What was measured stays while the sliders move.",
     )
     name = name if name in TITLES else "path"
     if name == "plane":
@@ -52,14 +52,6 @@ def views_part(zoo: ZooFacts, choices: Choices, needs: str) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-
-
-def _criterion() -> str:
-    return st.session_state.get(here.CRITERION) or "validation"
-
-
-def _tasks(zoo: ZooFacts, recipe: Recipe) -> list[str] | None:
-    return None if recipe.tasks is None else list(zoo.tasks)
 
 
 def _path(zoo: ZooFacts, choices: Choices, recipe: Recipe) -> Measured | None:
@@ -80,9 +72,7 @@ def _path(zoo: ZooFacts, choices: Choices, recipe: Recipe) -> Measured | None:
     )
     name = name if name in fields else usual
     axis = axis_of(method, fields[name], recipe, PATH_STEPS)
-    params = request(
-        zoo.name, "path", without(recipe, (name,)), _tasks(zoo, recipe), axes=[axis.to_dict()], criterion=_criterion()
-    )
+    params = request(zoo, "path", without(recipe, (name,)), axes=[axis.to_dict()])
     found = measured("path", params, "Following the path", reserve=320, words=f"Follow {len(axis.values)} steps")
     if found is not None:
         _show(found, lambda: figures.path_figure(found.found, zoo.tasks), figures.path_words(found.found), _jump_along)
@@ -96,7 +86,7 @@ def _jump_along(found: Measured, place: int) -> None:
 def _layers(zoo: ZooFacts, choices: Choices, recipe: Recipe) -> Measured | None:
     guided = is_guided(recipe)
     base = recipe.replace(blocks=None) if guided else recipe
-    params = request(zoo.name, "ablation", base, _tasks(zoo, recipe), criterion=_criterion())
+    params = request(zoo, "ablation", base)
     found = measured("layers", params, "Measuring block by block", reserve=320, words="Measure block by block")
     if found is not None:
         jump = _jump_to_blocks if found.found["of"] == "guide" else None
@@ -112,7 +102,7 @@ def _samples(zoo: ZooFacts, choices: Choices, recipe: Recipe) -> Measured | None
     if not is_guided(recipe):
         st.caption(f"{choices.draft.method.title} measures no M-Loss: there is no number of images to choose.")
         return None
-    params = request(zoo.name, "samples", recipe, _tasks(zoo, recipe), criterion=_criterion())
+    params = request(zoo, "samples", recipe)
     found = measured("samples", params, "Measuring on more and more images", reserve=320, words="Measure the curve")
     if found is not None:
         _show(found, lambda: figures.samples_figure(found.found), figures.samples_words(found.found))
@@ -125,7 +115,7 @@ def _seeds(zoo: ZooFacts, choices: Choices, recipe: Recipe) -> Measured | None:
     if not drawn and not is_guided(recipe):
         st.caption(f"Nothing in {plain(choices.draft.method.title)} is drawn at random: it gives the same every time.")
         return None
-    params = request(zoo.name, "seeds", recipe.replace(seed=0), _tasks(zoo, recipe), criterion=_criterion())
+    params = request(zoo, "seeds", recipe.replace(seed=0))
     found = measured("seeds", params, "Trying seeds", reserve=320, words="Try 8 seeds")
     if found is not None:
         _show(found, lambda: figures.seeds_figure(found.found), figures.seeds_words(found.found))

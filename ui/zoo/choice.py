@@ -1,8 +1,10 @@
 """Which zoo is open: an embedded one, or one of those that the operator offers, chosen from a list by its id."""
 
+import contextlib
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from mloss_core.errors import MLossCoreError, UnknownNameError
 from mloss_core.zoo.embedded import DEFAULT_ZOO, EMBEDDED
@@ -122,4 +124,6 @@ def _switched() -> None:
     """Forget every choice made for another zoo: its tasks, blocks and recipes mean nothing here."""
     for held, kept in ((st.session_state, (ZOO, DEVICE, JOBS)), (st.query_params, (ZOO, DEVICE))):
         for name in [str(name) for name in held if name not in kept]:
-            held.pop(name, None)
+            # The parameter of a list that is drawn cannot be taken out: it follows the list's value.
+            with contextlib.suppress(StreamlitAPIException):
+                held.pop(name, None)

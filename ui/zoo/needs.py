@@ -1,6 +1,7 @@
 """What a folder of checkpoints lacks for what a page would like to do, in one sentence of Markdown with a way out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mloss_core.wording import listing
 from ui.formats import plain
@@ -32,14 +33,45 @@ def accuracy_needs(zoo: ZooFacts, tasks: Sequence[str] | None = None) -> str:
 
 def unlabelled_tasks(zoo: ZooFacts) -> tuple[str, ...]:
     """Tasks whose images have no labels, so that nothing is right or wrong on them."""
-    models = zoo.about["models"][1:] if zoo.own else ()
-    return tuple(model["name"] for model in models if model["images"] and not model["classes"])
+    return tuple(
+        model["name"]
+        for model in _models(zoo)
+        if model["images"] and not {"val", "test"}.intersection(labelled_splits(model))
+    )
+
+
+def labelled_splits(model: Mapping[str, Any]) -> Sequence[str]:
+    """The splits of a model's images whose labels are known.
+
+    Args:
+        model: an entry of `models` in what opening the folder found.
+    """
+    sizes = model["images"] or {}
+    known = [split for split, size in sizes.items() if size] if model["classes"] else []
+    return model.get("labelled", known) or ()
+
+
+def common_splits(zoo: ZooFacts, splits: Sequence[str], *, labelled: bool) -> tuple[str, ...]:
+    """Those of the splits in which every task has images, with labels if that is asked; all of an embedded zoo."""
+    models = _models(zoo)
+    if labelled:
+        return tuple(split for split in splits if all(split in labelled_splits(model) for model in models))
+    return tuple(split for split in splits if all((model["images"] or {}).get(split) for model in models))
+
+
+def headless_tasks(zoo: ZooFacts) -> tuple[str, ...]:
+    """Tasks without a zero-shot head: no class can be named for their images."""
+    return tuple(_lacking(zoo, "head", None))
 
 
 def _lacking(zoo: ZooFacts, what: str, tasks: Sequence[str] | None) -> list[str]:
     chosen = set(zoo.tasks if tasks is None else tasks)
-    models = zoo.about["models"][1:] if zoo.own else ()
-    return [model["name"] for model in models if model["name"] in chosen and not model[what]]
+    return [model["name"] for model in _models(zoo) if model["name"] in chosen and not model[what]]
+
+
+def _models(zoo: ZooFacts) -> Sequence[Mapping[str, Any]]:
+    """The fine-tuned models as opening a folder found them; none of an embedded zoo, which lacks nothing."""
+    return zoo.about["models"][1:] if zoo.own else ()
 
 
 def _those(zoo: ZooFacts, lacking: Sequence[str]) -> str:

@@ -161,16 +161,21 @@ class Judge:
 
     def _values(self, place: int, features: Tensor, scores: Tensor | None) -> dict[str, Tensor]:
         """Of each criterion of one bench, a value for each image."""
-        if place not in self._against:
-            self._against[place] = self._references(self.benches[place])
-        answers = Answers(features=features, logits=scores, **self._against[place])
+        answers = Answers(features=features, logits=scores, **self.references(place))
         return {one.name: one.function(answers) for one in self.benches[place].criteria}
 
-    def _references(self, bench: Bench) -> dict[str, Tensor]:
-        """What models are held against on one bench, as fields of `Answers`."""
+    def references(self, place: int, progress: Progress = silent) -> dict[str, Tensor]:
+        """What models are held against on the bench of this place, as fields of `Answers`; computed once."""
+        if place not in self._against:
+            self._against[place] = self._references(self.benches[place], progress)
+        return self._against[place]
+
+    def _references(self, bench: Bench, progress: Progress) -> dict[str, Tensor]:
         needs = frozenset().union(*(one.needs for one in bench.criteria))
         head, found = self._heads.get(bench.task), {}
-        encode = functools.partial(features_of_images, self.zoo, images=bench.images, cache=self._cache)
+        encode = functools.partial(
+            features_of_images, self.zoo, images=bench.images, progress=progress, cache=self._cache
+        )
         if "ensemble" in needs and head is not None:
             found["ensemble_logits"] = ensemble_logits(encode(self.zoo.sources()), head)
         if "own" in needs:

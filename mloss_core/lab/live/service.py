@@ -145,6 +145,7 @@ class Benches:
             self._bench(params["zoo"], device),
             Recipe.from_dict(params["recipe"]),
             split=params["split"],
+            criterion=params.get("criterion", "validation"),
             tasks=None if tasks is None else tuple(tasks),
             limit=params.get("limit"),
             stop=stop,

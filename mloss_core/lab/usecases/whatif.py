@@ -1,11 +1,13 @@
-"""What-if: one of its views as a job, and a live recipe to its end."""
+"""What-if: one of its views as a job, and a live recipe on all images, however long they take."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 from mloss_core.lab.payloads import Payload
+from mloss_core.outputs.encoding import batch_size
 from mloss_core.recipe import Recipe
-from mloss_core.types import Progress
+from mloss_core.types import Progress, part
 from mloss_core.whatif import Workbench, live_states
 from mloss_core.whatif.views import measure_view
 from mloss_core.zoo.model import Zoo
@@ -19,16 +21,22 @@ def view(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
 
 
 def live(zoo: Zoo, params: Mapping[str, Any], progress: Progress) -> Payload:
-    """The last state of a live recipe, for whoever wants to wait for it in the queue."""
-    tasks, bench = params.get("tasks"), Workbench(zoo)
+    """What all images say of a live recipe, for whoever waits for it in the queue; without controls."""
+    tasks, bench, limit = params.get("tasks"), Workbench(zoo), params.get("limit")
+    chosen, split = None if tasks is None else tuple(tasks), params["split"]
+    criterion = params.get("criterion", "validation")
     try:
+        images = bench.images(split, chosen, limit, criterion, part(progress, 0, 0.5))
+        count, done = sum(-(-each // batch_size(zoo, each)) for each in images.counts.values()), itertools.count()
         states = live_states(
             bench,
             Recipe.from_dict(params["recipe"]),
-            split=params["split"],
-            tasks=None if tasks is None else tuple(tasks),
-            limit=params.get("limit"),
-            stop=lambda: progress(0.5, "evaluating"),
+            split=split,
+            criterion=criterion,
+            tasks=chosen,
+            limit=limit,
+            whole=True,
+            stop=lambda: progress(min(1.0, 0.5 + 0.5 * next(done) / count), "encoding all images"),
         )
         return Payload([state for state in states if state][-1])
     finally:

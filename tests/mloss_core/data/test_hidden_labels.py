@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from mloss_core.data.datasets import is_labelled
 from mloss_core.data.manifests import split_manifest
 from mloss_core.data.on_disk import open_datasets
 from mloss_core.data.parquet_folders import read_parquet_folder
+from mloss_core.data.subset import DatasetSubset
 from mloss_core.errors import DatasetError
 from tests.field_files import pixel_table
 from tests.mloss_core.data.test_parquet_folders import SHAPE, rows
@@ -41,6 +43,10 @@ def test_training_images_without_labels_serve_where_none_is_needed(tmp_path):
     with pytest.raises(DatasetError, match="all 4 train images of cats are hidden"):
         data.labels("train")
     assert torch.isfinite(data.images("train", [0, 3])).all()
+    assert data.hidden == ("train",)
+    assert [is_labelled(data, split) for split in ("train", "val", "test")] == [False, False, True]
+    few = DatasetSubset(data, 1)
+    assert is_labelled(few, "test") and not is_labelled(few, "train")
 
 
 def test_a_table_without_labels_is_a_hidden_test_split(tmp_path):

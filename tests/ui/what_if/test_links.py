@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mloss_core.recipe import Recipe
+from mloss_core.recipe import MLossOptions, Recipe
 from tests.pages.merge_lab import FakeLab
 from ui.what_if import links
 from ui.what_if import state as here
@@ -34,7 +34,14 @@ def test_a_recipe_sets_the_controls(arrived):
     assert arrived[here.CUSTOM_BLOCKS] == [8, 9] and arrived[here.SEED] == 4
 
 
-@pytest.mark.parametrize("recipe", [Recipe(method="emr"), Recipe(method="ties", post=("svc",))])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(method="emr"),
+        Recipe(method="ties", pre=("dare", "dare")),
+        Recipe(method="m_ties", mloss=MLossOptions(seed=3)),
+    ],
+)
 def test_what_the_page_has_no_controls_for_stays_where_it_is(recipe):
     assert not links.can_move(recipe)
 

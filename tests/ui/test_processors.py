@@ -3,7 +3,7 @@ from streamlit.testing.v1 import AppTest
 
 from mloss_core.recipe import MLossOptions, Recipe
 from ui.merge.draft import make_draft
-from ui.merge.processors import editable
+from ui.processors import editable
 
 TASKS = ("digits", "letters")
 
@@ -17,9 +17,9 @@ def chooser(method):
     def script(method):
         import streamlit as st
 
-        from ui.merge.processors import processor_choice
+        from ui.processors import processor_choice
 
-        st.session_state["found"] = processor_choice(method)
+        st.session_state["found"] = processor_choice("mg", method)
 
     return AppTest.from_function(script, args=(method,), default_timeout=30).run()
 

@@ -10,6 +10,7 @@ import functools
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from mloss_core.cli.metrics_command import fill as fill_metrics
 from mloss_core.cli.pairs_command import fill as fill_merges
@@ -20,6 +21,12 @@ from mloss_core.mergeability.pairs import all_pairs, pairwise_blocks, pairwise_m
 from mloss_core.mergeability.shipped import FOLDER, ShippedPairs, write_pairs
 from mloss_core.opening import open_zoo
 from mloss_core.recipe import MLossOptions, Recipe
+from mloss_core.zoo.embedded import EMBEDDED
+from mloss_core.zoo.model import Zoo
+
+
+CARD = ("recipe", "accuracy", "average", "counts", "chosen", "task_vectors", "seconds")
+"""What is kept of the card of a zoo whose weights do not ship."""
 
 
 def main() -> None:
@@ -48,6 +55,7 @@ def main() -> None:
     merges = pair_accuracies(zoo, recipes, chosen.split)
     facts = {
         **({} if chosen.title is None else {"title": chosen.title}),
+        **card_of(zoo),
         "tasks": list(zoo.tasks),
         **merges.attrs,
         "mloss": mloss.to_dict(),
@@ -58,6 +66,12 @@ def main() -> None:
     numbers = metrics.merge(merges, on=["task_a", "task_b"], validate="one_to_one")
     write_pairs(chosen.out, chosen.name, ShippedPairs(numbers, pairwise_blocks(zoo, options=mloss), facts))
     print(f"{len(numbers)} pairs written to {chosen.out / chosen.name}.csv")
+
+
+def card_of(zoo: Zoo) -> dict[str, Any]:
+    """How good the models of a zoo on disk are, and how they were made; nothing of those that ship, which say it."""
+    kept = {} if zoo.name in EMBEDDED else {name: zoo.card[name] for name in CARD if name in zoo.card}
+    return {"card": kept} if kept else {}
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ import hashlib
 
 import streamlit as st
 
+from mloss_core.evaluation.cards import rows_of_card
 from mloss_core.mergeability.predictor.offered import OfferedTable, offered_tables, table_of
 from mloss_core.mergeability.predictor.tables import MAX_BYTES, PairTable
+from mloss_core.wording import listing
 from ui import state
 from ui.errors import guard
-from ui.formats import plain
+from ui.formats import percent, plain
 from ui.predictor.results import content_of, parsed
 from ui.zoo.facts import ZooFacts
 
@@ -56,7 +58,18 @@ def table_choice(zoo: ZooFacts) -> Source | None:
             "it; any other can be uploaded below.",
         )
         source = _opened(name if name in names else names[0], offered, held)
+        _models(offered.get(name))
     return source
+
+
+def _models(table: OfferedTable | None) -> None:
+    """How good the models are that a table is of, where the lab has no other place that says it."""
+    if table is None or not table.card:
+        return
+    with guard():
+        rows = [row for row in rows_of_card(table.card) if "test" in row.averages]
+        said = listing([f"{row.title} {percent(row.averages['test'])}" for row in rows])
+        st.caption(f"Its models, on test images, mean over tasks: {plain(said)}.")
 
 
 def _label(name: str, offered: dict[str, OfferedTable], held: tuple[str, bytes] | None) -> str:

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mloss_core.mergeability.shipped import FOLDER
 from mloss_core.zoo.embedded import EMBEDDED
@@ -22,19 +24,21 @@ class OfferedTable:
         title: for people.
         path: of the CSV file.
         reference: whether others measured it.
+        card: of the zoo, where that does not come with the package; see `mloss_core.evaluation.cards`.
     """
 
     name: str
     title: str
     path: Path
     reference: bool
+    card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def offered_tables() -> list[OfferedTable]:
     """The package's tables in the order of its zoos, then the reference's."""
     order = {name: place for place, name in enumerate(EMBEDDED)}
     ours = sorted(_files(FOLDER, ""), key=lambda path: (order.get(path.stem, len(order)), path.stem))
-    found = [OfferedTable(path.stem, _title(path), path, False) for path in ours]
+    found = [_ours(path) for path in ours]
     folder = os.environ.get(VARIABLE)
     theirs = _files(Path(folder), _REFERENCE) if folder else []
     return found + [OfferedTable(path.stem, _reference_title(path.stem), path, True) for path in theirs]
@@ -55,14 +59,15 @@ def _files(folder: Path, start: str) -> list[Path]:
         return []
 
 
-def _title(path: Path) -> str:
-    """What the table's facts call it, else the zoo's title, else the file's name."""
+def _ours(path: Path) -> OfferedTable:
+    """A table under the title in its facts, else the zoo's, else the file's name."""
     try:
         facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         facts = {}
+    facts = facts if isinstance(facts, dict) else {}
     known = EMBEDDED[path.stem].title if path.stem in EMBEDDED else path.stem
-    return str(facts.get("title") or known) if isinstance(facts, dict) else known
+    return OfferedTable(path.stem, str(facts.get("title") or known), path, False, facts.get("card") or {})
 
 
 def _reference_title(name: str) -> str:

@@ -7,7 +7,7 @@ def test_tables_of_the_package_come_in_the_order_of_its_zoos_and_the_references_
     for path in (ours / "wide.csv", ours / "demo20.csv", ours / "demo.csv", ours / "notes.txt"):
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
-    (ours / "wide.json").write_text('{"title": "A wider encoder"}')
+    (ours / "wide.json").write_text('{"title": "A wider encoder", "card": {"average": {}}}')
     (ours / "demo20.json").write_text("no facts")
     theirs.mkdir()
     for name in ("mergeability_ViT-B-16_AdamW.csv", "published.csv"):
@@ -18,6 +18,7 @@ def test_tables_of_the_package_come_in_the_order_of_its_zoos_and_the_references_
     assert [table.name for table in found] == ["demo", "demo20", "wide", "mergeability_ViT-B-16_AdamW"]
     assert [table.reference for table in found] == [False, False, False, True]
     assert [table.title for table in found[1:3]] == ["Demo zoo, 20 tasks", "A wider encoder"]
+    assert [table.card for table in found] == [{}, {}, {"average": {}}, {}]
     assert found[0].title == "Demo zoo" and found[-1].title == "Zhou et al., ViT-B-16 AdamW"
     monkeypatch.setattr(offered, "FOLDER", tmp_path / "nowhere")
     monkeypatch.delenv(offered.VARIABLE)

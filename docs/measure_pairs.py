@@ -24,7 +24,6 @@ from mloss_core.recipe import MLossOptions, Recipe
 from mloss_core.zoo.embedded import EMBEDDED
 from mloss_core.zoo.model import Zoo
 
-
 CARD = ("recipe", "accuracy", "average", "counts", "chosen", "task_vectors", "seconds")
 """What is kept of the card of a zoo whose weights do not ship."""
 

@@ -5,6 +5,7 @@ no widget holds, such as a clicked node. Values that come from a link are untrus
 """
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal
@@ -16,6 +17,8 @@ JOBS = "_jobs"
 ASKED = "_asked"
 RESULTS = "_results"
 _UNTOLD = "_untold"
+_MOMENT = 3.0
+"""Seconds for which a value goes on to be told."""
 _waiting: ContextVar[dict[str, str | None] | None] = ContextVar("waiting", default=None)
 
 BIND: Literal["query-params"] = "query-params"
@@ -71,26 +74,29 @@ def one_step() -> Iterator[None]:
 def put(name: str, value: Any) -> None:
     """Give a widget a value, in a callback or before it is drawn.
 
-    Streamlit tells the browser once, in the run that follows. When that run is cut short the browser may not have
-    heard, shows what it had, and reports that as somebody's choice. So it is told again until a run comes to its end.
+    Streamlit tells the browser once, in the run that follows. When that run is cut short, or the next one comes before
+    the browser has drawn it, the browser may not have heard, shows what it had, and reports that as somebody's choice.
+    So it is told again until a run comes to its end, and for a moment longer.
     """
-    st.session_state.setdefault(_UNTOLD, {})[name] = value
+    st.session_state.setdefault(_UNTOLD, {})[name] = value, time.monotonic()
     st.session_state[name] = value
 
 
 def begin_run() -> None:
     """The page is about to be drawn: tell the browser what a run that was cut short may have kept from it."""
     untold = st.session_state.get(_UNTOLD, {})
-    for name in list(untold):
-        if name in st.session_state and st.session_state[name] == untold[name]:
-            st.session_state[name] = untold[name]
+    for name, (value, _) in list(untold.items()):
+        if name in st.session_state and st.session_state[name] == value:
+            st.session_state[name] = value
         else:
             del untold[name]
 
 
 def end_run() -> None:
-    """The page was drawn to its end: the browser hears of everything."""
-    st.session_state.pop(_UNTOLD, None)
+    """The page was drawn to its end: the browser hears of everything, if nothing follows at once."""
+    untold = st.session_state.get(_UNTOLD, {})
+    for name in [name for name, (_, put_at) in untold.items() if time.monotonic() - put_at > _MOMENT]:
+        del untold[name]
 
 
 def go_to(page: str) -> None:

@@ -223,7 +223,7 @@ def test_processors_of_a_recipe_come_along(lab):
 def test_all_images_of_slow_encoders_are_a_job(lab, monkeypatch):
     monkeypatch.setattr("mloss_core.whatif.live.guessed_seconds", lambda zoo, images: 10.0 * images)
     test = settled(page(wi_method="Flat · TIES"))
-    assert not test.exception and "stimated accuracy by task, 12 images" in " ".join(charts(test))
+    assert not test.exception and "stimated accuracy, 12 images" in " ".join(charts(test))
     assert "all images would take too long to be live" in texts(test) and not lab.kinds("live")
     test.button(key="wi_whole").click().run()
     [params] = lab.kinds("live")

@@ -1,5 +1,8 @@
+import pytest
 from streamlit.runtime.state.query_params import QueryParams
 from streamlit.testing.v1 import AppTest
+
+from ui import state as ui_state
 
 
 def run(params, body):
@@ -110,7 +113,9 @@ def cut_short():
     state.end_run()
 
 
-def test_a_choice_made_for_the_browser_is_told_until_a_run_ends():
+@pytest.mark.parametrize(("moment", "expected"), [(0.0, [True, True, False]), (60.0, [True, True, True])])
+def test_a_choice_made_for_the_browser_is_told_until_a_run_ends_and_a_moment_longer(monkeypatch, moment, expected):
+    monkeypatch.setattr(ui_state, "_MOMENT", moment)
     test = AppTest.from_function(cut_short)
     test.session_state["cut"] = True
     test.run().button[0].click().run()
@@ -120,4 +125,4 @@ def test_a_choice_made_for_the_browser_is_told_until_a_run_ends():
         test.run()
         told.append(test.selectbox[0].proto.set_value)
         assert test.selectbox[0].value == "y"
-    assert told == [True, True, False]
+    assert told == expected

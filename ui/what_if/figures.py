@@ -40,7 +40,8 @@ def accuracy_bars(
     few = state["stage"] == "few"
     names = [MEAN, *(task for task in tasks if task in state["row"]["tasks"])]
     name, times = "accuracy" if state["labels"] else CRITERIA[state["criterion"]].short, factor(state)
-    heading = f"{f'Estimated {_lower(name)}' if few else _upper(name)} by task, {formats.count(state['images'])} images"
+    words = f"Estimated {_lower(name)}" if few else f"{_upper(name)} by task"
+    heading = f"{words}, {formats.count(state['images'])} images"
     fig = theme.figure(heading, y=f"{'Top-1 accuracy' if state['labels'] else name}, {unit(state)}", height=height)
     row, errors = state["row"], state["errors"]
     values = [row["average"], *(row["tasks"][name] for name in names[1:])]

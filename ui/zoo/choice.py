@@ -53,12 +53,14 @@ def zoo_select() -> bool:
     if ZOO not in st.session_state and st.query_params.get(ZOO, DEFAULT_ZOO) not in titles:
         return False  # Drawing the list would turn the link silently into one to the default zoo.
     if len(titles) > 1:
-        # Bound to the address, the list would write titles there: links name zoos.
-        if ZOO not in st.session_state:
-            put(ZOO, st.query_params.get(ZOO, DEFAULT_ZOO))
+        # Bound to the address, the list would write titles there: links name zoos. And a value alone is told to the
+        # browser once: where that goes under it shows, and reports, the first of the list. So the value is also the
+        # list's own default.
+        open_now = st.session_state.get(ZOO, st.query_params.get(ZOO, DEFAULT_ZOO))
         st.selectbox(
             "Open zoo",
             list(titles),
+            index=list(titles).index(open_now) if open_now in titles else 0,
             key=ZOO,
             format_func=lambda name: titles.get(name, name),
             on_change=_switched,

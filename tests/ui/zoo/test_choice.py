@@ -137,3 +137,14 @@ def test_a_bad_root_is_one_sentence(store, monkeypatch):
     at = app(zoo="mine")
     assert not at.exception
     assert at.error[0].value == "a root of zoos must be a folder of its own."
+
+
+def test_the_list_shows_the_open_zoo_of_itself_in_every_run(store):
+    """A browser that is not told the value shows the default, and reports it as somebody's choice."""
+    at = app(zoo="demo20")
+    for _ in range(2):
+        shown = choice(at)
+        assert shown.options[shown.proto.default] == EMBEDDED["demo20"].title == shown.options[shown.index]
+        at.run()
+    choice(at).set_value("demo").run()
+    assert choice(at).proto.default == 0 and not at.exception

@@ -1,4 +1,5 @@
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -225,3 +226,22 @@ def test_pairs_of_the_open_zoo_are_predicted_from_measured_metrics(monkeypatch):
 def test_the_page_process_loads_neither_torch_nor_scikit_learn():
     code = "import sys, ui.predictor.page; sys.exit(bool({'torch', 'sklearn'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(PAGE).parents[1], timeout=120).returncode == 0
+
+
+def test_models_that_do_not_ship_are_told_beside_their_table(tables):
+    def row(*shares):
+        return {
+            name: {"average": share, "standard_error": 0.01}
+            for name, share in zip(("zero_shot", "simple_average", "tsv_m", "individual"), shares, strict=True)
+        }
+
+    card = {
+        "average": {"val": row(0.5, 0.7, 0.8, 0.95), "test": row(0.51, 0.71, 0.81, 0.96)},
+        "chosen": {"simple_average": {"method": "average"}, "tsv_m": {"method": "tsv_m"}},
+    }
+    (tables / "other.json").write_text(json.dumps({"title": "Others", "card": card}))
+    test = page()
+    assert "Its models" not in texts(test)
+    said = texts(test.selectbox(key="pr_table").set_value("other").run())
+    assert "Its models, test images: Zero-shot 51.0 %, Simple Average 71.0 %, Individual 96.0 % and 81.0 % by" in said
+    assert "the best merge on validation images" in said

@@ -67,9 +67,14 @@ def _models(table: OfferedTable | None) -> None:
     if table is None or not table.card:
         return
     with guard():
-        rows = [row for row in rows_of_card(table.card) if "test" in row.averages]
-        said = listing([f"{row.title} {percent(row.averages['test'])}" for row in rows])
-        st.caption(f"Its models, on test images, mean over tasks: {plain(said)}.")
+        rows = {row.name: row for row in rows_of_card(table.card) if "test" in row.averages}
+        plain_rows = [rows[name] for name in ("zero_shot", "simple_average", "individual") if name in rows]
+        merges = [row for row in rows.values() if row.kind == "merged"]
+        said = [f"{row.title} {percent(row.averages['test'])}" for row in plain_rows]
+        if merges:
+            best = max(merges, key=lambda row: row.averages.get("val", 0.0))
+            said.append(f"{percent(best.averages['test'])} by {best.title}, the best merge on validation images")
+        st.caption(f"Its models, test images: {plain(listing(said))}.")
 
 
 def _label(name: str, offered: dict[str, OfferedTable], held: tuple[str, bytes] | None) -> str:

@@ -21,11 +21,11 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
         IncompatibleStateDictsError: all missing, unexpected and misshapen tensors of all models, in one message.
     """
     problems = []
-    expected = {key: _shape(pretrained, key) for key in pretrained}
+    expected = {key: tensor_shape(pretrained, key) for key in pretrained}
     for position, state in enumerate(finetuned):
         name = names[position] if names else f"model {position}"
         missing, extra = sorted(set(pretrained) - set(state)), sorted(set(state) - set(pretrained))
-        shapes = [key for key, shape in expected.items() if key in state and _shape(state, key) != shape]
+        shapes = [key for key, shape in expected.items() if key in state and tensor_shape(state, key) != shape]
         problems += [f"{name} lacks {_some(missing)}"] * bool(missing)
         problems += [f"{name} has unexpected {_some(extra)}"] * bool(extra)
         problems += [
@@ -38,7 +38,7 @@ def check_same_structure(pretrained: StateDict, finetuned: Sequence[StateDict], 
         )
 
 
-def _shape(state: StateDict, key: str) -> tuple[int, ...]:
+def tensor_shape(state: StateDict, key: str) -> tuple[int, ...]:
     """Of a tensor; states that read lazily may tell it without reading."""
     tell = getattr(state, "shape", None)
     return tuple(state[key].shape if tell is None else tell(key))

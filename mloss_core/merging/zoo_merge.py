@@ -1,6 +1,7 @@
 """Merging the encoders of a zoo by a recipe: measure what guides, merge tensor by tensor, keep or stream the result."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ from mloss_core.merging.sparsifiers.keep_rates import WITHOUT_SCORES
 from mloss_core.merging.tensor_memo import TensorMemo
 from mloss_core.placement import in_order, one_thread, resolve_device
 from mloss_core.recipe import Recipe
-from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest
+from mloss_core.state_dicts import check_same_structure, combine_digests, tensor_digest, tensor_shape
 from mloss_core.types import Progress, part, silent
 from mloss_core.vision.architecture import check_blocks, scored_weight
 from mloss_core.zoo.model import Zoo
@@ -231,7 +232,7 @@ class _Run:
     @property
     def kept_fraction(self) -> float:
         """Nonzero fraction over all moving weights; 1 where nothing moves."""
-        sizes = {key: self._inputs.pretrained[key].numel() for key in self.kept}
+        sizes = {key: math.prod(tensor_shape(self._inputs.pretrained, key)) for key in self.kept}
         total = sum(sizes.values())
         return sum(self.kept[key] * sizes[key] for key in self.kept) / total if total else 1.0
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from mloss_core.merging.sparsifiers.row_guides import ScoredRows, scored_rows
 from mloss_core.merging.sparsifiers.sparsify import drop, kept_count, trim_by
 from mloss_core.merging.sparsifiers.steps import Drop, Outliers, Trim
 from mloss_core.merging.tensors.consensus import CONSENSUS, Consensus
-from mloss_core.state_dicts import is_merged_tensor
+from mloss_core.state_dicts import is_merged_tensor, tensor_shape
 from mloss_core.types import Progress, silent
 
 
@@ -99,7 +100,7 @@ class SparseVectors:
             raise UnfitError
         if step.scope == "global":
             return CutTrims([self._cuts[position, model] for model in self.inputs.models], keys)
-        if step.scope == "row" and self.inputs.pretrained[keys[0]].ndim > 1:
+        if step.scope == "row" and len(tensor_shape(self.inputs.pretrained, keys[0])) > 1:
             raise UnfitError
         return RowTrim(torch.full((len(keys),), step.keep_rate, dtype=torch.float64))
 
@@ -119,7 +120,8 @@ class SparseVectors:
         for position, step in enumerate(self._steps()):
             if not isinstance(step, Trim) or step.scope != "global" or step.keep_rate == 1:
                 continue
-            sizes = {key: self.inputs.pretrained[key].numel() for key in self.inputs.moving if key not in self._rows}
+            free = [key for key in self.inputs.moving if key not in self._rows]
+            sizes = {key: math.prod(tensor_shape(self.inputs.pretrained, key)) for key in free}
             count = min(kept_count(step.keep_rate, self._counted(list(sizes), step.domain)), sum(sizes.values()))
             cuts = self._stacked_cuts(sizes, count, progress) if position == 0 else None
             for model in self.inputs.models:

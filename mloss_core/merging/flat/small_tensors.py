@@ -1,5 +1,6 @@
 """Small tensors of one shape, merged together: for a few hundred weights it is the calls that take the time."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -10,6 +11,7 @@ from mloss_core.merging.flat.stacked_trims import StackTrim
 from mloss_core.merging.flat.stacks import UnfitError, numbers_of
 from mloss_core.merging.inputs import MergedTensor, MergeInputs
 from mloss_core.merging.tensors.consensus import Consensus
+from mloss_core.state_dicts import tensor_shape
 
 SMALL = 1 << 10
 """Entries up to which a tensor is small."""
@@ -33,7 +35,7 @@ class SmallTensors:
         consensus: Consensus,
     ) -> None:
         self._inputs, self._trim, self._consensus = inputs, trim, consensus
-        self._groups = _of_one_shape({key: inputs.pretrained[key].shape for key in keys})
+        self._groups = _of_one_shape({key: tensor_shape(inputs.pretrained, key) for key in keys})
         self._made: dict[str, MergedTensor] = {}
         self._lock = threading.Lock()
 
@@ -43,16 +45,16 @@ class SmallTensors:
         Raises:
             CheckpointError: weights that are not finite.
         """
-        if key not in self._groups:
+        if key not in self._groups:  # Nearly all large ones: no thread waits for another because of them.
             return None
         with self._lock:
-            if key not in self._made:
+            if key not in self._made and key in self._groups:
+                group = self._groups[key]
                 try:
-                    self._made.update(self._together(self._groups[key]))
+                    self._made.update(self._together(group))
                 except UnfitError:
-                    self._groups = {name: group for name, group in self._groups.items() if key not in group}
-                    return None
-            return self._made.pop(key)
+                    self._groups = {name: each for name, each in self._groups.items() if name not in group}
+            return self._made.pop(key, None)
 
     def _together(self, keys: tuple[str, ...]) -> Mapping[str, MergedTensor]:
         vectors = self._vectors(keys)
@@ -60,7 +62,7 @@ class SmallTensors:
         trimmed = vectors if trim is None else trim(slice(0, len(keys)), vectors)
         kept = np.count_nonzero(trimmed, axis=(0, 2)) / (trimmed.shape[0] * trimmed.shape[2])
         updates = self._consensus(torch.from_numpy(trimmed))
-        shape = self._inputs.pretrained[keys[0]].shape
+        shape = tensor_shape(self._inputs.pretrained, keys[0])
         return {
             key: MergedTensor(update.reshape(shape).clone(), share)
             for key, update, share in zip(keys, updates, kept.tolist(), strict=True)
@@ -81,10 +83,10 @@ class SmallTensors:
         return vectors
 
 
-def _of_one_shape(shapes: Mapping[str, torch.Size]) -> dict[str, tuple[str, ...]]:
+def _of_one_shape(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
     """For each small tensor that is not alone of its shape, all of that shape."""
-    groups: dict[torch.Size, list[str]] = {}
+    groups: dict[tuple[int, ...], list[str]] = {}
     for key, shape in shapes.items():
-        if 0 < shape.numel() <= SMALL:
+        if 0 < math.prod(shape) <= SMALL:
             groups.setdefault(shape, []).append(key)
     return {key: tuple(group) for group in groups.values() if len(group) > 1 for key in group}

@@ -8,6 +8,7 @@ import torch
 from mloss_core.errors import CheckpointError
 from mloss_core.merging import merge_state_dicts
 from mloss_core.merging.flat.small_tensors import SMALL, SmallTensors
+from mloss_core.merging.flat.stacks import UnfitError
 from mloss_core.merging.inputs import MergeInputs
 from mloss_core.merging.tensors.consensus import mean
 
@@ -68,3 +69,25 @@ def test_what_is_too_far_apart_in_sum_alone_is_merged():
     far = torch.full((3,), 3e38)
     merged = merge_state_dicts({"a": torch.zeros(3), "b": torch.zeros(3)}, [{"a": far, "b": -far}], method="average")
     assert merged["a"].tolist() == far.tolist()
+
+
+def test_a_thread_that_waits_for_others_that_cannot_be_merged_together_leaves_them_too():
+    entered, waiting = threading.Event(), threading.Event()
+
+    def trim(keys):
+        entered.set()
+        waiting.wait(10)
+        raise UnfitError
+
+    of = inputs(a=(3,), b=(3,))
+    tensors, found = SmallTensors(of, of.moving, trim, mean), []
+    first = threading.Thread(target=lambda: found.append(tensors.take("a")))
+    first.start()
+    assert entered.wait(10)
+    second = threading.Thread(target=lambda: found.append(tensors.take("b")))
+    second.start()
+    second.join(0.2)
+    waiting.set()
+    for thread in (first, second):
+        thread.join(10)
+    assert found == [None, None]

@@ -9,6 +9,20 @@ def listing(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
 
 
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+"""What the splits of a dataset are called in sentences."""
+
+
+def lower_first(text: str) -> str:
+    """A title as it stands in the middle of a sentence: names and formulas in it stay as they are."""
+    return text[:1].lower() + text[1:]
+
+
+def upper_first(text: str) -> str:
+    """Words as they stand at the beginning of a sentence, or as a label."""
+    return text[:1].upper() + text[1:]
+
+
 def span(numbers: "list[int] | tuple[int, ...]") -> str:
     """Whole numbers with runs joined: `0, 3 and 8–10`."""
     runs: list[list[int]] = []

@@ -3,6 +3,8 @@
 import math
 import re
 
+from mloss_core.wording import SPLITS, upper_first
+
 ACTIVATION_WORDS = {
     "gelu": "GELU",
     "gelu_tanh": "GELU (tanh form)",
@@ -145,3 +147,8 @@ def _decimals(value: float, digits: int) -> int:
     """Decimals that show `digits` significant ones, after rounding: 0.9999 to 3 digits is 1.00."""
     rounded = abs(float(f"{value:.{digits}g}"))
     return max(0, digits - 1 - math.floor(math.log10(rounded)))
+
+
+def split_label(split: str) -> str:
+    """A split of a dataset as a label: `Validation`."""
+    return upper_first(SPLITS.get(split, split))

@@ -5,8 +5,9 @@ from typing import Any
 
 from mloss_core.cli.common import table
 from mloss_core.evaluation.cards import CardCurve, CardRow, curve_of_card, profile_of_card, rows_of_card
+from mloss_core.wording import SPLITS
 
-_SPLITS = {"val": "validation", "test": "test"}
+_MEASURED = ("val", "test")
 
 
 def card_text(card: Mapping[str, Any]) -> str:
@@ -15,10 +16,10 @@ def card_text(card: Mapping[str, Any]) -> str:
 
 
 def _tables(card: Mapping[str, Any]) -> Iterator[str]:
-    splits = [split for split in _SPLITS if split in card["average"]]
+    splits = [split for split in _MEASURED if split in card["average"]]
     rows = [[row.title, *(_cell(row, split) for split in splits)] for row in rows_of_card(card)]
     head = "model card: accuracy in percent, mean of the tasks ± standard error"
-    yield f"{head}\n{table(['model', *(_SPLITS[split] for split in splits)], rows)}"
+    yield f"{head}\n{table(['model', *(SPLITS[split] for split in splits)], rows)}"
     if (curve := curve_of_card(card)) is not None:
         yield _curve(curve)
     if profile := profile_of_card(card):
@@ -33,7 +34,7 @@ def _tables(card: Mapping[str, Any]) -> Iterator[str]:
 def _curve(curve: CardCurve) -> str:
     header = ["models", *(row.title for row in curve.rows)]
     lines = [[str(count), *(_cell(row, count) for row in curve.rows)] for count in curve.counts]
-    return f"the first models merged, default options, {_SPLITS[curve.split]} images\n{table(header, lines)}"
+    return f"the first models merged, default options, {SPLITS[curve.split]} images\n{table(header, lines)}"
 
 
 def _cell(row: CardRow, place: Any) -> str:

@@ -125,7 +125,8 @@ def measure_card_anew(
         raise ZooError(f"the card of {folder} can only be measured where its images are drawn alike. {zoo.notes[0]}")
     begun = time.perf_counter()
     manifest = renewed(zoo.card, measure_nested(zoo, progress, parts))
-    manifest["seconds"] = {**manifest["seconds"], "card": round(time.perf_counter() - begun, 1)}
+    if set(parts) == set(PARTS):
+        manifest["seconds"] = {**manifest["seconds"], "card": round(time.perf_counter() - begun, 1)}
     _write_manifest(folder, manifest)
     return manifest
 

@@ -38,6 +38,8 @@ def measure_card(
         brief: for zoos of many tasks: TSV-M instead of TIES, and no controls.
         parts: which of `PARTS`; `curve` is nothing here.
     """
+    if not {"accuracy", "profile"}.intersection(parts):
+        return {}
     report = measure_mloss(zoo)
     found = _accuracies(zoo, report, progress, brief) if "accuracy" in parts else {}
     if "profile" in parts:

@@ -82,14 +82,24 @@ def features_of_many(
 
     At most 1 GiB of towers runs at once; more encoders than that take further passes.
     """
-    dataset, cache = dataset_of(zoo, task, split), cache or Cache()
-    images = Images(
+    cache = cache or Cache()
+    return features_of_images(zoo, encoders, images_of_split(zoo, task, split, cache), progress=progress, cache=cache)
+
+
+def images_of_split(zoo: Zoo, task: str, split: str, cache: Cache | None = None) -> Images:
+    """All images of a task's split.
+
+    Args:
+        zoo, task, split: as in `features`, with its errors.
+        cache: where drawn images are kept besides in memory; None for nowhere.
+    """
+    dataset = dataset_of(zoo, task, split)
+    return Images(
         identity={"dataset": dataset.digest, "split": split},
         count=dataset.size(split),
         batches=lambda size: STORE.batches(dataset, split, size, cache),
         label=f"the {split} images of {task}",
     )
-    return features_of_images(zoo, encoders, images, progress=progress, cache=cache)
 
 
 def features_of_images(

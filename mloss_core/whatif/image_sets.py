@@ -11,10 +11,9 @@ from mloss_core.caching import digest_of
 from mloss_core.errors import InvalidOptionError
 from mloss_core.evaluation.criteria import Criterion, Judge
 from mloss_core.evaluation.criteria.rules import Answers, expert_agreement
-from mloss_core.outputs.encoders import dataset_of, head_of
-from mloss_core.outputs.encoding import Images, batch_size, features_of_many
+from mloss_core.outputs.encoders import head_of
+from mloss_core.outputs.encoding import Images, batch_size, features_of_many, images_of_split
 from mloss_core.outputs.ensembles import ensemble_logits, logits
-from mloss_core.outputs.images import STORE
 from mloss_core.types import Progress, StateDict, part, silent
 from mloss_core.zoo.model import Zoo
 
@@ -116,23 +115,13 @@ def _labelled(
     few = zoo.limited(most)
     images, against, individual = {}, {}, {}
     for place, task in enumerate(tasks):
-        images[task] = _of_split(few, task, split)
+        images[task] = images_of_split(few, task, split)
         labels = few.datasets[task].labels(split)
         [found] = features_of_many(few, [few.finetuned[task]], task, split, progress=_part(progress, place, tasks))
         own = logits(found, head_of(few, task))
         against[task] = {"labels": labels, "own_logits": own}
         individual[task] = float(own.argmax(dim=1).eq(labels).double().mean())
     return ImageSet(zoo, split, criterion, images, zoo.subset(tasks).heads, against, individual)
-
-
-def _of_split(zoo: Zoo, task: str, split: str) -> Images:
-    dataset = dataset_of(zoo, task, split)
-    return Images(
-        identity={"dataset": dataset.digest, "split": split},
-        count=dataset.size(split),
-        batches=lambda size: STORE.batches(dataset, split, size),
-        label=f"the {split} images of {task}",
-    )
 
 
 def _unlabelled(

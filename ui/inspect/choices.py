@@ -8,13 +8,15 @@ import streamlit as st
 
 from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.lab.requests import limited
-from ui.formats import plain
+from mloss_core.wording import SPLITS
+from ui.formats import plain, split_label
 from ui.inspect import state
 from ui.merge import state as merge_state
 from ui.merge.entries import Entry, entries_from_text, entries_to_text, row_key, row_labels
 from ui.merge.results import starting_entries
 from ui.state import put
 from ui.zoo.facts import ZooFacts
+from ui.zoo.needs import own_models
 
 BASELINES = {
     "ensemble": "Ensemble",
@@ -22,7 +24,6 @@ BASELINES = {
     "zero_shot": "Zero-shot",
     "ensemble_features": "Ensemble (features)",
 }
-SPLITS = {"test": "Test", "val": "Validation", "train": "Training"}
 _WIDTHS = {False: [1.9, 0.35, 1.7, 1.2, 1.6], True: [1.6, 0.35, 1.5, 1.1, 1.5, 1.0]}
 """Of the selectors, for an embedded zoo and for a folder of checkpoints."""
 _LINKED = "_in_linked"
@@ -158,7 +159,7 @@ def splits_of(zoo: ZooFacts, task: str) -> tuple[str, ...]:
     """The splits of a task that can be inspected: those for evaluation, or the training split of unlabelled images."""
     if not zoo.own:
         return ("test", "val")
-    sizes = next((model["images"] for model in zoo.about["models"] if model["name"] == task), None) or {}
+    sizes = next((model["images"] for model in own_models(zoo) if model["name"] == task), None) or {}
     return tuple(split for split in ("test", "val") if sizes.get(split)) or ("train",)
 
 
@@ -171,7 +172,7 @@ def _split(zoo: ZooFacts, task: str) -> str:
         offered,
         required=True,
         key=state.SPLIT,
-        format_func=lambda name: SPLITS.get(name, name),
+        format_func=split_label,
         help="Whoever changes a recipe because of single images should look at validation images: numbers on test "
         "images would flatter the choice.",
     )

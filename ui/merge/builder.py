@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
-from mloss_core.recipe import MLossOptions
+from mloss_core.wording import upper_first
 from ui import state, theme
 from ui.formats import plain
 from ui.guided_blocks import Scores, block_choice, node_scores
@@ -18,10 +18,10 @@ from ui.merge.presets import leave_preset, preset_choice, preset_note, upload, u
 from ui.merge.tuning import tuning_section
 from ui.options_form import options_form
 from ui.processors import processor_choice
+from ui.recipe_choices import mloss_choice, models_choice, seed_choice
 from ui.zoo.facts import ZooFacts
 
 DEFAULT_METHOD = "m_ties"
-_PRESET_WORDS = {"paper": "Paper", "reference": "Code"}
 
 
 def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile | None]:
@@ -31,7 +31,7 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
         entries: what the comparison holds already.
     """
     for problem in METHODS.problems:
-        st.error(f"{plain(problem[:1].upper() + problem[1:])} The other methods work.", icon=":material/extension_off:")
+        st.error(f"{plain(upper_first(problem))} The other methods work.", icon=":material/extension_off:")
     upload_problem()
     preset_choice()
     name = _method_choice()
@@ -41,10 +41,11 @@ def builder(zoo: ZooFacts, entries: Sequence[Entry]) -> tuple[Draft, KeepProfile
     with form:
         values = options_form(METHODS[name].options_type, merge_state.form_key(name), columns=2, more=more)
     with more:
-        tasks = _models(zoo)
+        tasks = models_choice(merge_state.PAGE, zoo, "Accuracy is measured on all tasks of the zoo all the same.")
         pre, post = processor_choice(merge_state.PAGE, name)
         guided = is_guided(METHODS[name], pre)
-        mloss, seed = _guiding(guided), _seed(uses_seed(METHODS[name], values, pre))
+        mloss = mloss_choice(merge_state.PAGE, guided)
+        seed = seed_choice(merge_state.PAGE, uses_seed(METHODS[name], values, pre))
         upload(zoo)
     scores = None
     if guided:
@@ -98,56 +99,6 @@ def _method_choice() -> str:
 def _more_label(zoo: ZooFacts) -> str:
     held = merge_state.held(merge_state.MODELS)
     return f"Models ({len(zoo.tasks if held is None else held)} of {len(zoo.tasks)}), processors, more"
-
-
-def _models(zoo: ZooFacts) -> tuple[str, ...]:
-    """The models to merge, in the zoo's order."""
-    state.prune(merge_state.MODELS, zoo.tasks)
-    chosen = st.pills(
-        "Models",
-        zoo.tasks,
-        selection_mode="multi",
-        default=zoo.tasks,
-        format_func=plain,
-        key=merge_state.MODELS,
-        bind=state.BIND,
-        wrap=True,
-        help="The fine-tuned models to merge. Accuracy is measured on all tasks of the zoo all the same.",
-    )
-    return tuple(task for task in zoo.tasks if task in set(chosen or ()))
-
-
-def _guiding(guided: bool) -> MLossOptions:
-    """How M-Loss is measured, where it guides."""
-    preset = "paper"
-    if guided:
-        preset = st.segmented_control(
-            "M-Loss preset",
-            list(_PRESET_WORDS),
-            default="paper",
-            required=True,
-            key=merge_state.PRESET,
-            bind=state.BIND,
-            format_func=lambda word: _PRESET_WORDS.get(word, word),
-            help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
-        )
-    return MLossOptions.preset(preset if preset in _PRESET_WORDS else "paper")
-
-
-def _seed(wanted: bool) -> int:
-    """The seed, where it changes the result."""
-    seed = 0
-    if wanted:
-        seed = st.number_input(
-            "Seed",
-            0,
-            2**31 - 1,
-            0,
-            key=merge_state.SEED,
-            bind=state.BIND,
-            help="Keys the random choices; another seed shows how much they matter.",
-        )
-    return int(seed or 0)
 
 
 def _profile(draft: Draft, scores: Scores | None, seed: int) -> KeepProfile | None:

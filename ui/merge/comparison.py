@@ -10,7 +10,7 @@ from mloss_core.evaluation.exports import rows_csv, rows_markdown
 from mloss_core.evaluation.ranking import best_merge, find
 from mloss_core.evaluation.rows import EvaluationRow
 from ui import jobs, state, theme
-from ui.formats import plain
+from ui.formats import plain, split_label
 from ui.inspect.links import open_inspect
 from ui.merge import state as merge_state
 from ui.merge.draft import Draft
@@ -28,7 +28,7 @@ from ui.merge.verdict import verdicts
 from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import accuracy_needs, unlabelled_tasks
 
-SPLITS = {"test": "Test", "val": "Validation"}
+SPLITS = ("test", "val")
 TABS = ("Table", "Per task", "Keep rates", "Spectrum", "Published")
 BASELINE_LABELS = {
     "ensemble": "Ensemble",
@@ -101,12 +101,12 @@ def _first_look(zoo: ZooFacts, entries: Sequence[Entry], baseline_key: str) -> b
 def _split() -> str:
     split = st.segmented_control(
         "Accuracy on",
-        list(SPLITS),
+        SPLITS,
         default="test",
         required=True,
         key=merge_state.SPLIT,
         bind=state.BIND,
-        format_func=lambda name: SPLITS.get(name, name),
+        format_func=split_label,
         help="Choose on validation, report on test: numbers that were used to choose a recipe flatter it.",
     )
     return split if split in SPLITS else "test"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mloss_core.evaluation.criteria.measured import ZOOS, image_counts, measured, summary_of
 from mloss_core.evaluation.criteria.records import CRITERIA, LABEL_FREE, Criterion
-from mloss_core.wording import listing
+from mloss_core.wording import listing, lower_first
 from ui import theme
 from ui.formats import percent, plain
 
@@ -136,7 +136,7 @@ def trust_words(record: Mapping[str, Any], criterion: Criterion, source: str) ->
 
 def scatter_sentence(record: Mapping[str, Any], criterion: Criterion, source: str) -> str:
     """The scatter's message in words."""
-    return f"Validation accuracy against {criterion.title.lower()}: {trust_words(record, criterion, source)}."
+    return f"Validation accuracy against {lower_first(criterion.title)}: {trust_words(record, criterion, source)}."
 
 
 def by_images(record: Mapping[str, Any], source: str) -> go.Figure:

@@ -6,21 +6,18 @@ from typing import Any
 import streamlit as st
 
 from mloss_core.errors import MLossCoreError
-from mloss_core.recipe import MLossOptions, Recipe
+from mloss_core.recipe import Recipe
 from ui import state
 from ui.guided_blocks import set_blocks
 from ui.merge.entries import MAX_TEXT, Entry, add_entries, entries_from_text, entries_to_text, remove, rename
 from ui.merge.results import starting_entries
 from ui.options_form import fill_form
+from ui.recipe_choices import set_choices
 from ui.zoo.facts import ZooFacts
 
 PAGE = "mg"
 METHOD = state.key(PAGE, "method")
-BLOCKS = state.key(PAGE, "blocks")
-CUSTOM_BLOCKS = state.key(PAGE, "custom")
 MODELS = state.key(PAGE, "models")
-SEED = state.key(PAGE, "seed")
-PRESET = state.key(PAGE, "preset")
 SPLIT = state.key(PAGE, "split")
 LIMIT = state.key(PAGE, "limit")
 BASELINE = state.key(PAGE, "baseline")
@@ -92,10 +89,7 @@ def open_in_builder(recipe: Recipe, options_type: type) -> None:
     state.put(METHOD, recipe.method)
     fill_form(options_type, form_key(recipe.method), recipe.options)
     set_blocks(PAGE, recipe.blocks)
-    if recipe.tasks is not None:
-        state.put(MODELS, list(recipe.tasks))
-    state.put(SEED, recipe.seed)
-    state.put(PRESET, "reference" if recipe.mloss == MLossOptions.preset("reference") else "paper")
+    set_choices(PAGE, recipe)
 
 
 def use_as_baseline(key: str) -> None:

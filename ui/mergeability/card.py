@@ -6,6 +6,7 @@ import streamlit as st
 
 from mloss_core.mergeability.metrics.registry import CATEGORIES, METRICS
 from mloss_core.mergeability.pair_names import METHODS, QUALITY
+from mloss_core.wording import lower_first
 from ui import formats, jobs, theme
 from ui.formats import plain
 from ui.mergeability.choices import DEFAULT, Choice, Pairs, by_block, method_title, number_text, pair_view, quality_view
@@ -59,7 +60,7 @@ def pair_card(zoo: ZooFacts, pairs: Pairs, view: View, choice: Choice, chosen: t
 def _profiled(column: str) -> str:
     """The profile's number, inside a sentence."""
     title = METRICS[column].title
-    return "M-Loss" if column == DEFAULT else f"{title[:1].lower()}{title[1:]}"
+    return "M-Loss" if column == DEFAULT else lower_first(title)
 
 
 def _metric_table(pairs: Pairs, tasks: tuple[str, ...], first: str, second: str) -> pd.DataFrame:
@@ -138,7 +139,8 @@ def _measured_now(zoo: ZooFacts, method: str, chosen: tuple[str, str]) -> float 
             st.button(
                 "Merge and measure this pair",
                 icon=":material/science:",
-                on_click=lambda: st.session_state.update({_MEASURE: (zoo.digest, chosen)}),
+                on_click=st.session_state.update,
+                args=({_MEASURE: (zoo.digest, chosen)},),
                 help=f"On validation images, by {len(METHODS)} methods with their default options.",
             )
         return None

@@ -10,6 +10,7 @@ import pandas as pd
 from mloss_core.mergeability.metrics.record import Metric
 from mloss_core.mergeability.metrics.registry import CATEGORIES, METRICS
 from mloss_core.mergeability.pair_names import BASELINES, QUALITY
+from mloss_core.wording import lower_first
 from ui import formats
 from ui.mergeability.matrices import View, matrix
 
@@ -133,4 +134,4 @@ def method_title(name: str) -> str:
 def option_text(name: str) -> str:
     """A metric in a list that is searched: its name, then its category."""
     metric = METRICS[name]
-    return f"{metric.title} · {CATEGORIES[metric.category][:1].lower()}{CATEGORIES[metric.category][1:]}"
+    return f"{metric.title} · {lower_first(CATEGORIES[metric.category])}"

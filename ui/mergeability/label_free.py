@@ -12,7 +12,7 @@ from ui import jobs
 from ui.formats import percent, plain
 from ui.mergeability.choices import Pairs
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import accuracy_needs
+from ui.zoo.needs import accuracy_needs, own_models
 
 _ASKED = "_mb_agreement"
 
@@ -67,7 +67,8 @@ def _answer(zoo: ZooFacts, pair: tuple[str, str]) -> Mapping[str, Any] | None:
             "Measure without labels",
             key="mb_agreement",
             icon=":material/handshake:",
-            on_click=lambda: st.session_state.update({_ASKED: asked}),
+            on_click=st.session_state.update,
+            args=({_ASKED: asked},),
             help=f"Averages the two models and asks on how many of {AGREEMENT_IMAGES} unlabeled training images of "
             "either task the average answers as that task's own model does.",
         )
@@ -76,6 +77,5 @@ def _answer(zoo: ZooFacts, pair: tuple[str, str]) -> Mapping[str, Any] | None:
 
 def _training_images(zoo: ZooFacts, task: str) -> int:
     """How many there are to draw from; enough where the zoo came with the package."""
-    models = zoo.about["models"][1:] if zoo.own else ()
-    known = {model["name"]: (model["images"] or {}).get("train", 0) for model in models}
+    known = {model["name"]: (model["images"] or {}).get("train", 0) for model in own_models(zoo)}
     return int(known.get(task, AGREEMENT_IMAGES))

@@ -5,6 +5,7 @@ import streamlit as st
 
 from mloss_core.mergeability.metrics.registry import METRICS
 from mloss_core.mergeability.predictor.scores import best_set, set_mean
+from mloss_core.wording import upper_first
 from ui import state
 from ui.formats import plain
 from ui.mergeability.choices import DEFAULT, Pairs, method_title, pair_view, quality_view
@@ -57,10 +58,10 @@ def _column(place: object, title: str, view: View | None, size: int, measured: V
 
 def _held_against(members: tuple[int, ...], measured: View | None, size: int, words: str) -> str:
     if measured is None:
-        return f"{words[:1].upper()}{words[1:]}."
+        return f"{upper_first(words)}."
     value = set_mean(measured.values, members)
     if not np.isfinite(value):
-        return f"{words[:1].upper()}{words[1:]}. None of its pairs has a measured quality."
+        return f"{upper_first(words)}. None of its pairs has a measured quality."
     lost = 100 * (set_mean(measured.values, best_set(measured.values, size)) - value)
     gap = "the best there is" if lost < 0.005 else f"{lost:.1f} points below the best set"
     return f"Measured: {100 * value:.1f} % of the individual models, {gap}. Chosen because {words}."

@@ -7,6 +7,7 @@ import streamlit as st
 
 from mloss_core.mergeability.metrics.registry import METRICS
 from mloss_core.mergeability.pair_names import METHODS, QUALITY, pair_text
+from mloss_core.wording import SPLITS
 from ui import state, theme
 from ui.errors import guard
 from ui.formats import plain
@@ -111,7 +112,7 @@ def _scatter(pairs: Pairs, view: View, choice: Choice, chosen: tuple[str, str] |
         on_select=_clicked(_SCATTER, choice.tasks),
         alt=f"{choice.metric.title} against measured quality of {found.pairs} merged pairs: {correlation_text(found)}.",
     )
-    split = {"val": "validation", "test": "test"}.get(str(pairs.facts.get("split")), "")
+    split = SPLITS.get(str(pairs.facts.get("split")), "")
     st.caption(f"A point is a pair, merged and evaluated on {split} images of its two tasks. Click one to see it.")
 
 

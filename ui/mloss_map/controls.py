@@ -11,13 +11,13 @@ from mloss_core.recipe import MLossOptions
 from ui import state
 from ui.formats import plain
 from ui.mloss_map.cells import SCALES
+from ui.recipe_choices import PRESETS
 from ui.zoo.facts import ZooFacts
 
 PAGE = "map"
 DEFAULT_IMAGES = 16
 IMAGES = (2, 4, 8, 16, 32, 64, 128)
 VIEWS = ("M-Loss", "Keep rate")
-_PRESETS = {"paper": "Paper", "reference": "Code"}
 _WIDE = 1000
 
 
@@ -81,10 +81,10 @@ def measured_controls(zoo: ZooFacts) -> Measured:
     )
     preset = st.segmented_control(
         "Preset",
-        list(_PRESETS),
+        list(PRESETS),
         default="paper",
         required=True,
-        format_func=lambda name: _PRESETS[name],
+        format_func=lambda name: PRESETS[name],
         key=state.key(PAGE, "preset"),
         bind=state.BIND,
         wrap=True,
@@ -101,7 +101,7 @@ def default_measured(zoo: ZooFacts) -> Measured:
 
 def measure_options(preset: str | None, images: int | None) -> MLossOptions:
     """The options of a preset; a choice that is none of the offered ones falls back to the default."""
-    name = preset if preset in _PRESETS else "paper"
+    name = preset if preset in PRESETS else "paper"
     return MLossOptions.preset(name, samples_per_task=images if images in IMAGES else DEFAULT_IMAGES)
 
 

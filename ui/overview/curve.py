@@ -7,12 +7,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mloss_core.evaluation.cards import BlockMLoss, CardCurve, CardRow, curve_of_card, profile_of_card
+from mloss_core.wording import SPLITS
 from ui import theme
 from ui.formats import engineering, measured, percent
 from ui.mergeability.figures import unit_of
 from ui.zoo.facts import ZooFacts
 
-_SPLITS = {"val": "validation", "test": "test"}
 _COLOURS = (theme.CATEGORY[0], theme.CATEGORY[4], theme.CATEGORY[3], theme.CATEGORY[6])
 _SYMBOLS = ("diamond", "triangle-up", "circle", "star-diamond")
 _DASHES = {"zero_shot": "dot", "individual": "dot", "ensemble": "solid"}
@@ -46,7 +46,7 @@ def curve_figure(curve: CardCurve, height: int = 340) -> go.Figure:
     fig = theme.figure(
         f"As models are added, from {curve.counts[0]} to {curve.counts[-1]}",
         x="Models merged",
-        y=f"Mean {_SPLITS.get(curve.split, curve.split)} accuracy, %",
+        y=f"Mean {SPLITS.get(curve.split, curve.split)} accuracy, %",
         height=height,
     )
     shown = [row for row in curve.rows if row.name not in _HIDDEN]

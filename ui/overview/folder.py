@@ -10,16 +10,15 @@ from mloss_core.evaluation.rows import BASELINE_NAMES
 from mloss_core.lab.requests import baseline_request
 from mloss_core.wording import listing
 from ui import jobs, state, theme
-from ui.formats import count, percent, plain, short_digest, size
+from ui.formats import count, percent, plain, short_digest, size, split_label
 from ui.overview.card import standard_error
 from ui.overview.dumbbell import Answerer, dumbbell_figure
 from ui.overview.samples import Sampled
 from ui.zoo import choice as zoo_choice
 from ui.zoo.facts import ZooFacts
-from ui.zoo.needs import accuracy_needs
+from ui.zoo.needs import accuracy_needs, own_models
 
 MEASURED = state.key("ov", "accuracies")
-SPLITS = {"test": "Test", "val": "Validation"}
 LIMIT = 500
 """Images of each task that the Overview measures on: a first look; the Merge page has the choice."""
 _FEW_NOTES = 5
@@ -118,7 +117,7 @@ def model_table(zoo: ZooFacts) -> None:
 def sampled(zoo: ZooFacts) -> list[Sampled]:
     """The tasks with labelled images, each with a split to look at."""
     found = []
-    for model in _models(zoo):
+    for model in own_models(zoo):
         images = model["images"] or {}
         split = next((name for name in ("test", "val", "train") if images.get(name)), None)
         if split is not None and model["classes"]:
@@ -126,14 +125,9 @@ def sampled(zoo: ZooFacts) -> list[Sampled]:
     return found
 
 
-def _models(zoo: ZooFacts) -> list[Mapping[str, Any]]:
-    """The fine-tuned models."""
-    return zoo.about["models"][1:]
-
-
 def _split(zoo: ZooFacts) -> str:
     """The split that all tasks have: test where possible."""
-    return "test" if all(model["images"]["test"] for model in _models(zoo)) else "val"
+    return "test" if all(model["images"]["test"] for model in own_models(zoo)) else "val"
 
 
 def _story(zoo: ZooFacts, meta: Mapping[str, Any], split: str) -> None:
@@ -151,7 +145,7 @@ def _story(zoo: ZooFacts, meta: Mapping[str, Any], split: str) -> None:
     ]
     averages = listing([f"{answerer.name} {percent(answerer.average)}" for answerer in answerers])
     theme.show(
-        dumbbell_figure(zoo.tasks, answerers, split=SPLITS[split]),
+        dumbbell_figure(zoo.tasks, answerers, split=split_label(split)),
         key="overview_own_story",
         alt=f"Accuracy on each task. On average: {averages}.",
     )

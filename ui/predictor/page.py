@@ -3,6 +3,7 @@
 import streamlit as st
 
 from mloss_core.mergeability.predictor.results import CrossValidation
+from mloss_core.wording import upper_first
 from ui.errors import guard
 from ui.formats import plain
 from ui.predictor.controls import question_form, unit_of
@@ -62,8 +63,4 @@ def _notes(source: Source, result: CrossValidation) -> None:
     with st.expander("How to read these figures", icon=":material/info:"):
         st.markdown("\n".join(f"- {note}" for note in notes))
         rows = f"{len(result.problem.target.values)} pairs of {len(result.problem.rows.tasks)} tasks are used."
-        st.caption(" ".join([rows, *(plain(_sentence(note)) for note in result.notes)]))
-
-
-def _sentence(note: str) -> str:
-    return note[:1].upper() + note[1:]
+        st.caption(" ".join([rows, *(plain(upper_first(note)) for note in result.notes)]))

@@ -5,13 +5,13 @@ import dataclasses
 import streamlit as st
 
 from mloss_core.merging.methods import METHODS, methods_by_family, uses_seed
-from mloss_core.recipe import MLossOptions
 from ui import state
 from ui.formats import plain
 from ui.guided_blocks import Scores, block_choice, node_scores
 from ui.merge.draft import Draft, block_means, is_guided, make_draft
 from ui.options_form import options_form
 from ui.processors import processor_choice
+from ui.recipe_choices import mloss_choice, models_choice, seed_choice
 from ui.what_if import state as here
 from ui.what_if.judging import Judging, judging_choice
 from ui.zoo.facts import ZooFacts
@@ -46,11 +46,12 @@ def controls(zoo: ZooFacts, judged: bool) -> Choices:
     with form:
         values = options_form(METHODS[name].options_type, here.form_key(name), more=more)
     with more:
-        tasks = _models(zoo)
+        tasks = models_choice(here.PAGE, zoo, "The merge is judged on all tasks of the zoo all the same.")
         judging, limit = judging_choice(zoo) if judged else None, _limit(zoo)
         pre, post = processor_choice(here.PAGE, name, columns=1)
         guided, scores, blocks = is_guided(METHODS[name], pre), None, None
-        mloss, seed = _guiding(guided), _seed(uses_seed(METHODS[name], values, pre))
+        mloss = mloss_choice(here.PAGE, guided)
+        seed = seed_choice(here.PAGE, uses_seed(METHODS[name], values, pre))
     if guided:
         with blocks_slot:
             slot = st.container()
@@ -85,39 +86,6 @@ def _method_choice() -> str:
     return name if name in names else DEFAULT_METHOD
 
 
-def _models(zoo: ZooFacts) -> tuple[str, ...]:
-    state.prune(here.MODELS, zoo.tasks)
-    chosen = st.pills(
-        "Models",
-        zoo.tasks,
-        selection_mode="multi",
-        default=zoo.tasks,
-        format_func=plain,
-        key=here.MODELS,
-        bind=state.BIND,
-        wrap=True,
-        help="The fine-tuned models to merge. The merge is judged on all tasks of the zoo all the same.",
-    )
-    return tuple(task for task in zoo.tasks if task in set(chosen or ()))
-
-
-def _guiding(guided: bool) -> MLossOptions:
-    """How M-Loss is measured, where it guides."""
-    if not guided:
-        return MLossOptions()
-    preset = st.segmented_control(
-        "M-Loss preset",
-        list(here.PRESETS),
-        default="paper",
-        required=True,
-        key=here.PRESET,
-        bind=state.BIND,
-        format_func=lambda word: here.PRESETS.get(word, word),
-        help="How the guiding M-Loss is measured: as the paper says, or as its published code does.",
-    )
-    return MLossOptions.preset(preset if preset in here.PRESETS else "paper")
-
-
 def _limit(zoo: ZooFacts) -> int | None:
     if not zoo.own:
         return None
@@ -130,12 +98,3 @@ def _limit(zoo: ZooFacts) -> int | None:
         help="At most so many images of each task, drawn at random once, count as all.",
     )
     return LIMITS.get(word, 500)
-
-
-def _seed(wanted: bool) -> int:
-    if not wanted:
-        return 0
-    seed = st.number_input(
-        "Seed", 0, 2**31 - 1, 0, key=here.SEED, bind=state.BIND, help="Keys the random choices of this method."
-    )
-    return int(seed or 0)

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from mloss_core.evaluation.criteria.records import CRITERIA
 from mloss_core.vision.architecture import BLOCK_PREFIX, LINEAR_MAPS
+from mloss_core.wording import lower_first, upper_first
 from ui import formats, theme
 from ui.what_if.values import factor, figure_words, unit
 
@@ -40,7 +41,7 @@ def accuracy_bars(
     few = state["stage"] == "few"
     names = [MEAN, *(task for task in tasks if task in state["row"]["tasks"])]
     name, times = "accuracy" if state["labels"] else CRITERIA[state["criterion"]].short, factor(state)
-    words = f"Estimated {_lower(name)}" if few else f"{_upper(name)} by task"
+    words = f"Estimated {lower_first(name)}" if few else f"{upper_first(name)} by task"
     heading = f"{words}, {formats.count(state['images'])} images"
     fig = theme.figure(heading, y=f"{'Top-1 accuracy' if state['labels'] else name}, {unit(state)}", height=height)
     row, errors = state["row"], state["errors"]
@@ -116,7 +117,7 @@ def _add_controls(fig: go.Figure, state: Mapping[str, Any], names: Sequence[str]
 def control_gaps(state: Mapping[str, Any], height: int = 190) -> go.Figure:
     """The recipe minus each control, with twice the paired standard error, around zero."""
     heading, times = "Better than chance? Mean minus that of each control", factor(state)
-    fig = theme.figure(heading, x=f"{_upper(_points(state))}, ± 2 SE", height=height)
+    fig = theme.figure(heading, x=f"{upper_first(_points(state))}, ± 2 SE", height=height)
     for colour, (start, label, symbol) in zip(_CONTROL_COLOURS, _CONTROLS, strict=True):
         chosen = [control for control in state["controls"] if control["name"].startswith(start)]
         fig.add_scatter(
@@ -187,11 +188,3 @@ def _number(name: str, state: Mapping[str, Any], sign: str = "") -> str:
 
 def _points(state: Mapping[str, Any]) -> str:
     return "points" if state["unit"] == "fraction" else str(state["unit"])
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -5,16 +5,15 @@ import dataclasses
 import streamlit as st
 
 from mloss_core.evaluation.criteria.records import CRITERIA, Criterion
-from mloss_core.wording import listing
+from mloss_core.wording import listing, lower_first
 from ui import state
-from ui.formats import plain
+from ui.formats import plain, split_label
 from ui.what_if import state as here
 from ui.zoo.facts import ZooFacts
 from ui.zoo.needs import common_splits, headless_tasks, image_needs, unlabelled_tasks
 
 EVALUATED, UNLABELLED = ("val", "test"), ("val", "train")
 """Splits that accuracies are measured on, and those that criteria without labels look at; the usual one first."""
-SPLITS = {"val": "Validation", "test": "Test", "train": "Training"}
 _NAMED = 3
 """Tasks that a sentence names before it only counts them."""
 
@@ -97,7 +96,7 @@ def judging_words(zoo: ZooFacts, judging: Judging) -> str:
         lacks = f"Images of {_named(zoo, hidden)} have no labels. "
     elif headless_tasks(zoo):
         lacks = "Without a zero-shot head of every task no class can be named. "
-    return f"{lacks}Judged by {criterion.title.lower().replace('kl', 'KL')}; no label is read. {criterion.weakness}"
+    return f"{lacks}Judged by {lower_first(criterion.title)}; no label is read. {criterion.weakness}"
 
 
 def _named(zoo: ZooFacts, tasks: tuple[str, ...]) -> str:
@@ -118,7 +117,7 @@ def _split(splits: tuple[str, ...], labels: bool) -> str:
         required=True,
         key=here.SPLIT if labels else here.SOURCE,
         bind=state.BIND,
-        format_func=lambda name: SPLITS.get(name, name),
+        format_func=split_label,
         help="Moving sliders is choosing: do it on validation images, and look at test images once, at the end. "
         "Surfaces, paths and planes always take validation images."
         if labels

@@ -1,9 +1,10 @@
 """The way to the What-if page from others: a recipe to move, or the plane of a pair."""
 
 from mloss_core.merging.methods import METHODS
-from mloss_core.recipe import MLossOptions, Recipe
+from mloss_core.recipe import Recipe
 from ui import state
 from ui.processors import editable
+from ui.recipe_choices import preset_of
 from ui.what_if import state as here
 
 PAGE = "pages/what_if.py"
@@ -11,8 +12,8 @@ PAGE = "pages/what_if.py"
 
 def can_move(recipe: Recipe) -> bool:
     """Whether the page can hold a recipe: one merged model, each processor once, and M-Loss measured by a preset."""
-    preset = recipe.mloss in (MLossOptions.preset(word) for word in here.PRESETS)
-    return METHODS[recipe.method].output == "single" and editable(recipe) and preset
+    single = METHODS[recipe.method].output == "single"
+    return single and editable(recipe) and preset_of(recipe.mloss) is not None
 
 
 def open_what_if(recipe: Recipe) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import streamlit as st
 
 from mloss_core.evaluation.criteria.records import CRITERIA
+from mloss_core.wording import SPLITS, lower_first
 from ui import formats, theme
 from ui.errors import show_error
 from ui.formats import plain
 from ui.what_if.controls import Choices
 from ui.what_if.figures import accuracy_bars, bars_words, comparable, control_gaps, kept_heatmap
-from ui.what_if.judging import SPLITS
 from ui.what_if.values import change_words, figure_words
 from ui.zoo.facts import ZooFacts
 
@@ -112,7 +112,7 @@ def _numbers(state: State, before: State | None, stale: bool) -> None:
     row, old = state["row"], before if comparable(state, before) else None
     then = old["row"] if old else None
     worst = min(row["tasks"], key=row["tasks"].__getitem__)
-    what = CRITERIA[state["criterion"]].title.lower().replace("kl", "KL") if not state["labels"] else "accuracy"
+    what = "accuracy" if state["labels"] else lower_first(CRITERIA[state["criterion"]].title)
     spread = figure_words(state, row["average"], row["standard_error"])
     with st.container(horizontal=True, gap="small", horizontal_alignment="distribute"):
         _metric(
@@ -148,7 +148,7 @@ def _metric(state: State, label: str, value: str, figures: tuple[float, float | 
 
 def _where(state: State) -> str:
     how = "an estimate from" if state["stage"] == "few" else "from"
-    return f"{how} {formats.count(state['images'])} {SPLITS[state['split']].lower()} images"
+    return f"{how} {formats.count(state['images'])} {SPLITS[state['split']]} images"
 
 
 def _all_images(state: State) -> int:

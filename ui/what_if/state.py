@@ -6,19 +6,17 @@ from typing import Any
 import streamlit as st
 
 from mloss_core.merging.methods import METHODS
-from mloss_core.recipe import MLossOptions, Recipe
+from mloss_core.recipe import Recipe
 from ui import state
 from ui.guided_blocks import set_blocks
 from ui.options_form import fill_form, widget_key
 from ui.processors import open_processors
+from ui.recipe_choices import set_choices
 
 PAGE = "wi"
 METHOD = state.key(PAGE, "method")
-BLOCKS = state.key(PAGE, "blocks")
 CUSTOM_BLOCKS = state.key(PAGE, "custom")
-MODELS = state.key(PAGE, "models")
 SEED = state.key(PAGE, "seed")
-PRESET = state.key(PAGE, "preset")
 JUDGE = state.key(PAGE, "judge")
 SOURCE = state.key(PAGE, "source")
 SPLIT = state.key(PAGE, "split")
@@ -27,8 +25,6 @@ IMAGES = state.key(PAGE, "images")
 VIEW = state.key(PAGE, "view")
 SHOWN = state.key(PAGE, "shown")
 PAIR = state.key(PAGE, "pair")
-PRESETS = {"paper": "Paper", "reference": "Code"}
-"""How M-Loss may be measured, by the words of the choice."""
 _PINNED, _LIVE = "_wi_pinned", "_wi_live"
 _MOST_SHOWN = 8
 
@@ -54,10 +50,7 @@ def open_recipe(recipe: Recipe) -> None:
     state.put(METHOD, recipe.method)
     fill_form(METHODS[recipe.method].options_type, form_key(recipe.method), recipe.options)
     set_blocks(PAGE, recipe.blocks)
-    if recipe.tasks is not None:
-        state.put(MODELS, list(recipe.tasks))
-    state.put(SEED, recipe.seed)
-    state.put(PRESET, "reference" if recipe.mloss == MLossOptions.preset("reference") else "paper")
+    set_choices(PAGE, recipe)
     open_processors(PAGE, recipe)
 
 

@@ -38,11 +38,7 @@ def whole_part(state: Mapping[str, Any], params: Mapping[str, Any]) -> None:
         "Measure on all images",
         key="wi_whole",
         icon=":material/play_arrow:",
-        on_click=_ask,
-        args=(dict(params),),
+        on_click=st.session_state.update,
+        args=({_ASKED: dict(params)},),
         help=f"{words}, by a guess. Runs as a job; the sliders stay live meanwhile.",
     )
-
-
-def _ask(params: dict[str, Any]) -> None:
-    st.session_state[_ASKED] = params

@@ -35,7 +35,7 @@ def unlabelled_tasks(zoo: ZooFacts) -> tuple[str, ...]:
     """Tasks whose images have no labels, so that nothing is right or wrong on them."""
     return tuple(
         model["name"]
-        for model in _models(zoo)
+        for model in own_models(zoo)
         if model["images"] and not {"val", "test"}.intersection(labelled_splits(model))
     )
 
@@ -53,7 +53,7 @@ def labelled_splits(model: Mapping[str, Any]) -> Sequence[str]:
 
 def common_splits(zoo: ZooFacts, splits: Sequence[str], *, labelled: bool) -> tuple[str, ...]:
     """Those of the splits in which every task has images, with labels if that is asked; all of an embedded zoo."""
-    models = _models(zoo)
+    models = own_models(zoo)
     if labelled:
         return tuple(split for split in splits if all(split in labelled_splits(model) for model in models))
     return tuple(split for split in splits if all((model["images"] or {}).get(split) for model in models))
@@ -66,10 +66,10 @@ def headless_tasks(zoo: ZooFacts) -> tuple[str, ...]:
 
 def _lacking(zoo: ZooFacts, what: str, tasks: Sequence[str] | None) -> list[str]:
     chosen = set(zoo.tasks if tasks is None else tasks)
-    return [model["name"] for model in _models(zoo) if model["name"] in chosen and not model[what]]
+    return [model["name"] for model in own_models(zoo) if model["name"] in chosen and not model[what]]
 
 
-def _models(zoo: ZooFacts) -> Sequence[Mapping[str, Any]]:
+def own_models(zoo: ZooFacts) -> Sequence[Mapping[str, Any]]:
     """The fine-tuned models as opening a folder found them; none of an embedded zoo, which lacks nothing."""
     return zoo.about["models"][1:] if zoo.own else ()
 
